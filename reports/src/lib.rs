@@ -1,1 +1,3 @@
-//! reports
+//! What a run leaves: its record, its verdict, its pages.
+pub mod record;
+pub mod units;

@@ -1,0 +1,63 @@
+//! What went wrong on purpose: the faults of a run, when each was really on, and what it touched.
+use serde::{Deserialize, Serialize};
+
+/// When a fault was on, in nanoseconds since the run's clock zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultWindow {
+    /// First instant.
+    pub from_ns: u64,
+    /// First instant after it.
+    pub to_ns: u64,
+}
+
+/// How a fault came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultEnd {
+    /// The driver lifted it at its time and read back that it is gone.
+    Lifted,
+    /// The driver lifted it early, because the run was stopped, and read back that it is gone.
+    LiftedEarly,
+    /// Nobody renewed it in time, so its lease ended it.
+    LeaseExpired,
+    /// It was never on; `error` says why.
+    NeverOn,
+    /// It could not be lifted, or could not be seen to be gone.
+    LeftBehind,
+}
+
+/// What a fault touched, counted by the link while it was on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultEffect {
+    /// Connections on which it took hold (or that it refused or cut).
+    pub connections: u64,
+    /// Chunks of bytes delayed, dropped or cut.
+    pub chunks: u64,
+    /// Bytes in those chunks.
+    pub bytes: u64,
+    /// Sum of the delays added, in microseconds.
+    pub delayed_us: u64,
+}
+
+/// One fault of the timeline: as planned, and as it happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultRecord {
+    /// Unique name within the run, such as `mcp.flights latency`.
+    pub name: String,
+    /// The link it acts on.
+    pub link: String,
+    /// Its kind, such as `latency`.
+    pub kind: String,
+    /// All of it in one line for people: "latency 1.5s ± 100ms downstream, every connection".
+    pub description: String,
+    /// When it was meant to be on.
+    pub planned: FaultWindow,
+    /// When it was really on, measured; `None` when it never was.
+    pub window: Option<FaultWindow>,
+    /// How it ended.
+    pub end: FaultEnd,
+    /// What it touched; `None` when the link cannot count (a foreign proxy).
+    pub effect: Option<FaultEffect>,
+    /// What went wrong with the fault itself.
+    pub error: Option<String>,
+}

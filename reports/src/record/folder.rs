@@ -1,0 +1,277 @@
+//! The run folder: what is written where, and how it is read back.
+//!
+//! ```text
+//! runs/2026-11-23T09-14-02Z-7f3a/     (`….partial` until the run has ended)
+//!   run.json         the head: scenario, machine, phases, fault windows, counts
+//!   scenario.toml    the scenario as read
+//!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
+//!   seconds.csv      offered, sent, completed and dropped per second
+//! ```
+use super::{
+    FORMAT, Measure, Outcome, Run, SecondCounts,
+    recorder::{SECOND_NS, histogram},
+};
+use hdrhistogram::{
+    Histogram,
+    serialization::{
+        Deserializer,
+        interval_log::{IntervalLogIterator, LogEntry},
+    },
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+const RUN: &str = "run.json";
+const SCENARIO: &str = "scenario.toml";
+const MEASURES: &str = "measures.hlog";
+const SECONDS: &str = "seconds.csv";
+const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped";
+
+/// Why a run folder could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The head is not what this build writes.
+    #[error("{path} is not the head of a run")]
+    Head {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The folder has a newer format.
+    #[error("{path} has format {found}, this program reads up to {FORMAT}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+    /// A line of a log or table cannot be read.
+    #[error("{path}, line {line}: {problem}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// One histogram of the record.
+#[derive(Debug, Clone)]
+pub struct Interval {
+    /// Second of the run in which its samples were due, from 0.
+    pub second: u64,
+    /// Position of the phase in [`Run::phases`].
+    pub phase_index: usize,
+    /// Position of the step in [`Run::steps`].
+    pub step_index: usize,
+    /// Class of its samples.
+    pub outcome: Outcome,
+    /// What it holds.
+    pub measure: Measure,
+    /// Values in nanoseconds.
+    pub histogram: Histogram<u64>,
+}
+
+/// A run folder that is being written.
+#[derive(Debug)]
+pub struct RunFolder {
+    partial: PathBuf,
+    finished: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder under a temporary name, with a head that already says what is known; a killed run stays readable.
+    ///
+    /// # Errors
+    /// When the folder or its first files cannot be written.
+    pub fn create(root: &Path, run: &Run, scenario: &str) -> Result<Self, Error> {
+        let finished = root.join(run.id.as_str());
+        let partial = root.join(format!("{}.partial", run.id));
+        fs::create_dir_all(&partial).map_err(|source| Error::Write { path: partial.clone(), source })?;
+        let folder = Self { partial, finished };
+        folder.write(SCENARIO, scenario.as_bytes())?;
+        folder.write_head(run)?;
+        Ok(folder)
+    }
+
+    /// Where the folder is now.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Where the measures are to be written.
+    #[must_use]
+    pub fn measures_path(&self) -> PathBuf {
+        self.partial.join(MEASURES)
+    }
+
+    /// Writes the head again, with what is known by now.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_head(&self, run: &Run) -> Result<(), Error> {
+        let mut text = serde_json::to_vec_pretty(run).expect("a run has only text keys");
+        text.push(b'\n');
+        self.write(RUN, &text)
+    }
+
+    /// Writes what is left and gives the folder its final name.
+    ///
+    /// # Errors
+    /// When a file cannot be written or the folder cannot be renamed; it then stays under its temporary name.
+    pub fn finish(self, run: &Run, seconds: &[SecondCounts]) -> Result<PathBuf, Error> {
+        self.write(SECONDS, seconds_table(seconds).as_bytes())?;
+        self.write_head(run)?;
+        fs::rename(&self.partial, &self.finished)
+            .map_err(|source| Error::Write { path: self.finished.clone(), source })?;
+        Ok(self.finished)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        write_file(&self.partial.join(name), content)
+    }
+}
+
+/// Writes a file under a temporary name and renames it, so that a reader never sees half of it.
+///
+/// # Errors
+/// When the file cannot be written or renamed.
+pub fn write_file(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_added_extension("new");
+    fs::write(&temporary, content)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Reads the head of a run.
+///
+/// # Errors
+/// When the file cannot be read, is not a head, or is of a newer format.
+pub fn read_run(folder: &Path) -> Result<Run, Error> {
+    let path = folder.join(RUN);
+    let text = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let head = |source| Error::Head { path: path.clone(), source };
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(head)?;
+    let found = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if found != u64::from(FORMAT) {
+        return Err(Error::Format { path, found });
+    }
+    serde_json::from_value(value).map_err(head)
+}
+
+/// Reads the scenario text that was run.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_scenario(folder: &Path) -> Result<String, Error> {
+    let path = folder.join(SCENARIO);
+    fs::read_to_string(&path).map_err(|source| Error::Read { path, source })
+}
+
+/// Reads the counts per second; empty for a run that was killed before they were written.
+///
+/// # Errors
+/// When the table cannot be read or has a line that is not of it.
+pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
+    let path = folder.join(SECONDS);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::Read { path, source }),
+    };
+    let bad = |line: usize, problem: &str| Error::Line { path: path.clone(), line, problem: problem.to_owned() };
+    let row = |(index, line): (usize, &str)| {
+        let numbers: Result<Vec<u64>, _> = line.split(',').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok([_, offered, sent, completed, dropped]) => {
+                Ok(SecondCounts { offered: *offered, sent: *sent, completed: *completed, dropped: *dropped })
+            }
+            _ => Err(bad(index + 1, "not five whole numbers")),
+        }
+    };
+    text.lines().enumerate().skip(1).map(row).collect()
+}
+
+/// Reads the measures one histogram at a time, in the order of their seconds, so that a long run needs no more memory than a short one.
+///
+/// A last line that was cut off (the program was killed while it wrote) is left out.
+///
+/// # Errors
+/// When the log cannot be read, or a line before the last is damaged or names a phase or step that the head does not have.
+pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) -> Result<(), Error> {
+    let path = folder.join(MEASURES);
+    let log = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let whole = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let bad = |line: usize, problem: String| Error::Line { path: path.clone(), line, problem };
+    let mut deserializer = Deserializer::new();
+    for (index, line) in log[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        for entry in IntervalLogIterator::new(line) {
+            let entry = entry.map_err(|error| bad(index + 1, format!("{error:?}")))?;
+            let LogEntry::Interval(found) = entry else { continue };
+            let tag = found.tag().map_or("", |tag| tag.as_str()).to_owned();
+            let place = place_of(run, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
+            let histogram = decode(&mut deserializer, found.encoded_histogram());
+            let (phase_index, step_index, outcome, measure) = place;
+            visit(Interval {
+                second: found.start_timestamp().as_secs(),
+                phase_index,
+                step_index,
+                outcome,
+                measure,
+                histogram: histogram.map_err(|problem| bad(index + 1, problem))?,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The interval's length in nanoseconds: every interval covers one second.
+pub const INTERVAL_NS: u64 = SECOND_NS;
+
+fn place_of(run: &Run, tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
+    let mut parts = tag.split('/');
+    let (phase, step, outcome, measure) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let phase_index = run.phases.iter().position(|known| known.label == phase)?;
+    let step_index = run.steps.iter().position(|known| known.name == step)?;
+    Some((phase_index, step_index, outcome.parse().ok()?, measure.parse().ok()?))
+}
+
+fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u64>, String> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| error.to_string())?;
+    let found: Histogram<u64> =
+        deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| format!("{error:?}"))?;
+    let mut same_bounds = histogram();
+    same_bounds.add(&found).map_err(|error| format!("{error:?}"))?;
+    Ok(same_bounds)
+}
+
+fn seconds_table(seconds: &[SecondCounts]) -> String {
+    let row = |(second, counts): (usize, &SecondCounts)| {
+        format!("{second},{},{},{},{}\n", counts.offered, counts.sent, counts.completed, counts.dropped)
+    };
+    let rows: String = seconds.iter().enumerate().map(row).collect();
+    format!("{SECONDS_HEAD}\n{rows}")
+}

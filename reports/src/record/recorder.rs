@@ -1,0 +1,200 @@
+//! Folds samples into one histogram per second, phase, step, outcome and measure, and writes each second once it is complete.
+//!
+//! ```text
+//! Sample ─▶ second in which it was due ─▶ sparse counts ─▶ (no longer open) ─▶ measures.hlog
+//! ```
+//! Only the seconds that can still receive a sample are in memory, so memory depends on the rate and the longest time-out, not on the run's length.
+use super::{Measure, Outcome, Phase, Sample, StepInfo};
+use hdrhistogram::{
+    Histogram,
+    serialization::{V2DeflateSerializer, interval_log},
+};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    time::{Duration, SystemTime},
+};
+
+/// Nanoseconds in a second.
+pub const SECOND_NS: u64 = 1_000_000_000;
+
+/// The longest latency that a histogram holds, in nanoseconds (10 minutes); longer ones are clamped.
+pub const LONGEST_NS: u64 = 600 * SECOND_NS;
+
+/// Significant decimal digits of every histogram.
+pub const DIGITS: u8 = 3;
+
+/// An empty histogram with the bounds that every record uses, so that all of them can be added.
+#[must_use]
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).expect("the bounds are constant and valid")
+}
+
+/// What happened in one second of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SecondCounts {
+    /// Requests due in it.
+    pub offered: u64,
+    /// Requests sent in it.
+    pub sent: u64,
+    /// Answers complete in it.
+    pub completed: u64,
+    /// Arrivals due in it that were given up.
+    pub dropped: u64,
+}
+
+type Key = (usize, usize, Outcome, Measure);
+type Sparse = BTreeMap<u64, u64>;
+
+/// Writes the measures of a run while it goes on.
+pub struct Recorder<W: Write> {
+    log: W,
+    phases: Vec<Phase>,
+    steps: Vec<StepInfo>,
+    open: BTreeMap<u64, BTreeMap<Key, Sparse>>,
+    closed_before: u64,
+    seconds: Vec<SecondCounts>,
+    scratch: Histogram<u64>,
+    /// Samples that belonged to a second that was already written: never, unless a request outlived the longest time-out.
+    late_count: u64,
+}
+
+impl<W: Write> Recorder<W> {
+    /// Starts the log with its head. `clock_zero` is the wall-clock time of the run's clock zero.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn start(mut log: W, clock_zero: SystemTime, phases: Vec<Phase>, steps: Vec<StepInfo>) -> io::Result<Self> {
+        interval_log::IntervalLogWriterBuilder::new()
+            .add_comment("[Histogram log format version 1.3]")
+            .add_comment("[Tag: phase/step/outcome/measure; values in nanoseconds]")
+            .with_start_time(clock_zero)
+            .with_base_time(clock_zero)
+            .begin_log_with(&mut log, &mut V2DeflateSerializer::new())?;
+        Ok(Self {
+            log,
+            phases,
+            steps,
+            open: BTreeMap::new(),
+            closed_before: 0,
+            seconds: Vec::new(),
+            scratch: histogram(),
+            late_count: 0,
+        })
+    }
+
+    /// Counts one sample.
+    pub fn observe(&mut self, sample: &Sample) {
+        self.second(sample.due_ns).offered += 1;
+        self.second(sample.sent_ns).sent += 1;
+        self.second(sample.done_ns).completed += 1;
+        let second = sample.due_ns / SECOND_NS;
+        if second < self.closed_before {
+            self.late_count += 1;
+            return;
+        }
+        let phase_index = self.phase_index(sample.due_ns);
+        let keys = self.open.entry(second).or_default();
+        for (measure, value_ns) in sample.measures() {
+            let sparse = keys.entry((phase_index, sample.step_index, sample.outcome, measure)).or_default();
+            *sparse.entry(bucket(value_ns)).or_default() += 1;
+        }
+    }
+
+    /// Counts one arrival that was given up.
+    pub fn dropped(&mut self, due_ns: u64) {
+        let second = self.second(due_ns);
+        second.offered += 1;
+        second.dropped += 1;
+    }
+
+    /// Counts one request that was sent and has no outcome, because the run was ended.
+    pub fn unfinished(&mut self, due_ns: u64, sent_ns: Option<u64>) {
+        self.second(due_ns).offered += 1;
+        if let Some(sent_ns) = sent_ns {
+            self.second(sent_ns).sent += 1;
+        }
+    }
+
+    /// Writes every second before the given one, and forgets it. To be called with now minus the longest time-out.
+    ///
+    /// # Errors
+    /// When the log cannot be written (a full disk). What was not written is kept and tried again with the next call.
+    pub fn close_before(&mut self, second: u64) -> io::Result<()> {
+        while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() < second) {
+            let mut block = Vec::new();
+            write_second(&mut block, &mut self.scratch, *entry.key(), entry.get(), &self.phases, &self.steps)?;
+            self.log.write_all(&block)?;
+            entry.remove();
+        }
+        self.closed_before = self.closed_before.max(second);
+        self.log.flush()
+    }
+
+    /// Writes what is left, and hands back the log, the counts per second and the number of samples that came too late to be written.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn finish(mut self) -> io::Result<(W, Vec<SecondCounts>, u64)> {
+        self.close_before(u64::MAX)?;
+        Ok((self.log, self.seconds, self.late_count))
+    }
+
+    fn second(&mut self, at_ns: u64) -> &mut SecondCounts {
+        let index = usize::try_from(at_ns / SECOND_NS).unwrap_or(usize::MAX);
+        if index >= self.seconds.len() {
+            self.seconds.resize(index + 1, SecondCounts::default());
+        }
+        &mut self.seconds[index]
+    }
+
+    fn phase_index(&self, due_ns: u64) -> usize {
+        self.phases.iter().rposition(|phase| phase.from_ns <= due_ns).unwrap_or(0)
+    }
+}
+
+/// The lowest value that a histogram of three digits cannot tell from this one.
+fn bucket(value_ns: u64) -> u64 {
+    let value_ns = value_ns.clamp(1, LONGEST_NS);
+    let shift = (64 - value_ns.leading_zeros()).saturating_sub(11);
+    (value_ns >> shift) << shift
+}
+
+fn write_second(
+    block: &mut Vec<u8>,
+    scratch: &mut Histogram<u64>,
+    second: u64,
+    keys: &BTreeMap<Key, Sparse>,
+    phases: &[Phase],
+    steps: &[StepInfo],
+) -> io::Result<()> {
+    let mut serializer = V2DeflateSerializer::new();
+    let mut writer = interval_log::IntervalLogWriterBuilder::new().begin_log_with(block, &mut serializer)?;
+    for ((phase_index, step_index, outcome, measure), sparse) in keys {
+        scratch.reset();
+        for (value_ns, count) in sparse {
+            scratch.saturating_record_n(*value_ns, *count);
+        }
+        let (phase, step) = (&phases[*phase_index].label, &steps[*step_index].name);
+        let text = format!("{phase}/{step}/{outcome}/{measure}");
+        let tag = interval_log::Tag::new(&text);
+        writer
+            .write_histogram(scratch, Duration::from_secs(second), Duration::from_secs(1), tag)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_the_lowest_value_that_the_histogram_cannot_tell_apart() {
+        let reference = histogram();
+        let powers = (0..39).flat_map(|p| [1u64 << p, (1u64 << p) + 1, (1u64 << p) * 7 / 4]);
+        for value in powers.chain([999, 2047, 2048, 2049, 123_456_789]).map(|v| v.clamp(1, LONGEST_NS)) {
+            assert_eq!(bucket(value), reference.lowest_equivalent(value), "{value}");
+        }
+    }
+}
