@@ -1,1 +1,2 @@
-
+//! End to end: the rules of the architecture, and the real programs as a user starts them.
+mod architecture;
