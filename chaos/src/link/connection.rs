@@ -1,0 +1,222 @@
+//! One connection through a link: two sockets, two chains, one task.
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::BytesMut;
+use tokio::{io::AsyncWrite, net::TcpStream, time::Instant};
+use tokio_util::io::poll_read_buf;
+
+use super::{
+    chain::{Advance, Chain, Spec},
+    chunk::Chunk,
+    live::Control,
+    timer::{Alarm, Timers},
+};
+
+/// Size of the first read; doubles while reads are full.
+const READ_BYTES_MIN: usize = 16 * 1024;
+const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// What the connections of a link share in one direction: the toxics as they are now, and a byte count.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    toxics: Mutex<Arc<[Arc<Spec>]>>,
+    /// Rises with every change of `toxics`.
+    version: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
+impl Lane {
+    /// Sets the toxics; connections take them over when they are woken.
+    pub(crate) fn set(&self, toxics: Arc<[Arc<Spec>]>) {
+        *self.toxics.lock().unwrap_or_else(PoisonError::into_inner) = toxics;
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn get(&self) -> Arc<[Arc<Spec>]> {
+        Arc::clone(&self.toxics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Both sides ended their stream.
+    Finished,
+    /// A toxic or the link closed it.
+    Closed,
+    /// A toxic reset it, or one side did and the other was told.
+    Reset,
+}
+
+/// A connection with both its sockets.
+pub(crate) struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+    upstream: Direction,
+    downstream: Direction,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        ordinal: u64,
+        client: TcpStream,
+        server: TcpStream,
+        lanes: [Arc<Lane>; 2],
+        timers: &Timers,
+    ) -> Self {
+        let [upstream, downstream] = lanes.map(|lane| Direction::new(ordinal, lane, timers));
+        Self { client, server, upstream, downstream }
+    }
+
+    /// Carries bytes until the connection ends or `control` closes it.
+    pub(crate) async fn run(mut self, control: &Control) -> Ending {
+        let ending = poll_fn(|cx| {
+            if control.poll_closed(cx).is_ready() {
+                return Poll::Ready(Ending::Closed);
+            }
+            self.poll(cx)
+        })
+        .await;
+        if ending == Ending::Reset {
+            // A socket that is already gone needs no reset.
+            let _ = self.client.set_zero_linger();
+            let _ = self.server.set_zero_linger();
+        }
+        ending
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let upstream = self.upstream.poll(cx, &mut self.client, &mut self.server);
+        let downstream = self.downstream.poll(cx, &mut self.server, &mut self.client);
+        match (upstream, downstream) {
+            (State::Reset, _) | (_, State::Reset) => Poll::Ready(Ending::Reset),
+            (State::Closed, _) | (_, State::Closed) => Poll::Ready(Ending::Closed),
+            (State::Done, State::Done) => Poll::Ready(Ending::Finished),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// One direction of a connection.
+struct Direction {
+    lane: Arc<Lane>,
+    /// The version of the lane's toxics that the chain runs.
+    version: u64,
+    chain: Chain,
+    buffer: BytesMut,
+    read_bytes: usize,
+    source_has_ended: bool,
+    sink_has_ended: bool,
+    alarm: Alarm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The end was read and passed on.
+    Done,
+    /// A toxic wants both directions closed.
+    Closed,
+    Reset,
+}
+
+impl Direction {
+    fn new(ordinal: u64, lane: Arc<Lane>, timers: &Timers) -> Self {
+        Self {
+            lane,
+            version: 0,
+            chain: Chain::new(ordinal),
+            buffer: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+            source_has_ended: false,
+            sink_has_ended: false,
+            alarm: timers.alarm(),
+        }
+    }
+
+    /// Moves all bytes that can move, and has the task woken when more can.
+    fn poll(&mut self, cx: &mut Context<'_>, source: &mut TcpStream, sink: &mut TcpStream) -> State {
+        loop {
+            let now = Instant::now();
+            self.take_over_toxics(now);
+            let Advance::Waits(until) = self.chain.advance(now) else { return State::Reset };
+            let has_written = match self.write(cx, sink) {
+                Ok(has_written) => has_written,
+                Err(_) => return State::Reset,
+            };
+            let has_read = match self.read(cx, source) {
+                Ok(has_read) => has_read,
+                Err(_) => return State::Reset,
+            };
+            if has_written || has_read {
+                continue;
+            }
+            self.alarm.set(until, cx.waker());
+            return match self.sink_has_ended {
+                false => State::Open,
+                true if self.chain.is_closing() => State::Closed,
+                true => State::Done,
+            };
+        }
+    }
+
+    fn take_over_toxics(&mut self, now: Instant) {
+        let version = self.lane.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.chain.reconcile(&self.lane.get(), now);
+        }
+    }
+
+    /// Reads once if there is room; says whether anything came, be it the end.
+    fn read(&mut self, cx: &mut Context<'_>, source: &mut TcpStream) -> io::Result<bool> {
+        if self.source_has_ended || !self.chain.has_room() {
+            return Ok(false);
+        }
+        // Half is enough to go on with: small chunks that are held share one buffer.
+        if self.buffer.capacity() - self.buffer.len() < self.read_bytes / 2 {
+            self.buffer.reserve(self.read_bytes);
+        }
+        let Poll::Ready(count) = poll_read_buf(Pin::new(source), cx, &mut self.buffer)? else { return Ok(false) };
+        if count == 0 {
+            self.source_has_ended = true;
+            self.chain.end();
+            return Ok(true);
+        }
+        self.lane.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        if count >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        }
+        self.chain.push(Chunk { bytes: self.buffer.split().freeze(), read_at: Instant::now() });
+        Ok(true)
+    }
+
+    /// Writes what is due; says whether anything went out, be it the end.
+    fn write(&mut self, cx: &mut Context<'_>, sink: &mut TcpStream) -> io::Result<bool> {
+        let output = self.chain.output();
+        let mut has_written = false;
+        while let Some(front) = output.front() {
+            match Pin::new(&mut *sink).poll_write(cx, &front.bytes)? {
+                Poll::Ready(count) => output.take(count),
+                Poll::Pending => return Ok(has_written),
+            };
+            has_written = true;
+        }
+        if output.is_drained() && !self.sink_has_ended {
+            // The other side may be gone already; the reading tells.
+            let _ = Pin::new(sink).poll_shutdown(cx);
+            self.sink_has_ended = true;
+            has_written = true;
+        }
+        Ok(has_written)
+    }
+}

@@ -1,0 +1,70 @@
+//! Live counters of links and toxics, so that "the fault bit" can be shown and not assumed.
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::wire::ToxicEffects;
+
+/// What a toxic has done on all its connections.
+#[derive(Debug, Default)]
+pub(crate) struct ToxicCounters {
+    connections: AtomicU64,
+    chunks: AtomicU64,
+    bytes: AtomicU64,
+    dropped_bytes: AtomicU64,
+    delayed_ns: AtomicU64,
+}
+
+impl ToxicCounters {
+    pub(crate) fn count_connection(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_late(&self, bytes: usize, by: Duration) {
+        self.chunks.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        self.delayed_ns.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn count_dropped(&self, bytes: usize) {
+        self.chunks.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        self.dropped_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(crate) fn effects(&self, name: &str, kind: &str, removed: bool) -> ToxicEffects {
+        ToxicEffects {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            removed,
+            connections: self.connections.load(Relaxed),
+            chunks: self.chunks.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            dropped_bytes: self.dropped_bytes.load(Relaxed),
+            delayed_us: self.delayed_ns.load(Relaxed) / 1_000,
+        }
+    }
+
+    pub(crate) fn reset(&self) {
+        for counter in [&self.connections, &self.chunks, &self.bytes, &self.dropped_bytes, &self.delayed_ns] {
+            counter.store(0, Relaxed);
+        }
+    }
+}
+
+/// What a link has done, apart from its toxics.
+#[derive(Debug, Default)]
+pub(crate) struct ProxyCounters {
+    pub(crate) connections: AtomicU64,
+    pub(crate) upstream_failed: AtomicU64,
+    pub(crate) cut: AtomicU64,
+}
+
+impl ProxyCounters {
+    pub(crate) fn reset(&self) {
+        for counter in [&self.connections, &self.upstream_failed, &self.cut] {
+            counter.store(0, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Links: our own TCP fault proxy, driven by Toxiproxy's HTTP API.
+//!
+//! ```text
+//!             api ──▶ registry ──▶ proxy (listener, toxics, lease)
+//!                                    │ accept
+//!                                    ▼
+//!  client ◀──socket──▶ connection: one task, two directions ◀──socket──▶ upstream
+//!                         read ─▶ chain of toxics, each with a bounded queue ─▶ write
+//! ```
+//!
+//! There is one data path: a connection without faults is a chain without toxics. Nothing holds a lock across a read or
+//! a write, so a stalled reader cannot hold up the API, and a change of toxics never loses a byte of an open connection.
+mod chunk;
+mod toxic;
+
+mod chain;
+mod connection;
+mod counters;
+mod live;
+mod timer;
+
+mod body;
+mod lease;
+mod listen;
+mod proxy;
+mod registry;
+
+mod api;
+mod server;
+pub mod wire;
+
+pub use listen::Error as ListenError;
+pub use server::{Error, Links, Settings, serve};
+
+pub(crate) use chunk::Queue;
+#[cfg(test)]
+pub(crate) use toxic::testing;
+pub(crate) use toxic::{Attributes, HELD_LITTLE, HELD_MUCH, Kind, Leave, Start, Step, Toxic};

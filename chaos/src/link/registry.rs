@@ -1,0 +1,323 @@
+//! All links of one server: what the HTTP API does to them.
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::{
+    sync::{Mutex, Notify, futures::Notified},
+    time::{Duration, Instant},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    body::{self, Fields},
+    chain::Spec,
+    counters::ToxicCounters,
+    lease::Lease,
+    listen,
+    proxy::{Mounted, Proxy, Stream},
+    timer::Timers,
+    toxic::Attributes,
+    wire::{self, Effects},
+};
+use crate::{draw::Draw, fault};
+
+/// When to try again to bring a link up whose lease of being down has run out.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a request cannot be done. The texts are those of Toxiproxy.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("bad request body: {0}")]
+    Body(#[from] body::Error),
+    #[error("missing required field: {field}")]
+    MissingField { field: String },
+    #[error("proxy not found")]
+    ProxyNotFound,
+    #[error("proxy already exists")]
+    ProxyExists,
+    #[error("toxic not found")]
+    ToxicNotFound,
+    #[error("toxic already exists")]
+    ToxicExists,
+    #[error("invalid toxic type")]
+    InvalidToxicType,
+    #[error("stream was invalid, can be either upstream or downstream")]
+    InvalidStream,
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+}
+
+/// A proxy to be created.
+#[derive(Debug)]
+pub(crate) struct NewProxy {
+    name: String,
+    listen: String,
+    upstream: String,
+    enabled: bool,
+    ttl_ms: Option<u64>,
+}
+
+impl NewProxy {
+    pub(crate) fn read(fields: &Fields) -> Result<Self, Error> {
+        let required = |name: &str| {
+            let value = fields.text(name)?.filter(|value| !value.is_empty());
+            value.ok_or_else(|| Error::MissingField { field: name.to_owned() })
+        };
+        Ok(Self {
+            name: required("name")?,
+            upstream: required("upstream")?,
+            listen: fields.text("listen")?.unwrap_or_default(),
+            enabled: fields.flag("enabled")?.unwrap_or(true),
+            ttl_ms: fields.whole("ttl_ms")?,
+        })
+    }
+}
+
+/// All links of one server.
+pub(crate) struct Registry {
+    /// Held only while nothing is waited for but our own tasks, so no stalled peer can hold it up.
+    proxies: Mutex<BTreeMap<String, Proxy>>,
+    draw: Draw,
+    timers: Timers,
+    leases: Notify,
+}
+
+impl Registry {
+    pub(crate) fn new(seed: u64, timers: Timers) -> Self {
+        Self { proxies: Mutex::default(), draw: Draw::seeded(seed), timers, leases: Notify::new() }
+    }
+
+    pub(crate) async fn list(&self) -> BTreeMap<String, wire::Proxy> {
+        self.proxies.lock().await.iter().map(|(name, proxy)| (name.clone(), proxy.shape())).collect()
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> Result<wire::Proxy, Error> {
+        self.proxies.lock().await.get(name).map(Proxy::shape).ok_or(Error::ProxyNotFound)
+    }
+
+    pub(crate) async fn effects(&self) -> Effects {
+        let proxies = self.proxies.lock().await;
+        Effects { proxies: proxies.iter().map(|(name, proxy)| (name.clone(), proxy.effects())).collect() }
+    }
+
+    pub(crate) async fn create(&self, new: NewProxy) -> Result<wire::Proxy, Error> {
+        let address = listen::resolve(&new.listen).await?;
+        let mut proxies = self.proxies.lock().await;
+        if proxies.contains_key(&new.name) {
+            return Err(Error::ProxyExists);
+        }
+        let proxy = self.start(&new, address)?;
+        let shape = proxy.shape();
+        proxies.insert(new.name, proxy);
+        Ok(shape)
+    }
+
+    /// Creates proxies, replaces those that differ in their addresses, and leaves identical ones as they are.
+    ///
+    /// On an error, the proxies made so far stay and are handed back beside it.
+    pub(crate) async fn populate(&self, all: Vec<NewProxy>) -> (Vec<wire::Proxy>, Result<(), Error>) {
+        let mut done = Vec::new();
+        for new in all {
+            match self.create_or_replace(new).await {
+                Ok(shape) => done.push(shape),
+                Err(error) => return (done, Err(error)),
+            }
+        }
+        (done, Ok(()))
+    }
+
+    async fn create_or_replace(&self, new: NewProxy) -> Result<wire::Proxy, Error> {
+        let address = listen::resolve(&new.listen).await?;
+        let mut proxies = self.proxies.lock().await;
+        if let Some(existing) = proxies.get_mut(&new.name) {
+            if existing.address == address && existing.upstream == new.upstream {
+                return Ok(existing.shape());
+            }
+            existing.disable().await;
+            proxies.remove(&new.name);
+        }
+        let proxy = self.start(&new, address)?;
+        let shape = proxy.shape();
+        proxies.insert(new.name, proxy);
+        Ok(shape)
+    }
+
+    fn start(&self, new: &NewProxy, address: std::net::SocketAddr) -> Result<Proxy, Error> {
+        let timers = self.timers.clone();
+        let mut proxy = Proxy::new(&new.name, &new.listen, address, &new.upstream, self.draw, timers);
+        if new.enabled {
+            proxy.enable()?;
+        } else {
+            proxy.lease = new.ttl_ms.and_then(Lease::from_now);
+            self.leases.notify_one();
+        }
+        let Proxy { name, listen, upstream, .. } = &proxy;
+        info!(link = %name, %listen, %upstream, "link `{name}` leads from {listen} to {upstream}");
+        Ok(proxy)
+    }
+
+    /// Changes what the fields name: `listen`, `upstream`, `enabled`, and the lease of being down, `ttl_ms`.
+    pub(crate) async fn update(&self, name: &str, fields: &Fields) -> Result<wire::Proxy, Error> {
+        let (listen, upstream) = (fields.text("listen")?, fields.text("upstream")?);
+        let (enabled, ttl_ms) = (fields.flag("enabled")?, fields.whole("ttl_ms")?);
+        let listen = listen.filter(|listen| !listen.is_empty());
+        let address = match &listen {
+            Some(listen) => Some(listen::resolve(listen).await?),
+            None => None,
+        };
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(name).ok_or(Error::ProxyNotFound)?;
+        let wants_enabled = enabled.unwrap_or(proxy.is_enabled());
+        if let (Some(listen), Some(address)) = (&listen, address)
+            && address != proxy.address
+        {
+            proxy.disable().await;
+            proxy.rebind(listen, address);
+        }
+        if let Some(upstream) = upstream.filter(|upstream| !upstream.is_empty() && *upstream != proxy.upstream) {
+            proxy.disable().await;
+            proxy.upstream = upstream;
+        }
+        if wants_enabled {
+            proxy.enable()?;
+        } else {
+            proxy.disable().await;
+            proxy.lease = Lease::renewed(proxy.lease, ttl_ms);
+            self.leases.notify_one();
+        }
+        if enabled.is_some() {
+            let state = if wants_enabled { "up" } else { "down" };
+            info!(link = %name, state, "link `{name}` is {state}");
+        }
+        Ok(proxy.shape())
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        let mut proxies = self.proxies.lock().await;
+        proxies.get_mut(name).ok_or(Error::ProxyNotFound)?.disable().await;
+        proxies.remove(name);
+        Ok(())
+    }
+
+    /// Enables every proxy, removes every toxic, forgets every count; stops at a proxy that cannot listen.
+    pub(crate) async fn reset(&self) -> Result<(), Error> {
+        for proxy in self.proxies.lock().await.values_mut() {
+            proxy.remove_toxics(|_| true);
+            proxy.reset_effects();
+            proxy.enable()?;
+        }
+        Ok(())
+    }
+
+    /// Cuts every connection and gives every port back.
+    pub(crate) async fn close(&self) {
+        let mut proxies = self.proxies.lock().await;
+        for proxy in proxies.values_mut() {
+            proxy.disable().await;
+        }
+        proxies.clear();
+    }
+
+    pub(crate) async fn toxics(&self, proxy: &str) -> Result<Vec<wire::Toxic>, Error> {
+        self.proxies.lock().await.get(proxy).map(Proxy::toxic_shapes).ok_or(Error::ProxyNotFound)
+    }
+
+    pub(crate) async fn toxic(&self, proxy: &str, name: &str) -> Result<wire::Toxic, Error> {
+        let proxies = self.proxies.lock().await;
+        let proxy = proxies.get(proxy).ok_or(Error::ProxyNotFound)?;
+        proxy.toxics.iter().find(|toxic| toxic.name == name).map(Mounted::shape).ok_or(Error::ToxicNotFound)
+    }
+
+    pub(crate) async fn add_toxic(&self, proxy: &str, fields: &Fields) -> Result<wire::Toxic, Error> {
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
+        let stream_text = fields.text("stream")?.unwrap_or_else(|| "downstream".to_owned());
+        let stream = match stream_text.to_ascii_lowercase().as_str() {
+            "upstream" => Stream::Upstream,
+            "downstream" => Stream::Downstream,
+            _ => return Err(Error::InvalidStream),
+        };
+        let kind = fields.text("type")?.as_deref().and_then(fault::kind).ok_or(Error::InvalidToxicType)?;
+        let name = fields.text("name")?.filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| format!("{}_{stream_text}", kind.name));
+        if proxy.toxics.iter().any(|toxic| toxic.name == name) {
+            return Err(Error::ToxicExists);
+        }
+        let given = fields.object("attributes")?;
+        let mut attributes = Attributes::of(kind);
+        attributes.merge(|name| given.whole(name))?;
+        let (id, draw) = proxy.next_toxic(&name, stream);
+        let toxicity = fields.number("toxicity")?.unwrap_or(1.0);
+        let counters = Arc::new(ToxicCounters::default());
+        let spec = Spec { id, revision: 0, kind, attributes, toxicity, draw, counters };
+        let lease = given.whole("ttl_ms")?.and_then(Lease::from_now);
+        let toxic = Mounted { name, stream, stream_text, spec: Arc::new(spec), lease };
+        let shape = toxic.shape();
+        info!(link = %proxy.name, toxic = %toxic.name, kind = kind.name, "toxic `{}` on link `{}`", toxic.name, proxy.name);
+        proxy.toxics.push(toxic);
+        proxy.publish_toxics();
+        self.leases.notify_one();
+        Ok(shape)
+    }
+
+    /// Merges attributes key by key, sets the toxicity if given, and renews the lease.
+    pub(crate) async fn update_toxic(&self, proxy: &str, name: &str, fields: &Fields) -> Result<wire::Toxic, Error> {
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
+        let toxic = proxy.toxics.iter_mut().find(|toxic| toxic.name == name).ok_or(Error::ToxicNotFound)?;
+        let given = fields.object("attributes")?;
+        let mut attributes = toxic.spec.attributes.clone();
+        attributes.merge(|name| given.whole(name))?;
+        let toxicity = fields.number("toxicity")?.unwrap_or(toxic.spec.toxicity);
+        let ttl_ms = given.whole("ttl_ms")?;
+        let has_changed = attributes != toxic.spec.attributes || toxicity != toxic.spec.toxicity;
+        if has_changed {
+            let Spec { id, revision, kind, draw, ref counters, .. } = *toxic.spec;
+            let counters = Arc::clone(counters);
+            toxic.spec = Arc::new(Spec { id, revision: revision + 1, kind, attributes, toxicity, draw, counters });
+        }
+        toxic.lease = Lease::renewed(toxic.lease, ttl_ms);
+        let shape = toxic.shape();
+        if has_changed {
+            proxy.publish_toxics();
+        }
+        self.leases.notify_one();
+        Ok(shape)
+    }
+
+    pub(crate) async fn remove_toxic(&self, proxy: &str, name: &str) -> Result<(), Error> {
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
+        if proxy.remove_toxics(|toxic| toxic.name == name).is_empty() {
+            return Err(Error::ToxicNotFound);
+        }
+        info!(link = %proxy.name, toxic = %name, "toxic `{name}` is off link `{}`", proxy.name);
+        Ok(())
+    }
+
+    /// Resolves once a lease was set, renewed or given up.
+    pub(super) fn leases_changed(&self) -> Notified<'_> {
+        self.leases.notified()
+    }
+
+    /// Lifts every fault whose lease has run out, and says when the next one runs out.
+    pub(super) async fn lift_expired(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let has_expired = |lease: Option<Lease>| lease.is_some_and(|lease| lease.until <= now);
+        let mut proxies = self.proxies.lock().await;
+        for proxy in proxies.values_mut() {
+            for name in proxy.remove_toxics(|toxic| has_expired(toxic.lease)) {
+                warn!(link = %proxy.name, toxic = %name, "lease of toxic `{name}` on link `{}` ran out", proxy.name);
+            }
+            if has_expired(proxy.lease) {
+                warn!(link = %proxy.name, "lease of link `{}` being down ran out", proxy.name);
+                if let Err(error) = proxy.enable() {
+                    error!(link = %proxy.name, %error, "link `{}` cannot come up again", proxy.name);
+                    proxy.lease = proxy.lease.map(|lease| Lease { until: now + RETRY, ..lease });
+                }
+            }
+        }
+        let toxic_leases = proxies.values().flat_map(|proxy| proxy.toxics.iter().filter_map(|toxic| toxic.lease));
+        let down_leases = proxies.values().filter_map(|proxy| proxy.lease);
+        toxic_leases.chain(down_leases).map(|lease| lease.until).min()
+    }
+}
