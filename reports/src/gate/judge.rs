@@ -1,0 +1,272 @@
+//! Whether a gate holds: pass, fail, or not known from what was measured.
+use super::{Comparison, Evidence, Gate, Rule};
+use crate::{
+    number,
+    proportion::{Tally, bounds, requests_missing},
+    record::{Measure, Run},
+    summary::{Latency, Quantile, Scope, Summary},
+};
+use serde::Serialize;
+use std::fmt;
+
+/// What became of a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateOutcome {
+    /// The true value is within, with 95 % confidence; or, for a count, it is.
+    Pass,
+    /// The true value is not within, with 95 % confidence; or, for a count, it is not.
+    Fail,
+    /// Too few requests, too close to the limit, to tell.
+    Inconclusive,
+    /// It cannot be judged at all: nothing was measured, or the run has no such thing.
+    Invalid,
+}
+
+/// The number that a gate is put on, as it was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observed {
+    /// A latency, in nanoseconds.
+    LatencyNs(u64),
+    /// A latency that is infinite, because so large a share of the requests got no good answer.
+    NoAnswer {
+        /// Between 0 and 1.
+        failed_share: f64,
+    },
+    /// A share, between 0 and 1.
+    Share(f64),
+    /// A count.
+    Count(u64),
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&match self {
+            Self::LatencyNs(nanos) => number::latency(*nanos),
+            Self::NoAnswer { failed_share } => format!("∞ ({} failed)", number::percent(*failed_share)),
+            Self::Share(share) => number::percent(*share),
+            Self::Count(count) => number::count(*count),
+        })
+    }
+}
+
+/// The share that decides a statistical gate: of requests that are slower than the limit or failed, or of those in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ShareBounds {
+    /// As it was seen.
+    pub observed: f64,
+    /// The true share is not below, with 95 % confidence.
+    pub lower: f64,
+    /// The true share is not above, with 95 % confidence.
+    pub upper: f64,
+    /// What it is compared with.
+    pub limit: f64,
+}
+
+/// A gate and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateResult {
+    /// The gate as written.
+    pub gate: String,
+    /// What became of it.
+    pub outcome: GateOutcome,
+    /// The number it is put on; `None` when nothing was measured.
+    pub observed: Option<Observed>,
+    /// How far the number is on the right side of its limit, in its own unit (nanoseconds, share or count); negative on the wrong side, `None` when infinite.
+    pub margin: Option<f64>,
+    /// What decided, for quantiles and shares.
+    pub share: Option<ShareBounds>,
+    /// Requests that were judged.
+    pub request_count: u64,
+    /// About how many more requests would decide, when that is what is missing.
+    pub more_requests: Option<u64>,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+impl GateResult {
+    /// The margin with its unit, such as `+379 ms`; `–` when there is none.
+    #[must_use]
+    pub fn margin_text(&self) -> String {
+        match (self.margin, self.observed) {
+            (Some(margin), Some(Observed::LatencyNs(_))) => number::signed_latency(margin),
+            (Some(margin), Some(Observed::Share(_))) => number::signed_points(margin),
+            (Some(margin), Some(Observed::Count(_))) => format!("{margin:+.0}").replace('-', "−").replace("+0", "0"),
+            _ => "–".to_owned(),
+        }
+    }
+}
+
+/// Judges one gate by its evidence. A gate that does not hold is a result, never an error.
+#[must_use]
+pub fn judge(evidence: &Evidence, run: &Run, summary: &Summary) -> GateResult {
+    let (gate, scope) = match &evidence.gate {
+        Ok(found) => found,
+        Err(error) => return invalid(&evidence.text, error.to_string()),
+    };
+    let window = &gate.window.value;
+    let outcomes = summary.outcomes(scope, window);
+    let seconds = evidence.seconds();
+    let tally: Tally = seconds.iter().copied().sum();
+    let found = match &gate.rule {
+        Rule::Quantile { measure, quantile, comparison, limit_ns } => {
+            let latency = latency_of(gate, scope, summary, *measure);
+            let observed = latency.quantile(*quantile).map(|value| observed_latency(value, &latency));
+            observed.map(|seen| by_share(&seconds, gate, *comparison, 1.0 - quantile, seen, *limit_ns as f64))
+        }
+        Rule::Share { comparison, limit, .. } => {
+            let observed = (tally.total > 0).then(|| Observed::Share(tally.share()));
+            observed.map(|seen| by_share(&seconds, gate, *comparison, *limit, seen, *limit))
+        }
+        Rule::Max { measure, comparison, limit_ns } => {
+            let latency = latency_of(gate, scope, summary, *measure);
+            let observed = latency.max().map(|value| observed_latency(value, &latency));
+            observed.map(|seen| exact(gate, *comparison, seen, *limit_ns as f64, latency.count()))
+        }
+        Rule::Count { group, comparison, limit } => {
+            let count = outcomes.seen().filter(|(outcome, _)| group.holds(*outcome)).map(|(_, count)| count).sum();
+            let observed = (outcomes.total() > 0).then_some(Observed::Count(count));
+            observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, outcomes.total()))
+        }
+        Rule::AchievedRate { comparison, limit } => {
+            let observed = summary.sent_share(window).map(Observed::Share);
+            observed.map(|seen| exact(gate, *comparison, seen, *limit, run.load.counts.offered))
+        }
+        Rule::Dropped { comparison, limit } => {
+            let counts = run.load.counts;
+            let observed = (counts.offered > 0).then_some(Observed::Count(counts.dropped));
+            observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, counts.offered))
+        }
+    };
+    found.unwrap_or_else(|| nothing_measured(gate, outcomes.total()))
+}
+
+fn latency_of(gate: &Gate, scope: &Scope, summary: &Summary, measure: Measure) -> Latency {
+    let window = &gate.window.value;
+    match gate.class {
+        Some(class) => summary.latency_of_class(scope, window, measure, class),
+        None => summary.latency(scope, window, measure),
+    }
+}
+
+fn observed_latency(value: Quantile, latency: &Latency) -> Observed {
+    match value {
+        Quantile::Finite(nanos) => Observed::LatencyNs(nanos),
+        Quantile::Infinite => Observed::NoAnswer { failed_share: latency.failed_share() },
+    }
+}
+
+/// "p95 < X" holds iff at most 5 % of the requests are slower than X; so both kinds compare a share with a limit.
+///
+/// Pass iff the upper bound of the share is within, fail iff the lower one is not. Source: measurement.md D2, `ok(λ)` and `bad(λ)`.
+fn by_share(
+    seconds: &[Tally],
+    gate: &Gate,
+    comparison: Comparison,
+    limit: f64,
+    observed: Observed,
+    value_limit: f64,
+) -> GateResult {
+    let tally: Tally = seconds.iter().copied().sum();
+    let found = bounds(seconds);
+    // A limit from above on the quantity: few may lie beyond. From below, many must.
+    let outcome = match comparison.is_upper() {
+        true if found.upper <= limit => GateOutcome::Pass,
+        true if found.lower > limit => GateOutcome::Fail,
+        false if found.lower > limit => GateOutcome::Pass,
+        false if found.upper <= limit => GateOutcome::Fail,
+        _ => GateOutcome::Inconclusive,
+    };
+    let more_requests = requests_missing(seconds, limit).filter(|_| outcome == GateOutcome::Inconclusive);
+    let share = ShareBounds { observed: tally.share(), lower: found.lower, upper: found.upper, limit };
+    GateResult {
+        gate: gate.text.clone(),
+        outcome,
+        observed: Some(observed),
+        margin: margin(comparison, observed, value_limit),
+        share: Some(share),
+        request_count: tally.total,
+        more_requests,
+        reason: reason(gate, outcome, &share, tally.total, more_requests),
+    }
+}
+
+fn reason(gate: &Gate, outcome: GateOutcome, share: &ShareBounds, total: u64, more_requests: Option<u64>) -> String {
+    let what = match (&gate.rule, gate.class) {
+        (Rule::Quantile { measure: Measure::Gap, .. }, _) => "longer",
+        (Rule::Quantile { .. }, Some(_)) => "slower",
+        (Rule::Quantile { .. }, None) => "slower or failed",
+        (Rule::Share { group, .. }, _) => &group.to_string(),
+        _ => "counted",
+    };
+    let noun = if matches!(gate.rule, Rule::Quantile { measure: Measure::Gap, .. }) { "gap" } else { "request" };
+    let seen = format!("{} of {} {what}", number::percent(share.observed), number::counted(total, noun));
+    let range = format!("{} to {}", number::percent(share.lower), number::percent(share.upper));
+    let limit = number::exact_percent(share.limit);
+    match (outcome, more_requests) {
+        (GateOutcome::Inconclusive, Some(more)) => {
+            format!("{seen}: truly {range}, limit {limit}; about {} more would tell", number::counted(more, noun))
+        }
+        (GateOutcome::Inconclusive, None) => {
+            format!("{seen}: truly {range}, too close to the limit of {limit} to tell")
+        }
+        _ => format!("{seen}: truly {range}, limit {limit}"),
+    }
+}
+
+fn exact(gate: &Gate, comparison: Comparison, observed: Observed, limit: f64, request_count: u64) -> GateResult {
+    let value = match observed {
+        Observed::LatencyNs(nanos) => nanos as f64,
+        Observed::NoAnswer { .. } => f64::INFINITY,
+        Observed::Share(share) => share,
+        Observed::Count(count) => count as f64,
+    };
+    let holds = comparison.holds(value.total_cmp(&limit));
+    GateResult {
+        gate: gate.text.clone(),
+        outcome: if holds { GateOutcome::Pass } else { GateOutcome::Fail },
+        observed: Some(observed),
+        margin: margin(comparison, observed, limit),
+        share: None,
+        request_count,
+        more_requests: None,
+        reason: format!("{observed} among {}, counted exactly", number::counted(request_count, "request")),
+    }
+}
+
+fn margin(comparison: Comparison, observed: Observed, limit: f64) -> Option<f64> {
+    let value = match observed {
+        Observed::LatencyNs(nanos) => nanos as f64,
+        Observed::NoAnswer { .. } => return None,
+        Observed::Share(share) => share,
+        Observed::Count(count) => count as f64,
+    };
+    Some(if comparison.is_upper() { limit - value } else { value - limit })
+}
+
+/// Requests of other classes are evidence that the window was there, though none for or against the gate: it stays open.
+fn nothing_measured(gate: &Gate, request_count: u64) -> GateResult {
+    let of = gate.name.as_ref().map_or_else(String::new, |name| format!(" of {}", name.value));
+    let place = format!("{of} in the window `{}`", gate.window.value);
+    match gate.class.filter(|_| request_count > 0) {
+        Some(class) => GateResult {
+            outcome: GateOutcome::Inconclusive,
+            ..invalid(&gate.text, format!("no request{place} had the outcome `{class}`, so there is nothing to judge"))
+        },
+        None => invalid(&gate.text, format!("there was no request{place}")),
+    }
+}
+
+fn invalid(text: &str, reason: String) -> GateResult {
+    GateResult {
+        gate: text.to_owned(),
+        outcome: GateOutcome::Invalid,
+        observed: None,
+        margin: None,
+        share: None,
+        request_count: 0,
+        more_requests: None,
+        reason,
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a gate speaks of things that the run will have: checked before the first request.
+use super::{Gate, ParseError, Problem, Rule, Word, parse::did_you_mean};
+use crate::{
+    record::{Phase, StepInfo},
+    summary::{Scope, Window, needs_stream},
+};
+
+/// Checks the name, the window and the measure of a gate against the steps and phases of a plan.
+///
+/// # Errors
+/// When the run has no such step or journey, no such phase, or the measure exists only for streams and nothing named is one.
+pub fn check_names(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<(), ParseError> {
+    check_scope(gate, steps)?;
+    check_window(&gate.window, phases)
+}
+
+fn check_scope(gate: &Gate, steps: &[StepInfo]) -> Result<(), ParseError> {
+    let scope = match &gate.name {
+        None => Scope::All,
+        Some(name) => Scope::named(&name.value, steps).ok_or_else(|| unknown_name(name, steps))?,
+    };
+    let (Rule::Quantile { measure, .. } | Rule::Max { measure, .. }) = gate.rule else { return Ok(()) };
+    if !needs_stream(measure) || steps.iter().any(|step| scope.holds(step) && step.is_streamed) {
+        return Ok(());
+    }
+    let range = gate.name.as_ref().map_or(0..gate.text.len(), |name| name.range.clone());
+    let streamed: Vec<&str> = steps.iter().filter(|step| step.is_streamed).map(|step| step.name.as_str()).collect();
+    let hint = (!streamed.is_empty()).then(|| format!("streamed steps are {}", streamed.join(", ")));
+    Err(ParseError { range, problem: Problem::NotStreamed { name: scope.to_string(), measure }, hint })
+}
+
+fn unknown_name(name: &Word<String>, steps: &[StepInfo]) -> ParseError {
+    let known = || steps.iter().flat_map(|step| [step.name.as_str(), step.journey.as_str()]);
+    let mut all: Vec<&str> = known().collect();
+    all.sort_unstable();
+    all.dedup();
+    let problem = Problem::Unknown { what: "step or journey", found: name.value.clone() };
+    let hint = did_you_mean(&name.value, known()).or_else(|| Some(format!("this run has {}", all.join(", "))));
+    ParseError { range: name.range.clone(), problem, hint }
+}
+
+fn check_window(window: &Word<Window>, phases: &[Phase]) -> Result<(), ParseError> {
+    if phases.iter().any(|phase| window.value.holds(phase)) {
+        return Ok(());
+    }
+    let labels: Vec<&str> = phases.iter().map(|phase| phase.label.as_str()).collect();
+    let all = || format!("this run has {}", labels.join(", "));
+    let hint = match &window.value {
+        Window::Label(label) => did_you_mean(label, labels.iter().copied().chain(["run"])).or_else(|| Some(all())),
+        _ => Some(all()),
+    };
+    let problem = Problem::Unknown { what: "phase", found: window.value.to_string() };
+    Err(ParseError { range: window.range.clone(), problem, hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{gate::parse, record::cut};
+
+    fn check(text: &str, expected: Result<(), (&str, &str, &str)>) {
+        let step = |name: &str, journey: &str, is_streamed| StepInfo {
+            name: name.to_owned(),
+            journey: journey.to_owned(),
+            is_streamed,
+        };
+        let steps = [step("flights.search", "flight-search", false), step("chat.message", "chat", true)];
+        let found = check_names(&parse(text).unwrap(), &steps, &cut(10, 100, &[]));
+        let plain = found.as_ref().map_err(|e| (e.to_string(), e.hint.clone().unwrap_or_default(), e.range.clone()));
+        match (plain, expected) {
+            (Ok(()), Ok(())) => {}
+            (Err((message, hint, range)), Err(expected)) => {
+                assert_eq!((message.as_str(), hint.as_str(), &text[range]), expected, "{text}");
+            }
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_gate_on_something_that_the_run_will_not_have_is_refused() {
+        check("p95 < 1s for flights.search window=steady", Ok(()));
+        check("p95 < 1s for flight-search", Ok(()));
+        check("first_event.p95 < 1s for chat", Ok(()));
+        check("first_event.p95 < 1s", Ok(()));
+        check("errors = 0 window=warm-up", Ok(()));
+        let near = "did you mean `flights.search`?";
+        check("p95 < 1s for flights.serch", Err(("unknown step or journey `flights.serch`", near, "flights.serch")));
+        let all = "this run has chat, chat.message, flight-search, flights.search";
+        check("p95 < 1s for hotels", Err(("unknown step or journey `hotels`", all, "hotels")));
+        let phases = "this run has warm-up, steady";
+        check("p95 < 1s window=during", Err(("unknown phase `during`", phases, "during")));
+        check("p95 < 1s window=stedy", Err(("unknown phase `stedy`", "did you mean `steady`?", "stedy")));
+        let streamed = "`flight-search` has no first_event: its answers are not streams";
+        check(
+            "first_event.p95 < 1s for flight-search",
+            Err((streamed, "streamed steps are chat.message", "flight-search")),
+        );
+    }
+}

@@ -1,0 +1,422 @@
+//! Reads a gate from its line, and says where and why it cannot.
+use super::{Comparison, Gate, Group, Rule, Word};
+use crate::{
+    record::{Measure, Outcome},
+    summary::Window,
+    units,
+};
+use std::ops::Range;
+
+/// A line that is not a gate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct ParseError {
+    /// The bytes of the line that are wrong; empty at its end when something is missing there.
+    pub range: Range<usize>,
+    /// What is wrong with them.
+    pub problem: Problem,
+    /// What would do.
+    pub hint: Option<String>,
+}
+
+/// What is wrong with a gate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The line ends too early.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A word is none of those that could stand there.
+    #[error("unknown {what} `{found}`")]
+    Unknown {
+        /// What was expected.
+        what: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// A value is not of the metric's kind, or out of its range.
+    #[error("`{found}` is not {expected}")]
+    NotA {
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A clause is there twice.
+    #[error("`{0}` is given twice")]
+    Twice(String),
+    /// A clause or sign that this metric does not take.
+    #[error("`{word}` does not go with `{metric}`")]
+    Misplaced {
+        /// The clause or sign.
+        word: String,
+        /// The metric.
+        metric: String,
+    },
+    /// The gate is put on something that does not have this measure.
+    #[error("`{name}` has no {measure}: its answers are not streams")]
+    NotStreamed {
+        /// The step or journey.
+        name: String,
+        /// The measure.
+        measure: Measure,
+    },
+}
+
+/// Reads one gate; see the [module](super) for its grammar.
+///
+/// # Errors
+/// When the line is not a gate, with the place and, where there is one, a hint. Names are checked by [`check_names`](super::check_names).
+pub fn parse(text: &str) -> Result<Gate, ParseError> {
+    let mut tokens = Tokens::of(text);
+    let metric = tokens.next("a metric such as `p95`, `error-rate` or `undeclared`")?;
+    let comparison = tokens.next("a comparison such as `<`")?;
+    let value = tokens.next("a value such as `500ms`, `0.1%` or `0`")?;
+    let rule = rule(&metric, &comparison, &value)?;
+    let (mut name, mut class, mut window) = (None, None, None);
+    while let Some(key) = tokens.peek() {
+        let known = ["for", "class", "window"];
+        if !known.contains(&key.text) {
+            let problem = Problem::Unknown { what: "clause", found: key.text.to_owned() };
+            return Err(key.error(problem, did_you_mean(key.text, known)));
+        }
+        tokens.skip();
+        tokens.skip_equals();
+        let slot = match key.text {
+            "for" => &mut name,
+            "class" => &mut class,
+            _ => &mut window,
+        };
+        if slot.is_some() {
+            return Err(key.error(Problem::Twice(key.text.to_owned()), None));
+        }
+        *slot = Some(tokens.next(match key.text {
+            "for" => "the name of a step or journey",
+            "class" => "an outcome class",
+            _ => "a window such as `steady`",
+        })?);
+    }
+    let end = text.trim_end().len();
+    let gate = Gate {
+        text: text.trim().to_owned(),
+        name: name.map(|token| Word { value: token.text.to_owned(), range: token.range }),
+        class: class.as_ref().map(outcome).transpose()?,
+        window: window.as_ref().map_or(Word { value: Window::Run, range: end..end }, window_word),
+        rule,
+    };
+    let misplaced = match &gate.rule {
+        Rule::Quantile { .. } | Rule::Max { .. } => None,
+        Rule::Share { .. } | Rule::Count { .. } => class.map(|token| (token, "class")),
+        Rule::AchievedRate { .. } => {
+            class.map(|token| (token, "class")).or(name_token(&gate, text).map(|t| (t, "for")))
+        }
+        Rule::Dropped { .. } => class
+            .map(|token| (token, "class"))
+            .or(name_token(&gate, text).map(|token| (token, "for")))
+            .or(window.map(|token| (token, "window"))),
+    };
+    match misplaced {
+        None => Ok(gate),
+        Some((token, word)) => {
+            Err(token.error(Problem::Misplaced { word: word.to_owned(), metric: metric.text.to_owned() }, None))
+        }
+    }
+}
+
+/// The known word that was probably meant, if one is near.
+pub(super) fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let near = known.into_iter().map(|word| (strsim::osa_distance(found, word), word)).min()?;
+    (near.0 <= 2.max(found.chars().count() / 3)).then(|| format!("did you mean `{}`?", near.1))
+}
+
+#[derive(Debug, Clone)]
+struct Token<'a> {
+    text: &'a str,
+    range: Range<usize>,
+}
+
+impl Token<'_> {
+    fn error(&self, problem: Problem, hint: Option<String>) -> ParseError {
+        ParseError { range: self.range.clone(), problem, hint }
+    }
+
+    fn not_a(&self, expected: &'static str, hint: &str) -> ParseError {
+        self.error(Problem::NotA { found: self.text.to_owned(), expected }, Some(hint.to_owned()))
+    }
+}
+
+/// Words between spaces; signs of comparison are words of their own.
+struct Tokens<'a> {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token<'a>>>,
+    end: usize,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(text: &'a str) -> Self {
+        let is_sign = |c: char| matches!(c, '<' | '>' | '=' | '!');
+        let kind = |c: char| if c.is_whitespace() { 0 } else { 1 + u8::from(is_sign(c)) };
+        let mut tokens: Vec<Token<'a>> = Vec::new();
+        let mut last_kind = 0;
+        for (at, c) in text.char_indices() {
+            let end = at + c.len_utf8();
+            match tokens.last_mut() {
+                Some(token) if kind(c) != 0 && kind(c) == last_kind => {
+                    token.range.end = end;
+                    token.text = &text[token.range.clone()];
+                }
+                _ if kind(c) != 0 => tokens.push(Token { text: &text[at..end], range: at..end }),
+                _ => {}
+            }
+            last_kind = kind(c);
+        }
+        Self { tokens: tokens.into_iter().peekable(), end: text.trim_end().len() }
+    }
+
+    fn next(&mut self, what: &'static str) -> Result<Token<'a>, ParseError> {
+        let missing = ParseError { range: self.end..self.end, problem: Problem::Missing(what), hint: None };
+        self.tokens.next().ok_or(missing)
+    }
+
+    fn peek(&mut self) -> Option<Token<'a>> {
+        self.tokens.peek().cloned()
+    }
+
+    fn skip(&mut self) {
+        self.tokens.next();
+    }
+
+    fn skip_equals(&mut self) {
+        self.tokens.next_if(|token| token.text == "=");
+    }
+}
+
+/// A metric word, before its value is read.
+enum Metric {
+    Quantile(Measure, f64),
+    Max(Measure),
+    Share(Group),
+    Count(Group),
+    AchievedRate,
+    Dropped,
+}
+
+fn rule(metric: &Token<'_>, sign: &Token<'_>, value: &Token<'_>) -> Result<Rule, ParseError> {
+    let kind = metric_of(metric)?;
+    let comparison = comparison_of(sign)?;
+    let is_counted = matches!(kind, Metric::Count(_) | Metric::Dropped);
+    if comparison == Comparison::Equal && !is_counted {
+        let problem = Problem::Misplaced { word: "=".to_owned(), metric: metric.text.to_owned() };
+        return Err(sign.error(problem, Some("only counts can be equal; write `<` or `>`".to_owned())));
+    }
+    Ok(match kind {
+        Metric::Quantile(measure, quantile) => {
+            Rule::Quantile { measure, quantile, comparison, limit_ns: limit_ns(value)? }
+        }
+        Metric::Max(measure) => Rule::Max { measure, comparison, limit_ns: limit_ns(value)? },
+        Metric::Share(group) => Rule::Share { group, comparison, limit: open_share(value, group)? },
+        Metric::Count(group) => Rule::Count { group, comparison, limit: whole(value)? },
+        Metric::AchievedRate => Rule::AchievedRate { comparison, limit: share(value)? },
+        Metric::Dropped => Rule::Dropped { comparison, limit: whole(value)? },
+    })
+}
+
+fn metric_of(token: &Token<'_>) -> Result<Metric, ParseError> {
+    let unified = token.text.replace('-', "_");
+    let (measure, rest) = match unified.split_once('.') {
+        Some((prefix, rest)) if !is_quantile_word(prefix) => {
+            let unknown = || {
+                let problem = Problem::Unknown { what: "measure", found: prefix.to_owned() };
+                token.error(problem, did_you_mean(prefix, Measure::ALL.map(Measure::name)))
+            };
+            (prefix.parse().map_err(|()| unknown())?, rest)
+        }
+        _ => (Measure::Response, unified.as_str()),
+    };
+    if rest == "max" {
+        return Ok(Metric::Max(measure));
+    }
+    if is_quantile_word(rest) {
+        let percent = rest[1..].parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent < 100.0);
+        let wrong = || token.not_a("a percentile", "write one above p0 and below p100, or `max`");
+        return Ok(Metric::Quantile(measure, percent.ok_or_else(wrong)? / 100.0));
+    }
+    let group = |word: &str| match word {
+        "error" | "errors" => Some(Group::Errors),
+        "good" => Some(Group::Good),
+        class => class.parse().ok().map(Group::Class),
+    };
+    let found = match (rest, rest.strip_suffix("_rate")) {
+        _ if measure != Measure::Response => None,
+        ("achieved_rate", _) => Some(Metric::AchievedRate),
+        ("dropped", _) => Some(Metric::Dropped),
+        ("requests", _) => Some(Metric::Count(Group::Requests)),
+        (_, Some(of)) => group(of).map(Metric::Share),
+        (of, None) => group(of).map(Metric::Count),
+    };
+    found.ok_or_else(|| {
+        let problem = Problem::Unknown { what: "metric", found: token.text.to_owned() };
+        token.error(problem, did_you_mean(token.text, metric_words().iter().map(String::as_str)))
+    })
+}
+
+/// Words that a metric can be, for hints; quantiles by their usual ones.
+fn metric_words() -> Vec<String> {
+    let classes = Outcome::ALL.map(|outcome| outcome.name().replace('_', "-"));
+    let rates = classes.iter().map(|class| format!("{class}-rate"));
+    let plain =
+        ["p50", "p95", "p99", "p99.9", "max", "error-rate", "good-rate", "achieved-rate", "dropped", "errors", "good"];
+    plain.map(str::to_owned).into_iter().chain(["requests".to_owned()]).chain(rates).chain(classes.clone()).collect()
+}
+
+fn is_quantile_word(word: &str) -> bool {
+    word.strip_prefix('p').is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn comparison_of(token: &Token<'_>) -> Result<Comparison, ParseError> {
+    let found = Comparison::ALL.into_iter().find(|(_, sign)| *sign == token.text).map(|(comparison, _)| comparison);
+    let hint = || Some("use one of < <= = >= >".to_owned());
+    let problem = || Problem::Unknown { what: "comparison", found: token.text.to_owned() };
+    found.or((token.text == "==").then_some(Comparison::Equal)).ok_or_else(|| token.error(problem(), hint()))
+}
+
+fn limit_ns(token: &Token<'_>) -> Result<u64, ParseError> {
+    let hint = "write a number and a unit without a space, such as 500ms or 1.5s";
+    let duration = units::parse_duration(token.text).map_err(|_| token.not_a("a time", hint))?;
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    match nanos {
+        0 => Err(token.not_a("a time above zero", hint)),
+        nanos if nanos > crate::record::LONGEST_NS => Err(token.not_a("a time that is measured", "at most 10 minutes")),
+        nanos => Ok(nanos),
+    }
+}
+
+fn share(token: &Token<'_>) -> Result<f64, ParseError> {
+    let number = token.text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    let within = number.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
+    within.ok_or_else(|| token.not_a("a share", "write it in percent, between 0% and 100%, such as 0.1%"))
+}
+
+fn open_share(token: &Token<'_>, group: Group) -> Result<f64, ParseError> {
+    let limit = share(token)?;
+    if limit > 0.0 && limit < 1.0 {
+        return Ok(limit);
+    }
+    let all = if group == Group::Good { "errors".to_owned() } else { group.to_string() };
+    Err(token.not_a("a share that can be shown", &format!("no sample proves 0% or 100%; count instead: `{all} = 0`")))
+}
+
+fn whole(token: &Token<'_>) -> Result<u64, ParseError> {
+    token.text.parse().map_err(|_| token.not_a("a whole number", "this metric is a count; for a share write `…-rate`"))
+}
+
+fn outcome(token: &Token<'_>) -> Result<Outcome, ParseError> {
+    token.text.replace('-', "_").parse().map_err(|()| {
+        let problem = Problem::Unknown { what: "outcome class", found: token.text.to_owned() };
+        let near = did_you_mean(token.text, Outcome::ALL.map(Outcome::name));
+        let all = || format!("use one of {}", Outcome::ALL.map(Outcome::name).join(", "));
+        token.error(problem, near.or_else(|| Some(all())))
+    })
+}
+
+fn window_word(token: &Token<'_>) -> Word<Window> {
+    Word { value: token.text.parse().expect("every word is a window"), range: token.range.clone() }
+}
+
+fn name_token<'a>(gate: &Gate, text: &'a str) -> Option<Token<'a>> {
+    let range = gate.name.as_ref()?.range.clone();
+    Some(Token { text: &text[range.clone()], range })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::PhaseKind;
+
+    fn refused(text: &str, bytes: &str, message: &str, hint: Option<&str>) {
+        let error = parse(text).unwrap_err();
+        assert_eq!(&text[error.range.clone()], bytes, "place in {text:?}: {error:?}");
+        assert_eq!((error.to_string().as_str(), error.hint.as_deref()), (message, hint), "{text:?}");
+    }
+
+    #[test]
+    fn the_gates_of_the_scenarios_are_read() {
+        let gate = parse("p95 < 500ms for flights.search window=steady").unwrap();
+        let limit_ns = 500_000_000;
+        let expected =
+            Rule::Quantile { measure: Measure::Response, quantile: 0.95, comparison: Comparison::Below, limit_ns };
+        assert_eq!((gate.rule, gate.window.value), (expected, Window::Kind(PhaseKind::Steady)));
+        assert_eq!(gate.name.unwrap().value, "flights.search");
+
+        for (text, rule) in [
+            ("first_event.p95<500ms for chat.message", "Quantile { measure: FirstEvent, quantile: 0.95,"),
+            ("first-event.p99.9 <= 1.5s", "Quantile { measure: FirstEvent, quantile: 0.99"),
+            ("service.p99 < 1s", "Quantile { measure: Service, quantile: 0.99,"),
+            ("max < 30s window run", "Max { measure: Response,"),
+            ("service.max > 1ms", "Max { measure: Service,"),
+            ("error-rate < 0.1% window steady", "Share { group: Errors, comparison: Below, limit: 0.001"),
+            ("degraded-rate < 5%", "Share { group: Class(Degraded), comparison: Below, limit: 0.05"),
+            ("dependency-error-rate >= 5%", "Share { group: Class(DependencyError), comparison: AtLeast"),
+            ("undeclared = 0", "Count { group: Class(Undeclared), comparison: Equal, limit: 0"),
+            ("wrong == 0 for flight-search", "Count { group: Class(Wrong), comparison: Equal, limit: 0"),
+            ("requests > 1000", "Count { group: Requests, comparison: Above, limit: 1000"),
+            ("achieved-rate > 99%", "AchievedRate { comparison: Above, limit: 0.99"),
+            ("  dropped = 0 ", "Dropped { comparison: Equal, limit: 0"),
+            ("p99 < 5s for flights.search class=dependency_error window=during-2", "Quantile { measure: Response"),
+            ("p99 < 5s window = during class = dependency-error for flights.search", "Quantile { measure: Response"),
+        ] {
+            let gate = parse(text).unwrap_or_else(|error| panic!("{text}: {error} at {:?}", error.range));
+            assert!(format!("{:?}", gate.rule).starts_with(rule), "{text}: {:?}", gate.rule);
+            assert_eq!(gate.text, text.trim());
+        }
+        assert_eq!(parse("p99 < 5s class dependency_error").unwrap().class, Some(Outcome::DependencyError));
+    }
+
+    #[test]
+    fn a_line_that_is_no_gate_is_refused_with_its_place_and_a_hint() {
+        refused("", "", "a metric such as `p95`, `error-rate` or `undeclared` is missing", None);
+        refused("p95", "", "a comparison such as `<` is missing", None);
+        refused("p95 <", "", "a value such as `500ms`, `0.1%` or `0` is missing", None);
+        refused("p95 < 5s for", "", "the name of a step or journey is missing", None);
+        refused("eror-rate < 1%", "eror-rate", "unknown metric `eror-rate`", Some("did you mean `error-rate`?"));
+        refused("undeclred = 0", "undeclred", "unknown metric `undeclred`", Some("did you mean `undeclared`?"));
+        refused("latency < 5s", "latency", "unknown metric `latency`", None);
+        let percentile = Some("write one above p0 and below p100, or `max`");
+        refused("p100 < 5s", "p100", "`p100` is not a percentile", percentile);
+        refused("p0 < 5s", "p0", "`p0` is not a percentile", percentile);
+        refused("p9x < 5s", "p9x", "`p9x` is not a percentile", percentile);
+        refused("servce.p99 < 1s", "servce.p99", "unknown measure `servce`", Some("did you mean `service`?"));
+        refused("service.errors = 0", "service.errors", "unknown metric `service.errors`", None);
+        refused("p95 =< 5s", "=<", "unknown comparison `=<`", Some("use one of < <= = >= >"));
+        refused("p95 = 5s", "=", "`=` does not go with `p95`", Some("only counts can be equal; write `<` or `>`"));
+        let time = Some("write a number and a unit without a space, such as 500ms or 1.5s");
+        refused("p95 < 500", "500", "`500` is not a time", time);
+        refused("p95 < 0s", "0s", "`0s` is not a time above zero", time);
+        refused("p95 < 2h", "2h", "`2h` is not a time that is measured", Some("at most 10 minutes"));
+        let share = Some("write it in percent, between 0% and 100%, such as 0.1%");
+        refused("error-rate < 0.01", "0.01", "`0.01` is not a share", share);
+        refused("error-rate < -1%", "-1%", "`-1%` is not a share", share);
+        refused("error-rate < NaN%", "NaN%", "`NaN%` is not a share", share);
+        let count = Some("no sample proves 0% or 100%; count instead: `errors = 0`");
+        refused("error-rate <= 0%", "0%", "`0%` is not a share that can be shown", count);
+        refused("good-rate >= 100%", "100%", "`100%` is not a share that can be shown", count);
+        let whole = Some("this metric is a count; for a share write `…-rate`");
+        refused("wrong < 1%", "1%", "`1%` is not a whole number", whole);
+        refused("p95 < 5s windw=steady", "windw", "unknown clause `windw`", Some("did you mean `window`?"));
+        refused("p95 < 5s for a for b", "for", "`for` is given twice", None);
+        let class = "unknown outcome class `dependancy_error`";
+        refused("p95 < 5s class=dependancy_error", "dependancy_error", class, Some("did you mean `dependency_error`?"));
+        refused("error-rate < 1% class=wrong", "wrong", "`class` does not go with `error-rate`", None);
+        refused("dropped = 0 for chat", "chat", "`for` does not go with `dropped`", None);
+        refused("dropped = 0 window=steady", "steady", "`window` does not go with `dropped`", None);
+        refused("achieved-rate > 99% for chat", "chat", "`for` does not go with `achieved-rate`", None);
+        refused("p95 < 5µss ∞", "5µss", "`5µss` is not a time", time);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,40}") {
+            if let Err(error) = parse(&text) {
+                proptest::prop_assert!(text.get(error.range.clone()).is_some(), "{:?} in {:?}", error.range, text);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a check says, and the list of all of them.
+use super::{clock, conservation, faults_happened, faults_lifted, headroom, record_whole, samples, schedule, target};
+use crate::{record::Run, summary::Summary};
+use serde::Serialize;
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// As it must be.
+    Pass,
+    /// Not as it must be: the run is invalid.
+    Fail,
+    /// There was nothing to check.
+    NotApplicable,
+}
+
+/// One check of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What is checked, in words.
+    pub name: &'static str,
+    /// What became of it.
+    pub outcome: CheckOutcome,
+    /// What was seen.
+    pub figure: String,
+    /// What is required.
+    pub threshold: String,
+}
+
+impl Check {
+    /// A check that passes when a condition holds.
+    pub(super) fn new(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
+        let outcome = if passes { CheckOutcome::Pass } else { CheckOutcome::Fail };
+        Self { name, outcome, figure, threshold: threshold.into() }
+    }
+
+    /// A check that has nothing to look at.
+    pub(super) fn not_applicable(name: &'static str, why: &str, threshold: impl Into<String>) -> Self {
+        Self { name, outcome: CheckOutcome::NotApplicable, figure: why.to_owned(), threshold: threshold.into() }
+    }
+}
+
+/// Every check, in the order in which they are shown.
+const CHECKS: [fn(&Run, &Summary) -> Check; 9] = [
+    record_whole::check,
+    samples::check,
+    conservation::check,
+    schedule::check,
+    headroom::check,
+    clock::check,
+    target::check,
+    faults_happened::check,
+    faults_lifted::check,
+];
+
+/// Makes every check.
+#[must_use]
+pub fn check_all(run: &Run, summary: &Summary) -> Vec<Check> {
+    CHECKS.iter().map(|check| check(run, summary)).collect()
+}

@@ -1,0 +1,15 @@
+//! Whether the measurement can be trusted at all: one named check per file, each with its figure and its threshold.
+//!
+//! A run that fails any of them is invalid, whatever its gates say. Source: measurement.md D3.
+mod check;
+mod clock;
+mod conservation;
+mod faults_happened;
+mod faults_lifted;
+mod headroom;
+mod record_whole;
+mod samples;
+mod schedule;
+mod target;
+
+pub use check::{Check, CheckOutcome, check_all};

@@ -1,0 +1,125 @@
+//! What a run is worth: its gates and its validity, in one word and one exit code.
+use crate::{
+    gate::{self, GateOutcome, GateResult},
+    number,
+    record::{FaultEnd, Run, RunEnd},
+    summary::Summary,
+    validity::{Check, CheckOutcome, check_all},
+};
+use serde::Serialize;
+
+/// The word for a run, worst first. Where several apply, the worst counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    /// A fault could not be lifted: something has to be cleaned up by hand.
+    FaultsLeft,
+    /// Somebody stopped it.
+    Interrupted,
+    /// The measurement cannot be trusted, or a gate could not be judged.
+    Invalid,
+    /// A gate does not hold.
+    Failed,
+    /// No gate fails, but some need more requests.
+    Inconclusive,
+    /// Every gate holds.
+    Passed,
+}
+
+impl Overall {
+    /// The word in capitals, as on the first line of every page.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FaultsLeft => "FAULTS LEFT BEHIND",
+            Self::Interrupted => "INTERRUPTED",
+            Self::Invalid => "INVALID",
+            Self::Failed => "FAILED",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Passed => "PASSED",
+        }
+    }
+
+    /// The exit code of the program. Source: cli-and-reports.md, exit codes.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::FaultsLeft => 9,
+            Self::Interrupted => 130,
+            Self::Invalid => 8,
+            Self::Failed => 3,
+            Self::Inconclusive => 7,
+            Self::Passed => 0,
+        }
+    }
+}
+
+/// The verdict over a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// In one word.
+    pub overall: Overall,
+    /// As the program's exit code.
+    pub exit_code: u8,
+    /// In one sentence, without the word.
+    pub headline: String,
+    /// Every gate, in the order of the scenario.
+    pub gates: Vec<GateResult>,
+    /// Every check of validity.
+    pub checks: Vec<Check>,
+}
+
+/// Judges a run by what it measured.
+#[must_use]
+pub fn judge(run: &Run, summary: &Summary) -> Verdict {
+    let gates: Vec<GateResult> = summary.evidence.iter().map(|evidence| gate::judge(evidence, run, summary)).collect();
+    let checks = check_all(run, summary);
+    let overall = overall(run, &gates, &checks);
+    let headline = headline(overall, run, &gates, &checks);
+    Verdict { overall, exit_code: overall.exit_code(), headline, gates, checks }
+}
+
+fn overall(run: &Run, gates: &[GateResult], checks: &[Check]) -> Overall {
+    let any = |outcome| gates.iter().any(|gate| gate.outcome == outcome);
+    let untrusted = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
+    let words = [
+        (Overall::FaultsLeft, run.faults.iter().any(|fault| fault.end == FaultEnd::LeftBehind)),
+        (Overall::Interrupted, run.end == RunEnd::Interrupted),
+        (Overall::Invalid, untrusted || any(GateOutcome::Invalid)),
+        (Overall::Failed, any(GateOutcome::Fail)),
+        (Overall::Inconclusive, any(GateOutcome::Inconclusive)),
+    ];
+    words.into_iter().find(|(_, applies)| *applies).map_or(Overall::Passed, |(word, _)| word)
+}
+
+fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check]) -> String {
+    let of = |outcome| gates.iter().filter(move |gate| gate.outcome == outcome);
+    let share = |outcome| format!("{} of {}", of(outcome).count(), number::counted(gates.len() as u64, "gate"));
+    match overall {
+        Overall::FaultsLeft => {
+            let left = run.faults.iter().filter(|fault| fault.end == FaultEnd::LeftBehind);
+            let names: Vec<&str> = left.map(|fault| fault.name.as_str()).collect();
+            format!("{} still on; lift by hand", names.join(", "))
+        }
+        Overall::Interrupted => {
+            format!("stopped after {} of {}", number::seconds(run.finished_ns), number::seconds(run.planned_ns))
+        }
+        Overall::Invalid => {
+            let failed = checks.iter().find(|check| check.outcome == CheckOutcome::Fail);
+            let unjudged = || of(GateOutcome::Invalid).next().map(|gate| format!("{}: {}", gate.gate, gate.reason));
+            failed.map(|check| format!("{}: {}", check.name, check.figure)).or_else(unjudged).unwrap_or_default()
+        }
+        Overall::Failed => match of(GateOutcome::Fail).next() {
+            Some(first) if of(GateOutcome::Fail).count() == 1 => {
+                let observed = first.observed.map_or_else(String::new, |observed| format!(", was {observed}"));
+                format!("{} does not hold: {}{observed}", share(GateOutcome::Fail), first.gate)
+            }
+            _ => format!("{} do not hold", share(GateOutcome::Fail)),
+        },
+        Overall::Inconclusive => {
+            format!("{} cannot be decided from this many requests", share(GateOutcome::Inconclusive))
+        }
+        Overall::Passed if gates.is_empty() => "the measurement is valid; the scenario has no gates".to_owned(),
+        Overall::Passed => format!("{} hold", share(GateOutcome::Pass)),
+    }
+}
