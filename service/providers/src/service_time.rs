@@ -303,6 +303,11 @@ mod tests {
     }
 
     #[test]
+    fn its_schema_is_a_text() {
+        assert_eq!(schemars::schema_for!(ServiceTime).get("type"), Some(&"string".into()));
+    }
+
+    #[test]
     fn a_huge_draw_is_clamped() {
         let service_time: ServiceTime = "lognormal:1h:5".parse().unwrap();
         let source = Source::new(1, "test");

@@ -85,7 +85,7 @@ pub(crate) fn answer(source: &Source, tokens: &RangeInclusive<u32>, request: &Ch
 /// What to call tools for: nothing once they have answered.
 fn wishes(request: &ChatRequest, question: &str, results: &[String]) -> Vec<Wish> {
     let offered = Wish::ALL.into_iter().filter(|wish| request.offers(wish.function()));
-    match &request.tool_choice {
+    match request.tool_choice() {
         ToolChoice::Named { function } => offered.filter(|wish| wish.function() == function.name).collect(),
         ToolChoice::Mode(ToolMode::None) => Vec::new(),
         _ if !results.is_empty() => Vec::new(),
@@ -201,6 +201,7 @@ mod tests {
     #[case::not_asked_for("hello", json!({"tools": tools(&BOTH)}), &[])]
     #[case::answered("flights to Rome", json!({"tools": tools(&BOTH), "results": ["{}"]}), &[])]
     #[case::forbidden("flights to Rome", json!({"tools": tools(&BOTH), "tool_choice": "none"}), &[])]
+    #[case::nulls("flights to Rome", json!({"tools": tools(&BOTH), "tool_choice": null, "stream": null}), &["search_flights"])]
     #[case::required("hello", json!({"tools": tools(&BOTH), "tool_choice": "required"}), &["search_flights"])]
     #[case::named("hello", json!({"tools": tools(&BOTH), "tool_choice": {"type": "function", "function": {"name": "get_current_weather"}}}), &["get_current_weather"])]
     fn tools_are_called_when_asked_for(#[case] question: &str, #[case] change: Value, #[case] expected: &[&str]) {

@@ -11,10 +11,8 @@ pub(crate) struct ChatRequest {
     pub(crate) messages: Vec<Message>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
-    #[serde(default)]
     tools: Option<Vec<Tool>>,
-    #[serde(default)]
-    pub(crate) tool_choice: ToolChoice,
+    tool_choice: Option<ToolChoice>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
     n: Option<u32>,
@@ -84,12 +82,6 @@ pub(crate) enum ToolMode {
     Required,
 }
 
-impl Default for ToolChoice {
-    fn default() -> Self {
-        Self::Mode(ToolMode::Auto)
-    }
-}
-
 impl ChatRequest {
     /// Reads and checks a request body.
     pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
@@ -131,6 +123,11 @@ impl ChatRequest {
 
     pub(crate) fn max_tokens(&self) -> Option<u32> {
         self.max_completion_tokens.or(self.max_tokens)
+    }
+
+    /// Whether tools may or must be called; [`ToolMode::Auto`] if the request does not say.
+    pub(crate) fn tool_choice(&self) -> &ToolChoice {
+        self.tool_choice.as_ref().unwrap_or(&ToolChoice::Mode(ToolMode::Auto))
     }
 
     /// Whether the function is one of the tools.
