@@ -9,13 +9,13 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{instant, mcp_client::Client, start_with};
+use crate::{http, instant, mcp_client::Client, start_with};
 
 /// A streamed answer whose head has arrived.
 async fn stream(llm: SocketAddr) -> reqwest::Response {
     let url = format!("http://{llm}/v1/chat/completions");
     let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "hello"}]});
-    reqwest::Client::new().post(url).json(&body).send().await.unwrap()
+    http().post(url).json(&body).send().await.unwrap()
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn every_provider_says_that_it_is_healthy() {
     let providers = instant(1).await;
     assert_eq!(providers.addresses().len(), Provider::ALL.len());
     for (provider, address) in providers.addresses() {
-        let health: Value = reqwest::get(format!("http://{address}/health")).await.unwrap().json().await.unwrap();
+        let health: Value = http().get(format!("http://{address}/health")).send().await.unwrap().json().await.unwrap();
         assert_eq!(health, json!({"status": "ok", "provider": provider.to_string()}));
     }
 }

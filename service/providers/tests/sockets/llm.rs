@@ -6,10 +6,10 @@ use reqwest::{RequestBuilder, Response};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{instant, mcp_client::Client, start_with};
+use crate::{http, instant, mcp_client::Client, start_with};
 
 fn post(providers: &Providers) -> RequestBuilder {
-    reqwest::Client::new().post(format!("http://{}/v1/chat/completions", providers.addresses()[&Provider::Llm]))
+    http().post(format!("http://{}/v1/chat/completions", providers.addresses()[&Provider::Llm]))
 }
 
 async fn send(providers: &Providers, body: &Value) -> Response {
@@ -165,7 +165,7 @@ async fn wrong_requests_have_the_error_shape_of_openai(
 async fn too_large_bodies_and_wrong_urls_have_it_too() {
     let providers = instant(1).await;
     let base = format!("http://{}", providers.addresses()[&Provider::Llm]);
-    let client = reqwest::Client::new();
+    let client = http();
     let cases = [
         (client.post(format!("{base}/v1/completions")), 404),
         (client.get(format!("{base}/v1/chat/completions")), 405),

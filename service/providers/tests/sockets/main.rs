@@ -24,3 +24,8 @@ async fn start_with(seed: u64, change: impl FnOnce(&mut Settings)) -> Providers 
     change(&mut settings);
     providers::start(settings).await.unwrap()
 }
+
+/// A client that loads no certificates, which takes longer than all else in a test.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().tls_certs_only([]).build().unwrap()
+}

@@ -7,19 +7,19 @@ use rmcp::{
     ClientLifecycleMode, ClientServiceExt, RoleClient, ServiceError, ServiceExt,
     model::{CallToolRequestParams, CallToolResult, ErrorCode, ProtocolVersion},
     service::RunningService,
-    transport::StreamableHttpClientTransport,
+    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::instant;
+use crate::{http, instant};
 
 pub(crate) struct Client(RunningService<RoleClient, ()>);
 
 impl Client {
     pub(crate) async fn of(providers: &Providers, provider: Provider) -> Self {
         let url = format!("http://{}/mcp", providers.addresses()[&provider]);
-        Self(().serve(StreamableHttpClientTransport::from_uri(url)).await.unwrap())
+        Self(().serve(transport(url)).await.unwrap())
     }
 
     pub(crate) async fn try_call(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ServiceError> {
@@ -42,6 +42,10 @@ impl Client {
         assert_eq!(result.is_error, Some(true), "{result:?}");
         text(&result)
     }
+}
+
+fn transport(url: String) -> StreamableHttpClientTransport<reqwest::Client> {
+    StreamableHttpClientTransport::with_client(http(), StreamableHttpClientTransportConfig::with_uri(url))
 }
 
 fn text(result: &CallToolResult) -> String {
@@ -91,7 +95,7 @@ async fn clients_of_the_revision_without_handshake_are_served() {
     let providers = instant(1).await;
     let url = format!("http://{}/mcp", providers.addresses()[&Provider::Weather]);
     let lifecycle = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
-    let client = ().serve_with_lifecycle(StreamableHttpClientTransport::from_uri(url), lifecycle).await.unwrap();
+    let client = ().serve_with_lifecycle(transport(url), lifecycle).await.unwrap();
     let weather = Client(client).call("get_current_weather", json!({"city": "Paris"})).await;
     assert_eq!(
         weather,
@@ -103,7 +107,7 @@ async fn clients_of_the_revision_without_handshake_are_served() {
 async fn hosts_other_than_loopback_are_refused() {
     let providers = instant(1).await;
     let url = format!("http://{}/mcp", providers.addresses()[&Provider::Flights]);
-    let request = reqwest::Client::new().post(url).header("host", "evil.example");
+    let request = http().post(url).header("host", "evil.example");
     let response = request
         .header("accept", "application/json, text/event-stream")
         .header("content-type", "application/json")
