@@ -3,6 +3,7 @@
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
 mod fault;
 pub mod folder;
+mod machine;
 mod outcome;
 mod phase;
 mod recorder;
@@ -11,11 +12,12 @@ mod sample;
 
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
 pub use folder::{Interval, RunFolder};
+pub use machine::Machine;
 pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
 pub use run::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText,
+    Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText,
     StepInfo, Target,
 };
 pub use sample::{Measure, Sample, Stream};

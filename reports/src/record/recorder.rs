@@ -131,6 +131,18 @@ impl<W: Write> Recorder<W> {
         self.log.flush()
     }
 
+    /// The counts per second so far; they are complete even when the log cannot be written.
+    #[must_use]
+    pub fn seconds(&self) -> &[SecondCounts] {
+        &self.seconds
+    }
+
+    /// Samples so far that came too late to be written.
+    #[must_use]
+    pub fn late_count(&self) -> u64 {
+        self.late_count
+    }
+
     /// Writes what is left, and hands back the log, the counts per second and the number of samples that came too late to be written.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{FaultRecord, Phase};
+use super::{FaultRecord, Machine, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -116,19 +116,6 @@ pub struct ProcessUsage {
     pub rss_max_bytes: u64,
     /// Why it ended before the run did; `None` when it lived to the end.
     pub died: Option<String>,
-}
-
-/// The machine that ran the generator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Operating system and version, such as `Linux 6.18.44`.
-    pub system: String,
-    /// Processor model.
-    pub cpu_model: String,
-    /// Logical CPUs.
-    pub cpu_count: usize,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
 }
 
 /// How a run ended.
