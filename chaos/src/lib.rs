@@ -4,6 +4,17 @@
 //!  scenario ─▶ settings ─▶ timeline ─▶ driver ─▶ control ─HTTP─▶ link (or a real Toxiproxy)
 //!              (fault: what goes wrong)   └▶ records of when each fault was really on and what it touched
 //! ```
+mod settings;
+mod timeline;
+
+mod control;
+mod driver;
+
 mod draw;
 pub mod fault;
 pub mod link;
+
+pub use control::{Control, Error as ControlError, Link, Written};
+pub use driver::drive;
+pub use settings::{Direction, FaultSettings, Length};
+pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};
