@@ -380,6 +380,25 @@ mod tests {
     }
 
     #[test]
+    fn the_delays_of_a_connection_follow_the_seed() {
+        let zero = Instant::now();
+        let dues = |connection| {
+            let mut chain = Chain::new(connection);
+            chain.reconcile(&[spec(1, "latency", &[("latency", 50), ("jitter", 40)], 1.0)], zero);
+            let mut dues = Vec::new();
+            for _ in 0..20 {
+                push(&mut chain, "x", zero);
+                let Advance::Waits(Some(due)) = chain.advance(zero) else { panic!("at least 10 ms") };
+                dues.push(due - zero);
+                chain.advance(zero + ms(90));
+            }
+            dues
+        };
+        assert_eq!(dues(3), dues(3));
+        assert_ne!(dues(3), dues(4));
+    }
+
+    #[test]
     fn what_was_touched_is_counted() {
         let zero = Instant::now();
         let slow = spec(1, "latency", &[("latency", 10)], 1.0);
