@@ -1,0 +1,286 @@
+//! The engine: makes everything ready, then carries a plan out.
+//!
+//! ```text
+//! prepare: file descriptors ─▶ accounts, logins, connections ─▶ users wait
+//! drive:   schedule ─▶ pacer ─▶ queue (bounded) ─▶ users ─▶ target
+//!                                                    └─▶ recording
+//! ```
+//! Preparing takes as long as it takes; only then does the caller choose clock zero, so that the first request is not late.
+use crate::{
+    client::{Client, Failure},
+    executor::{self, Executor},
+    health::{self, Usage},
+    live::Live,
+    pacer::{self, Released},
+    plan::LoadPlan,
+    progress::Progress,
+    recording::{Mailboxes, Recorded, Recording, Running, WAITING_MAX},
+    session::{self, Session},
+    stop::Stop,
+    target::Target,
+    timer::Timer,
+    user,
+    visit::User,
+};
+use async_channel::{Receiver, Sender};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use reports::record::{Counts, GeneratorHealth, LoadRecord, MixEntry, SecondCounts};
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+
+/// Accounts that are registered at once before the load starts.
+const PREPARING_AT_ONCE: usize = 8;
+/// How long opening a user's first connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a load could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The machine cannot carry so many users.
+    #[error(transparent)]
+    Machine(#[from] health::Error),
+    /// The target cannot be reached.
+    #[error("cannot connect user {user} to {url}")]
+    Connect {
+        /// The user's number.
+        user: u32,
+        /// The target.
+        url: String,
+        /// Why.
+        source: Failure,
+    },
+    /// A user has no session.
+    #[error("cannot prepare user {user} at {url}")]
+    Session {
+        /// The user's number.
+        user: u32,
+        /// The target.
+        url: String,
+        /// Why.
+        source: session::Error,
+    },
+    /// The run was stopped before its load started.
+    #[error("stopped before the load started")]
+    Stopped,
+    /// Timers or the recording could not be set up.
+    #[error("cannot {attempt}")]
+    SetUp {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The users could not be run.
+    #[error("cannot run the users")]
+    Users(#[from] executor::Error),
+    /// The users ended before the load started.
+    #[error("the users ended before the load started")]
+    UsersGone,
+}
+
+/// What a load left, beside the measures on disk.
+#[derive(Debug)]
+pub struct LoadResult {
+    /// The load, as planned and as it went.
+    pub load: LoadRecord,
+    /// What happened in each second.
+    pub seconds: Vec<SecondCounts>,
+    /// What the generator itself used.
+    pub generator: GeneratorHealth,
+    /// When the last answer was in, in nanoseconds since clock zero.
+    pub finished_ns: u64,
+    /// Whether it was stopped before its plan was carried out.
+    pub is_interrupted: bool,
+    /// Whether the measures are on disk; why not. What was measured before stays readable.
+    pub measures_written: io::Result<()>,
+}
+
+/// Users that are logged in, connected, and wait for clock zero. Dropped, they go home.
+pub struct Ready {
+    plan: Arc<LoadPlan>,
+    run: String,
+    progress: Arc<Progress>,
+    start: watch::Sender<Option<Arc<Live>>>,
+    queue: Sender<Released>,
+    waiting: Receiver<Released>,
+    users: JoinHandle<Result<(), executor::Error>>,
+}
+
+/// Makes the users ready: accounts, logins, connections. `run` is the run's name; it tells its accounts from those of other runs.
+///
+/// # Errors
+/// When the machine has too few file descriptors, the target cannot be reached or refuses an account, or the run is stopped.
+pub async fn prepare(
+    plan: LoadPlan,
+    target: Target,
+    run: &str,
+    executor: impl Executor,
+    stop: &Stop,
+) -> Result<Ready, Error> {
+    let (plan, target) = (Arc::new(plan), Arc::new(target));
+    let count = plan.settings().users;
+    health::ensure_file_descriptors(count)?;
+    let users = tokio::select! {
+        biased;
+        () = stop.stopping() => return Err(Error::Stopped),
+        users = make_users(&plan, &target, run) => users?,
+    };
+    let (start, started) = watch::channel(None);
+    let (queue, waiting) = async_channel::bounded(plan.settings().queue_limit);
+    let body = body(users, started.clone(), waiting.clone());
+    drop(started);
+    let users = tokio::spawn(executor.run(count, body));
+    let mut ready = Ready { plan, run: run.to_owned(), progress: Arc::default(), start, queue, waiting, users };
+    ready.all_users_wait(count).await?;
+    Ok(ready)
+}
+
+async fn make_users(plan: &Arc<LoadPlan>, target: &Arc<Target>, run: &str) -> Result<Vec<User>, Error> {
+    let users = (0..plan.settings().users).map(|index| make_user(plan, target, run, index));
+    stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await
+}
+
+async fn make_user(plan: &LoadPlan, target: &Arc<Target>, run: &str, index: u32) -> Result<User, Error> {
+    let mut client = Client::new(target.clone());
+    let url = || target.url().to_owned();
+    let needs_session = plan.routes().iter().any(|route| route.journey.needs_session());
+    let session = if needs_session {
+        let opened = Session::open(&mut client, run, plan.seed(), index).await;
+        Some(opened.map_err(|source| Error::Session { user: index, url: url(), source })?)
+    } else {
+        let connected = client.connect(CONNECT_TIMEOUT).await;
+        connected.map_err(|source| Error::Connect { user: index, url: url(), source })?;
+        None
+    };
+    let timer = Timer::new().map_err(|source| Error::SetUp { attempt: "make a timer", source })?;
+    Ok(User { index, client, session, timer, open: None })
+}
+
+/// What each user does: it waits for the start, then lives.
+fn body(users: Vec<User>, started: watch::Receiver<Option<Arc<Live>>>, waiting: Receiver<Released>) -> executor::Body {
+    let users = Mutex::new(users);
+    // The receivers live in the users alone, so that the number of receivers is the number of users who wait.
+    Arc::new(move |_| {
+        let user = users.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (mut started, waiting) = (started.clone(), waiting.clone());
+        Box::pin(async move {
+            let Some(user) = user else { return };
+            let begun = started.wait_for(Option::is_some).await.ok().and_then(|live| live.clone());
+            drop(started);
+            if let Some(live) = begun {
+                user::live(user, live, waiting).await;
+            }
+        })
+    })
+}
+
+impl Ready {
+    /// The live counters, to be read at any time.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
+    /// Returns when every user waits for the start. The executor's closure holds one receiver more.
+    async fn all_users_wait(&mut self, users: u32) -> Result<(), Error> {
+        let mut tick = tokio::time::interval(Duration::from_millis(2));
+        while self.start.receiver_count() < users as usize + 1 {
+            if self.users.is_finished() {
+                (&mut self.users).await.map_err(|_| executor::Error::Panicked(1))??;
+                return Err(Error::UsersGone);
+            }
+            tick.tick().await;
+        }
+        Ok(())
+    }
+
+    /// Carries the plan out from `clock_zero` on, and returns when the last answer is in.
+    ///
+    /// With `stop.drain`, nothing new is sent and answers are waited for; with `stop.now`, nothing is waited for. After the last
+    /// arrival, waiting arrivals are taken for as long as the longest time-out; those left then are counted as unfinished.
+    ///
+    /// # Errors
+    /// When the recording cannot start, or the users cannot be run. What a slow or failing target does is no error.
+    pub async fn drive(self, clock_zero: Instant, recording: Recording, stop: &Stop) -> Result<LoadResult, Error> {
+        let Self { plan, run, progress, start, queue, waiting, users } = self;
+        let stop = stop.child();
+        // If this future is dropped, users and pacer stop at once.
+        let _guard = (stop.now.clone().drop_guard(), stop.drain.clone().drop_guard());
+        let mailboxes = Arc::new(Mailboxes::new(plan.settings().users, WAITING_MAX, progress.clone()));
+        let recorder = Running::start(recording, plan.steps(), mailboxes.clone(), clock_zero)
+            .map_err(|source| Error::SetUp { attempt: "start recording", source })?;
+        let journey_counts = plan.routes().iter().map(|_| AtomicU64::new(0)).collect();
+        let live = Arc::new(Live {
+            plan: plan.clone(),
+            clock_zero,
+            stop: stop.clone(),
+            run,
+            progress,
+            mailboxes,
+            journey_counts,
+        });
+        let before = Usage::now();
+        start.send_replace(Some(live.clone()));
+        drop(start);
+        let pacing = match plan.schedule() {
+            // The queue closes when the pacer drops its end: then users end, and goose with them.
+            Some(schedule) => pacer::release(schedule, queue, live.clone()).await,
+            None => {
+                drop(queue);
+                Ok(())
+            }
+        };
+        let ended = users.await;
+        while let Ok(left) = waiting.try_recv() {
+            live.unfinished(0, left.arrival.due_ns, None);
+        }
+        let after = Usage::now();
+        let finished = Instant::now();
+        let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
+        pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
+        ended.map_err(|_| executor::Error::Panicked(1))??;
+        let recorded = recorded.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
+        Ok(result(&live, recorded, (before, after), finished))
+    }
+}
+
+fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), finished: Instant) -> LoadResult {
+    let figures = live.progress.figures();
+    let entry = |(route, count): (&crate::plan::Route, &AtomicU64)| MixEntry {
+        journey: route.journey.name().to_owned(),
+        weight: route.weight,
+        arrivals: count.load(Relaxed),
+    };
+    let load = LoadRecord {
+        description: live.plan.description(),
+        users: live.plan.settings().users,
+        mix: live.plan.routes().iter().zip(&live.journey_counts).map(entry).collect(),
+        counts: Counts {
+            planned: live.plan.arrival_count(),
+            offered: figures.offered,
+            completed: figures.completed,
+            dropped: figures.dropped,
+            unfinished: figures.unfinished,
+            lost: figures.lost + recorded.late_count,
+        },
+    };
+    LoadResult {
+        load,
+        seconds: recorded.seconds,
+        generator: GeneratorHealth {
+            cpu_seconds: after.cpu_seconds - before.cpu_seconds,
+            rss_max_bytes: after.rss_max_bytes,
+            clock_jump_ns: u64::try_from(recorded.clock_jump.as_nanos()).unwrap_or(u64::MAX),
+        },
+        finished_ns: live.ns(finished),
+        is_interrupted: live.stop.is_stopping(),
+        measures_written: recorded.written,
+    }
+}

@@ -1,0 +1,77 @@
+//! A load that is going on: what its users share.
+use crate::{
+    plan::LoadPlan,
+    progress::{Progress, add},
+    recording::Mailboxes,
+    stop::Stop,
+};
+use reports::record::Sample;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Shared by the pacer and all users, from clock zero to the end.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) plan: Arc<LoadPlan>,
+    pub(crate) clock_zero: Instant,
+    pub(crate) stop: Stop,
+    pub(crate) run: String,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) mailboxes: Arc<Mailboxes>,
+    /// How often each journey of the mix arrived.
+    pub(crate) journey_counts: Vec<AtomicU64>,
+}
+
+impl Live {
+    /// An instant, in nanoseconds since clock zero; 0 for one before it.
+    pub(crate) fn ns(&self, instant: Instant) -> u64 {
+        u64::try_from(instant.saturating_duration_since(self.clock_zero).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The instant that lies so many nanoseconds after clock zero.
+    pub(crate) fn instant(&self, ns: u64) -> Instant {
+        self.clock_zero + Duration::from_nanos(ns)
+    }
+
+    /// After this, users take no more waiting arrivals.
+    pub(crate) fn last_start(&self) -> Instant {
+        self.instant(self.plan.end_ns()) + self.plan.grace()
+    }
+
+    /// Counts an arrival that has become due.
+    pub(crate) fn arrived(&self, journey_index: usize) {
+        add(&self.progress.arrived);
+        add(&self.progress.offered);
+        add(&self.journey_counts[journey_index]);
+    }
+
+    /// Counts a later step of a journey that has become due.
+    pub(crate) fn offered(&self) {
+        add(&self.progress.offered);
+    }
+
+    /// Counts a request that goes out.
+    pub(crate) fn sending(&self) {
+        add(&self.progress.in_flight);
+    }
+
+    /// Hands in what became of a request.
+    pub(crate) fn completed(&self, user: u32, sample: Sample) {
+        self.progress.in_flight.fetch_sub(1, Relaxed);
+        self.mailboxes.sample(user, sample);
+    }
+
+    /// Hands in a request that was given up; `sent_ns` when it was out.
+    pub(crate) fn unfinished(&self, user: u32, due_ns: u64, sent_ns: Option<u64>) {
+        if sent_ns.is_some() {
+            self.progress.in_flight.fetch_sub(1, Relaxed);
+        }
+        self.mailboxes.unfinished(user, due_ns, sent_ns);
+    }
+}

@@ -1,0 +1,56 @@
+//! The pacer: releases every arrival of an open model at its due instant, whatever the target does.
+use crate::{live::Live, schedule::Arrival, schedule::Schedule, timer::Timer};
+use async_channel::{Sender, TrySendError};
+use std::{io, sync::Arc};
+use tokio::time::Instant;
+
+/// An arrival that has become due and waits for a free user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Released {
+    pub(crate) arrival: Arrival,
+    pub(crate) released_ns: u64,
+}
+
+/// After so many late releases in a row, others get their turn on the thread.
+const BURST: u32 = 64;
+
+/// Releases the schedule into the queue, until its end or until the run is to be drained. A full queue drops the arrival, and counts it.
+///
+/// # Errors
+/// When the timer does not work.
+pub(crate) async fn release(schedule: Schedule, queue: Sender<Released>, live: Arc<Live>) -> io::Result<()> {
+    let timer = Timer::new()?;
+    let stopping = live.stop.stopping();
+    tokio::pin!(stopping);
+    let mut burst = 0;
+    for arrival in schedule {
+        let due = live.instant(arrival.due_ns);
+        let mut now = Instant::now();
+        if now < due || burst == BURST {
+            burst = 0;
+            tokio::select! {
+                biased;
+                () = &mut stopping => return Ok(()),
+                waited = wait(&timer, due) => waited?,
+            }
+            now = Instant::now();
+        }
+        burst += 1;
+        live.arrived(arrival.journey_index);
+        match queue.try_send(Released { arrival, released_ns: live.ns(now) }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(released)) => live.mailboxes.dropped(released.arrival.due_ns),
+            // Every user has ended: the run was stopped at once.
+            Err(TrySendError::Closed(released)) => live.unfinished(0, released.arrival.due_ns, None),
+        }
+    }
+    Ok(())
+}
+
+async fn wait(timer: &Timer, due: Instant) -> io::Result<()> {
+    if Instant::now() < due {
+        return timer.until(due).await;
+    }
+    tokio::task::yield_now().await;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The plan of a load: settings, seed and day, from which everything that is sent follows.
+use crate::{
+    arrivals::{Closed, Model},
+    journeys::Journey,
+    schedule::{Order, Schedule},
+    settings::{Error, Settings},
+};
+use jiff::civil::Date;
+use reports::record::StepInfo;
+use std::time::Duration;
+
+/// A load that can be carried out. The same settings, seed and day give the same due times, journeys and payloads, byte for byte.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    settings: Settings,
+    seed: u64,
+    day: Date,
+    steps: Vec<StepInfo>,
+    routes: Vec<Route>,
+}
+
+/// A journey of the mix, and where its steps are in the list of all steps.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) journey: &'static dyn Journey,
+    pub(crate) weight: u32,
+    pub(crate) first_step_index: usize,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.journey.name(), self.weight)
+    }
+}
+
+impl LoadPlan {
+    /// Plans a load. `day` is the day of the run, to which the dates in payloads are relative.
+    ///
+    /// # Errors
+    /// When the settings cannot be carried out.
+    pub fn new(settings: Settings, seed: u64, day: Date) -> Result<Self, Error> {
+        settings.check()?;
+        let mut first_step_index = 0;
+        let route = |(journey, weight): (&'static dyn Journey, u32)| {
+            let route = Route { journey, weight, first_step_index };
+            first_step_index += journey.steps().len();
+            route
+        };
+        let routes = settings.mix.entries().map(route).collect();
+        Ok(Self { steps: settings.mix.steps(), routes, settings, seed, day })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The seed of every random decision.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The day of the run.
+    #[must_use]
+    pub fn day(&self) -> Date {
+        self.day
+    }
+
+    /// Every step that can be sent, in the order of the index that samples carry.
+    #[must_use]
+    pub fn steps(&self) -> &[StepInfo] {
+        &self.steps
+    }
+
+    /// One line for people, such as `open, poisson 25/s, ramp 5s`.
+    #[must_use]
+    pub fn description(&self) -> String {
+        self.settings.arrivals.to_string()
+    }
+
+    /// The arrivals of an open model, in order; `None` for a closed model, whose due times depend on the answers.
+    #[must_use]
+    pub fn schedule(&self) -> Option<Schedule> {
+        let Model::Open(due_times) = self.settings.arrivals.model(self.seed) else { return None };
+        Some(Schedule::new(due_times, self.order(), self.end_ns()))
+    }
+
+    /// Arrivals in the plan. In a closed model: if no journey outlasts its pacing, and no pacing strays.
+    #[must_use]
+    pub fn arrival_count(&self) -> u64 {
+        match (self.schedule(), self.closed()) {
+            (Some(schedule), _) => schedule.count() as u64,
+            (None, Some(closed)) => closed.expected(self.settings.users, self.settings.duration),
+            (None, None) => 0,
+        }
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        match self.settings.arrivals.model(self.seed) {
+            Model::Closed(closed) => Some(closed),
+            Model::Open(_) => None,
+        }
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        Order::new(&self.settings.mix.weights(), self.seed)
+    }
+
+    pub(crate) fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    pub(crate) fn end_ns(&self) -> u64 {
+        u64::try_from(self.settings.duration.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// How long users go on taking waiting arrivals after the last one was due.
+    pub(crate) fn grace(&self) -> Duration {
+        self.settings.longest_timeout()
+    }
+}

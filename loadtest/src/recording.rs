@@ -1,0 +1,294 @@
+//! The way of a sample from the user who saw it to the run's folder.
+//!
+//! ```text
+//! users ─▶ mailboxes (bounded; full: counted as lost) ─▶ recorder thread ─▶ Recorder ─▶ measures.hlog
+//!                                                                       └─▶ Progress
+//! ```
+//! Handing in a sample never waits and wakes nobody: the thread comes by every few milliseconds.
+use crate::{
+    health::ClockWatch,
+    progress::{Progress, add},
+};
+use reports::record::{Outcome, Phase, Recorder, SECOND_NS, Sample, SecondCounts, StepInfo, histogram};
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+use tokio::time::Instant;
+
+/// Where and how a run is recorded.
+pub struct Recording {
+    /// Receives the measures: the run folder's `measures.hlog`.
+    pub measures: Box<dyn Write + Send>,
+    /// The phases that samples are put into.
+    pub phases: Vec<Phase>,
+    /// Wall-clock time of clock zero.
+    pub clock_zero: SystemTime,
+}
+
+/// What the recorder has at the end.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// What happened in each second.
+    pub(crate) seconds: Vec<SecondCounts>,
+    /// Samples that came after their second was written.
+    pub(crate) late_count: u64,
+    /// Whether the measures are on disk; why not.
+    pub(crate) written: io::Result<()>,
+    /// The largest jump of a clock.
+    pub(crate) clock_jump: Duration,
+}
+
+/// Mailboxes, so that users on different threads rarely meet.
+const BOXES: usize = 16;
+/// Events that wait in all mailboxes together, at most.
+pub(crate) const WAITING_MAX: usize = 1 << 18;
+/// How often the recorder thread comes by.
+const ROUND: Duration = Duration::from_millis(10);
+/// Seconds of measures that are kept in memory when they cannot be written; beyond them, samples are lost.
+const UNWRITTEN_MAX_S: u64 = 600;
+/// Seconds over which the progress figures look back.
+const LOOK_BACK_S: usize = 5;
+
+#[derive(Debug)]
+enum Event {
+    Sample(Sample),
+    Dropped { due_ns: u64 },
+    Unfinished { due_ns: u64, sent_ns: Option<u64> },
+}
+
+/// The users' end of the recording.
+#[derive(Debug)]
+pub(crate) struct Mailboxes {
+    boxes: Vec<Mutex<Vec<Event>>>,
+    capacity: usize,
+    progress: Arc<Progress>,
+    outstanding: Outstanding,
+    is_closed: AtomicBool,
+}
+
+/// The earliest due instants that can still come in, so that a second is written once, when it is complete, however long its last
+/// answer took.
+#[derive(Debug)]
+struct Outstanding {
+    /// Due instant of what each user is at, or waits for; `u64::MAX` when it waits for the queue.
+    users: Vec<AtomicU64>,
+    /// Nothing that is still in the queue was due before this.
+    queue: AtomicU64,
+}
+
+impl Outstanding {
+    fn earliest_ns(&self) -> u64 {
+        // The queue first: a user enters its own mark before it moves the queue's.
+        let queue = self.queue.load(Ordering::SeqCst);
+        self.users.iter().map(|user| user.load(Ordering::SeqCst)).fold(queue, u64::min)
+    }
+}
+
+impl Mailboxes {
+    pub(crate) fn new(users: u32, waiting_max: usize, progress: Arc<Progress>) -> Self {
+        let outstanding =
+            Outstanding { users: (0..users).map(|_| AtomicU64::new(0)).collect(), queue: AtomicU64::new(0) };
+        let boxes = (0..BOXES).map(|_| Mutex::default()).collect();
+        Self { boxes, capacity: waiting_max.div_ceil(BOXES), progress, outstanding, is_closed: AtomicBool::new(false) }
+    }
+
+    /// Says that a user now is at, or waits for, what is due then. Everything still in the queue is due later.
+    pub(crate) fn user_is_at(&self, user: u32, due_ns: u64) {
+        self.outstanding.users[user as usize].store(due_ns, Ordering::SeqCst);
+        self.outstanding.queue.fetch_max(due_ns, Ordering::SeqCst);
+    }
+
+    /// Says that a user waits for the queue.
+    pub(crate) fn user_is_free(&self, user: u32) {
+        self.outstanding.users[user as usize].store(u64::MAX, Ordering::SeqCst);
+    }
+
+    pub(crate) fn sample(&self, user: u32, sample: Sample) {
+        add(&self.progress.completed);
+        self.put(user as usize, Event::Sample(sample));
+    }
+
+    pub(crate) fn dropped(&self, due_ns: u64) {
+        add(&self.progress.dropped);
+        self.put(0, Event::Dropped { due_ns });
+    }
+
+    pub(crate) fn unfinished(&self, user: u32, due_ns: u64, sent_ns: Option<u64>) {
+        add(&self.progress.unfinished);
+        self.put(user as usize, Event::Unfinished { due_ns, sent_ns });
+    }
+
+    fn put(&self, number: usize, event: Event) {
+        let mut waiting = self.boxes[number % BOXES].lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < self.capacity {
+            waiting.push(event);
+        } else {
+            add(&self.progress.lost);
+        }
+    }
+}
+
+/// The recorder thread. Dropped without [`Running::finish`], it ends by itself.
+pub(crate) struct Running {
+    mailboxes: Arc<Mailboxes>,
+    thread: JoinHandle<Recorded>,
+}
+
+impl Running {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the head of the log cannot be written, or no thread can be started.
+    pub(crate) fn start(
+        recording: Recording,
+        steps: &[StepInfo],
+        mailboxes: Arc<Mailboxes>,
+        clock_zero: Instant,
+    ) -> io::Result<Self> {
+        let log = BufWriter::new(recording.measures);
+        let recorder = Recorder::start(log, recording.clock_zero, recording.phases, steps.to_vec())?;
+        let shared = mailboxes.clone();
+        let desk = Desk::new(recorder, clock_zero);
+        let thread = thread::Builder::new().name("recorder".into()).spawn(move || desk.work(&shared))?;
+        Ok(Self { mailboxes, thread })
+    }
+
+    /// Folds what is left, writes it, and ends the thread.
+    pub(crate) fn finish(self) -> Recorded {
+        self.mailboxes.is_closed.store(true, Ordering::SeqCst);
+        self.thread.thread().unpark();
+        self.thread.join().expect("the recorder thread does not panic")
+    }
+}
+
+/// The recorder thread's state.
+struct Desk {
+    recorder: Recorder<BufWriter<Box<dyn Write + Send>>>,
+    clock_zero: Instant,
+    clocks: ClockWatch,
+    recent: Recent,
+    last_error: Option<io::Error>,
+    closed_before: u64,
+}
+
+impl Desk {
+    fn new(recorder: Recorder<BufWriter<Box<dyn Write + Send>>>, clock_zero: Instant) -> Self {
+        Self {
+            recorder,
+            clock_zero,
+            clocks: ClockWatch::start(),
+            recent: Recent::default(),
+            last_error: None,
+            closed_before: 0,
+        }
+    }
+
+    fn work(mut self, mailboxes: &Arc<Mailboxes>) -> Recorded {
+        let mut taken = Vec::new();
+        // The users' end is gone without a word when the load was given up.
+        while !mailboxes.is_closed.load(Ordering::SeqCst) && Arc::strong_count(mailboxes) > 1 {
+            thread::park_timeout(ROUND);
+            // Read before the mailboxes are emptied: what is not outstanding now is in them. One second is left open, because a user
+            // enters its mark a moment after it took an arrival from the queue.
+            let complete_s = (mailboxes.outstanding.earliest_ns() / SECOND_NS).saturating_sub(1);
+            self.empty(mailboxes, &mut taken);
+            self.clocks.look();
+            if complete_s > self.closed_before {
+                self.close_before(complete_s);
+            }
+            self.recent.publish(self.clock_zero.elapsed(), &mailboxes.progress);
+        }
+        self.empty(mailboxes, &mut taken);
+        self.finish()
+    }
+
+    fn empty(&mut self, mailboxes: &Mailboxes, taken: &mut Vec<Event>) {
+        for mailbox in &mailboxes.boxes {
+            std::mem::swap(&mut *mailbox.lock().unwrap_or_else(PoisonError::into_inner), taken);
+            for event in taken.drain(..) {
+                match event {
+                    Event::Sample(sample) => self.observe(&sample, &mailboxes.progress),
+                    Event::Dropped { due_ns } => self.recorder.dropped(due_ns),
+                    Event::Unfinished { due_ns, sent_ns } => self.recorder.unfinished(due_ns, sent_ns),
+                }
+            }
+        }
+    }
+
+    fn observe(&mut self, sample: &Sample, progress: &Progress) {
+        if self.last_error.is_some() && sample.due_ns / SECOND_NS > self.closed_before + UNWRITTEN_MAX_S {
+            add(&progress.lost);
+            return;
+        }
+        self.recorder.observe(sample);
+        self.recent.observe(sample);
+        if let Some(position) = Outcome::ALL.iter().position(|known| *known == sample.outcome) {
+            add(&progress.outcomes[position]);
+        }
+    }
+
+    fn close_before(&mut self, second: u64) {
+        match self.recorder.close_before(second) {
+            Ok(()) => {
+                self.closed_before = second;
+                self.last_error = None;
+            }
+            Err(error) => {
+                if self.last_error.is_none() {
+                    tracing::error!("cannot write the measures, keeping them in memory: {error}");
+                }
+                self.last_error = Some(error);
+            }
+        }
+    }
+
+    fn finish(self) -> Recorded {
+        let clock_jump = self.clocks.largest_jump();
+        let (seconds, late_count) = (self.recorder.seconds().to_vec(), self.recorder.late_count());
+        let written = self.recorder.finish().map(|_| ());
+        Recorded { seconds, late_count, written, clock_jump }
+    }
+}
+
+/// Response times of the last seconds, for the progress figures only.
+struct Recent {
+    seconds: [hdrhistogram::Histogram<u64>; LOOK_BACK_S],
+    current: u64,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { seconds: std::array::from_fn(|_| histogram()), current: 0 }
+    }
+}
+
+impl Recent {
+    fn observe(&mut self, sample: &Sample) {
+        let position = usize::try_from(self.current).unwrap_or(0) % LOOK_BACK_S;
+        self.seconds[position].saturating_record(sample.done_ns.saturating_sub(sample.due_ns).max(1));
+    }
+
+    /// Publishes once a second.
+    fn publish(&mut self, elapsed: Duration, progress: &Progress) {
+        let now = elapsed.as_secs();
+        if now == self.current {
+            return;
+        }
+        let mut all = histogram();
+        for second in &self.seconds {
+            all.add(second).expect("all histograms have the same bounds");
+        }
+        progress.p50_ns.store(all.value_at_quantile(0.5), Ordering::Relaxed);
+        progress.p99_ns.store(all.value_at_quantile(0.99), Ordering::Relaxed);
+        for gone in (self.current + 1..=now).take(LOOK_BACK_S) {
+            self.seconds[usize::try_from(gone).unwrap_or(0) % LOOK_BACK_S].reset();
+        }
+        self.current = now;
+    }
+}
