@@ -1,1 +1,30 @@
-//! service
+//! The TripSage backend: the system under test.
+//!
+//! One request goes `http` (extract, validate) → `app` (what the service does) → `domain` (rules on plain types) and
+//! `storage` / `mcp` / `llm` (the outside, each behind a small seam) → `http` (answer). Deadlines, retries, breakers
+//! and bulkheads are set in one place, `dependency`. The crate knows nothing of the harness that loads it.
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = service::Config::from_vars(std::env::vars())?;
+//! let server = service::bind(config).await?;
+//! println!("listening on {}", server.address());
+//! server.run(std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+pub mod config;
+mod dependency;
+mod domain;
+mod http;
+mod llm;
+mod mcp;
+mod metrics;
+mod server;
+mod storage;
+pub mod telemetry;
+
+pub use config::Config;
+pub use server::{Error, Server, bind};

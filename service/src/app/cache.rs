@@ -1,0 +1,206 @@
+//! Answers of a provider, remembered: fresh for a while, then only a stand-in for a provider that fails.
+//!
+//! Only good answers are kept. However many ask for the same key at once, the provider is asked once.
+
+use std::{hash::Hash, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    dependency::{Failure, SingleFlight},
+    domain::meta::Source,
+    metrics::Metrics,
+};
+
+/// Entries kept, least used first out: some tens of megabytes of offers.
+const ENTRIES_MAX: u64 = 4_000;
+
+/// A cache in front of one tool.
+pub(crate) struct Cache<K, V> {
+    name: &'static str,
+    ttl: Duration,
+    stale_for: Duration,
+    entries: moka::future::Cache<K, Entry<V>>,
+    fetches: SingleFlight<K, Entry<V>>,
+    metrics: Arc<Metrics>,
+}
+
+/// How long entries last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    /// How long they answer on their own.
+    pub(crate) ttl: Duration,
+    /// How long after that they may stand in.
+    pub(crate) stale_for: Duration,
+}
+
+/// An answer, and where it is from.
+#[derive(Debug)]
+pub(crate) struct Found<V> {
+    pub(crate) value: Arc<V>,
+    pub(crate) source: Source,
+    pub(crate) age: Duration,
+    /// Why it is stale.
+    pub(crate) failure: Option<Failure>,
+}
+
+struct Entry<V> {
+    value: Arc<V>,
+    stored: Instant,
+}
+
+impl<V> Clone for Entry<V> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), stored: self.stored }
+    }
+}
+
+impl<K, V> Cache<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    pub(crate) fn new(name: &'static str, life: Life, metrics: Arc<Metrics>) -> Self {
+        let Life { ttl, stale_for } = life;
+        let entries = moka::future::Cache::builder().max_capacity(ENTRIES_MAX).time_to_live(ttl + stale_for).build();
+        Self { name, ttl, stale_for, entries, fetches: SingleFlight::new(), metrics }
+    }
+
+    /// The fresh entry of `key`; else what `fetch` gives by `deadline`; else the stale entry.
+    ///
+    /// # Errors
+    /// The failure of `fetch`, when there is no stale entry either.
+    pub(crate) async fn get(
+        &self,
+        key: &K,
+        deadline: Instant,
+        fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
+    ) -> Result<Found<V>, Failure> {
+        let known = self.entries.get(key).await;
+        if let Some(entry) = known.as_ref().filter(|entry| entry.stored.elapsed() < self.ttl) {
+            self.metrics.cache_look(self.name, "hit");
+            return Ok(entry.found(Source::Cache, None));
+        }
+        let failure = match self.fetch(key, deadline, fetch).await {
+            Ok(entry) => {
+                self.metrics.cache_look(self.name, "miss");
+                return Ok(entry.found(Source::Live, None));
+            }
+            Err(failure) => failure,
+        };
+        // Another caller may have stored one meanwhile.
+        let known = self.entries.get(key).await.or(known);
+        match known.filter(|entry| entry.stored.elapsed() < self.ttl + self.stale_for) {
+            Some(entry) => {
+                self.metrics.cache_look(self.name, "stale");
+                Ok(entry.found(Source::Stale, Some(failure)))
+            }
+            None => {
+                self.metrics.cache_look(self.name, "miss");
+                Err(failure)
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        key: &K,
+        deadline: Instant,
+        fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
+    ) -> Result<Entry<V>, Failure> {
+        let entries = self.entries.clone();
+        let stored_key = key.clone();
+        let storing = || {
+            let fetch = fetch();
+            async move {
+                let entry = Entry { value: Arc::new(fetch.await?), stored: Instant::now() };
+                entries.insert(stored_key, entry.clone()).await;
+                Ok(entry)
+            }
+            .boxed()
+        };
+        timeout_at(deadline, self.fetches.run(key, storing)).await.unwrap_or(Err(Failure::TimedOut))
+    }
+}
+
+impl<V> Entry<V> {
+    fn found(&self, source: Source, failure: Option<Failure>) -> Found<V> {
+        let age = if source == Source::Live { Duration::ZERO } else { self.stored.elapsed() };
+        Found { value: Arc::clone(&self.value), source, age, failure }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rstest::rstest;
+
+    use super::*;
+
+    const LIFE: Life = Life { ttl: Duration::from_secs(300), stale_for: Duration::from_secs(3600) };
+
+    fn good(fetches: &Arc<AtomicU32>) -> BoxFuture<'static, Result<u32, Failure>> {
+        let fetches = Arc::clone(fetches);
+        async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(fetches.fetch_add(1, Ordering::Relaxed) + 1)
+        }
+        .boxed()
+    }
+
+    fn bad() -> BoxFuture<'static, Result<u32, Failure>> {
+        async { Err(Failure::Status { status: 503 }) }.boxed()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[rstest]
+    #[case("fresh", 299, Some((Source::Cache, 299)))]
+    #[case("past its time, the provider fails", 300, Some((Source::Stale, 300)))]
+    #[case("the last stale second", 3_899, Some((Source::Stale, 3_899)))]
+    #[case("too old", 3_900, None)]
+    #[tokio::test(start_paused = true)]
+    async fn age_decides(#[case] why: &str, #[case] age_s: u64, #[case] expected: Option<(Source, u64)>) {
+        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let fetches = Arc::new(AtomicU32::new(0));
+        assert_eq!(cache.get(&1, soon(), || good(&fetches)).await.unwrap().source, Source::Live);
+        tokio::time::advance(Duration::from_secs(age_s)).await;
+        let found = cache.get(&1, soon(), bad).await.ok();
+        assert_eq!(found.map(|found| (found.source, found.age.as_secs())), expected, "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stampede_asks_the_provider_once() {
+        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let fetches = Arc::new(AtomicU32::new(0));
+        let looks = (0..200).map(|_| cache.get(&1, soon(), || good(&fetches)));
+        let found = futures_util::future::join_all(looks).await;
+        assert!(found.into_iter().all(|found| found.unwrap().source == Source::Live));
+        assert_eq!(fetches.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_not_kept() {
+        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let fetches = Arc::new(AtomicU32::new(0));
+        assert!(cache.get(&1, soon(), bad).await.is_err());
+        assert_eq!(*cache.get(&1, soon(), || good(&fetches)).await.unwrap().value, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_past_the_deadline_is_a_timeout_or_a_stale_answer() {
+        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let hang = || std::future::pending().boxed();
+        assert!(matches!(cache.get(&1, soon(), hang).await, Err(Failure::TimedOut)));
+        let fetches = Arc::new(AtomicU32::new(0));
+        cache.get(&1, soon(), || good(&fetches)).await.unwrap();
+        tokio::time::advance(Duration::from_secs(301)).await;
+        let found = cache.get(&1, soon(), hang).await.unwrap();
+        assert_eq!(found.source, Source::Stale);
+        assert!(matches!(found.failure, Some(Failure::TimedOut)));
+    }
+}

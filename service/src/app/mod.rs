@@ -1,0 +1,17 @@
+//! What the service does, composed of its parts: log in, find flights, take a chat turn.
+//!
+//! `App` holds every long-lived part; nothing is built per request.
+
+mod cache;
+mod chat_turn;
+mod flight_finder;
+mod memory_writer;
+mod passwords;
+mod state;
+mod tokens;
+mod tools;
+
+pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
+pub(crate) use passwords::HashError;
+pub(crate) use state::{App, OpenError, today};
+pub(crate) use tokens::{Kind, TokenError, TokenPair};

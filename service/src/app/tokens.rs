@@ -1,0 +1,146 @@
+//! Access and refresh tokens: HS256 JWTs, checked without asking anyone.
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Life of an access token.
+pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(60);
+/// Life of a refresh token.
+const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Difference of clocks that is forgiven, in seconds.
+const LEEWAY_S: u64 = 5;
+const SCOPES: [&str; 6] = ["trips:read", "trips:write", "flights:read", "chat:access", "memory:read", "memory:write"];
+
+/// Signs and checks tokens.
+pub(crate) struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Claims {
+    pub(crate) sub: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) email: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
+    pub(crate) typ: Kind,
+    /// Names this token; a refresh token is stored under it.
+    pub(crate) jti: Uuid,
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Access,
+    Refresh,
+}
+
+/// Both tokens of a login, and what to store of them.
+pub(crate) struct TokenPair {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) refresh_id: Uuid,
+    pub(crate) refresh_expires_at: Timestamp,
+}
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// It was good once.
+    #[error("token has expired")]
+    Expired,
+    /// Not a token, not ours, or not of the kind asked for.
+    #[error("token is not valid")]
+    Invalid,
+}
+
+impl Tokens {
+    pub(crate) fn new(key: &SecretString) -> Self {
+        let key = key.expose_secret().as_bytes();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY_S;
+        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation }
+    }
+
+    /// New tokens for a user.
+    pub(crate) fn issue(&self, user_id: Uuid, email: &str, now: Timestamp) -> TokenPair {
+        let refresh_id = Uuid::new_v4();
+        let sign = |typ, jti, life: SignedDuration| {
+            let claims = Claims {
+                sub: user_id,
+                user_id,
+                email: email.to_owned(),
+                scopes: SCOPES.map(str::to_owned).into(),
+                iat: now.as_second(),
+                exp: (now + life).as_second(),
+                typ,
+                jti,
+            };
+            encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+                .expect("HS256 signs any claims that are JSON")
+        };
+        TokenPair {
+            access: sign(Kind::Access, Uuid::new_v4(), ACCESS_LIFE),
+            refresh: sign(Kind::Refresh, refresh_id, REFRESH_LIFE),
+            refresh_id,
+            refresh_expires_at: now + REFRESH_LIFE,
+        }
+    }
+
+    /// Checks signature, kind and time.
+    ///
+    /// # Errors
+    /// It is expired, or not valid at all.
+    pub(crate) fn verify(&self, token: &str, kind: Kind) -> Result<Claims, TokenError> {
+        match decode::<Claims>(token, &self.decoding, &self.validation) {
+            Ok(data) if data.claims.typ == kind => Ok(data.claims),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
+            _ => Err(TokenError::Invalid),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(key: &str) -> Tokens {
+        Tokens::new(&SecretString::from(key))
+    }
+
+    #[test]
+    fn each_token_is_good_for_its_kind_key_and_time_only() {
+        let (ours, theirs) = (tokens("0123456789abcdef0123456789abcdef"), tokens("another key, as long as the other"));
+        let now = Timestamp::now();
+        let pair = ours.issue(Uuid::nil(), "a@b.ch", now);
+        assert_eq!(ours.verify(&pair.access, Kind::Access).unwrap().email, "a@b.ch");
+        assert_eq!(ours.verify(&pair.refresh, Kind::Refresh).unwrap().jti, pair.refresh_id);
+        let refused = |token: &str, kind| ours.verify(token, kind).unwrap_err();
+        assert_eq!(refused(&pair.refresh, Kind::Access), TokenError::Invalid);
+        assert_eq!(refused(&pair.access, Kind::Refresh), TokenError::Invalid);
+        assert_eq!(refused("", Kind::Access), TokenError::Invalid);
+        assert_eq!(refused(&format!("{}x", pair.access), Kind::Access), TokenError::Invalid);
+        assert_eq!(theirs.verify(&pair.access, Kind::Access).unwrap_err(), TokenError::Invalid);
+        let old = ours.issue(Uuid::nil(), "a@b.ch", now - ACCESS_LIFE - SignedDuration::from_secs(6));
+        assert_eq!(refused(&old.access, Kind::Access), TokenError::Expired);
+        assert!(ours.verify(&old.refresh, Kind::Refresh).is_ok());
+    }
+
+    #[test]
+    fn an_unsigned_token_is_refused() {
+        // {"alg":"none","typ":"JWT"} and claims that would do.
+        let token = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJleHAiOjk5OTk5OTk5OTl9.";
+        assert_eq!(
+            tokens("0123456789abcdef0123456789abcdef").verify(token, Kind::Access).unwrap_err(),
+            TokenError::Invalid
+        );
+    }
+}

@@ -1,0 +1,333 @@
+//! The configuration of the service, read once from its environment.
+//!
+//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
+//! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Shortest signing key accepted, in bytes: the output size of HS256.
+const JWT_KEY_BYTES_MIN: usize = 32;
+
+/// Everything that can be set. The default of each field is in its comment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `TRIPSAGE_LISTEN`: address to listen on; port 0 takes a free one. Default `127.0.0.1:8000`.
+    pub listen: SocketAddr,
+    /// `DATABASE_URL`: where users, trips and chats are kept. Default `sqlite://tripsage.db`.
+    pub database_url: DatabaseUrl,
+    /// `TRIPSAGE_DATABASE_READERS`: connections for reading (SQLite has one more for writing). Default 4.
+    pub database_readers: u32,
+    /// `TRIPSAGE_DATABASE_STATEMENT_TIMEOUT`: longest run of one statement. Default `2s`.
+    pub database_statement_timeout: Duration,
+    /// `TRIPSAGE_DATABASE_POOL_WAIT`: longest wait for a connection. Default `500ms`.
+    pub database_pool_wait: Duration,
+    /// `TRIPSAGE_MCP_FLIGHTS_URL`: endpoint of the flights MCP server; without it a search answers 503.
+    pub mcp_flights_url: Option<Url>,
+    /// `TRIPSAGE_MCP_MEMORY_URL`: endpoint of the memory MCP server; without it chats have no memory.
+    pub mcp_memory_url: Option<Url>,
+    /// `TRIPSAGE_MCP_WEATHER_URL`: endpoint of the weather MCP server; without it chats have no weather tool.
+    pub mcp_weather_url: Option<Url>,
+    /// `TRIPSAGE_MCP_ATTEMPT_TIMEOUT`: longest wait for one attempt of one tool call. Default `2s`.
+    pub mcp_attempt_timeout: Duration,
+    /// `TRIPSAGE_MCP_MAX_CONCURRENT`: calls in progress per MCP server. Default 128.
+    pub mcp_max_concurrent: usize,
+    /// `TRIPSAGE_LLM_URL`: base of the OpenAI-compatible API, ending in `/v1`; without it chats answer 503.
+    pub llm_url: Option<Url>,
+    /// `TRIPSAGE_LLM_API_KEY`: bearer key for it. Default none.
+    pub llm_api_key: Option<SecretString>,
+    /// `TRIPSAGE_LLM_MODEL`: model asked for. Default `gpt-4o-mini`.
+    pub llm_model: String,
+    /// `TRIPSAGE_LLM_FIRST_TOKEN_TIMEOUT`: longest wait for the first token of one completion. Default `10s`.
+    pub llm_first_token_timeout: Duration,
+    /// `TRIPSAGE_LLM_TOTAL_TIMEOUT`: longest time for one chat turn, tools included. Default `30s`.
+    pub llm_total_timeout: Duration,
+    /// `TRIPSAGE_LLM_MAX_CONCURRENT`: completions in progress. Default 512.
+    pub llm_max_concurrent: usize,
+    /// `TRIPSAGE_JWT_KEY`: secret that signs tokens, at least 32 bytes. Required.
+    pub jwt_key: SecretString,
+    /// `TRIPSAGE_ARGON2_MEMORY_KIB`: memory of one password hash, in KiB, 8 or more. Default 19456.
+    pub argon2_memory_kib: u32,
+    /// `TRIPSAGE_REQUEST_DEADLINE`: longest time for one request that is not a chat. Default `5s`.
+    pub request_deadline: Duration,
+    /// `TRIPSAGE_MEMORY_BUDGET`: longest time a chat waits for its memory. Default `200ms`.
+    pub memory_budget: Duration,
+    /// `TRIPSAGE_TOOL_TIMEOUT`: longest time for one tool of a chat, retry included. Default `2s`.
+    pub tool_timeout: Duration,
+    /// `TRIPSAGE_BREAKER_FAILURES`: consecutive failed attempts that open a breaker. Default 5.
+    pub breaker_failures: u32,
+    /// `TRIPSAGE_BREAKER_OPEN`: how long a breaker stays open before it probes. Default `60s`.
+    pub breaker_open: Duration,
+    /// `TRIPSAGE_FLIGHTS_CACHE_TTL`: how long found flights are fresh. Default `300s`.
+    pub flights_cache_ttl: Duration,
+    /// `TRIPSAGE_WEATHER_CACHE_TTL`: how long weather is fresh. Default `1800s`.
+    pub weather_cache_ttl: Duration,
+    /// `TRIPSAGE_STALE_FOR`: how long after that they may still answer when the provider fails. Default `3600s`.
+    pub stale_for: Duration,
+    /// `TRIPSAGE_MAX_IN_FLIGHT`: requests in progress, streams included, before new ones are shed. Default 1024.
+    pub max_in_flight: usize,
+    /// `TRIPSAGE_DRAIN`: longest time for requests in progress after a stop signal. Default `25s`.
+    pub drain: Duration,
+    /// `TRIPSAGE_LOG`: what to log, as a `tracing` filter. Default `info`.
+    pub log: String,
+}
+
+/// A database address; its password is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+/// Why the environment cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A required value is absent.
+    #[error("{name} is not set")]
+    Missing {
+        /// The absent name.
+        name: &'static str,
+        /// How to get a value.
+        hint: &'static str,
+    },
+    /// A `TRIPSAGE_` name that means nothing.
+    #[error("unknown setting {name}, did you mean {nearest}?")]
+    Unknown {
+        /// The name found.
+        name: String,
+        /// The known name most like it.
+        nearest: &'static str,
+    },
+    /// A value that does not parse or is out of range.
+    #[error("{name} must be {expected}, not `{value}`")]
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// The value found; masked for secrets.
+        value: String,
+        /// What is accepted.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// What the operator can do about it, when there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing { hint, .. } => Some(hint),
+            Self::Unknown { .. } | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration from name-value pairs, usually `std::env::vars()`; names of other programs are ignored.
+    ///
+    /// # Errors
+    /// A required value is missing, a value is out of range, or a `TRIPSAGE_` name is unknown.
+    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
+        let mut vars = Vars::new(vars);
+        let jwt_key = vars.jwt_key()?;
+        let config = Self {
+            listen: vars
+                .parsed("TRIPSAGE_LISTEN", "an address such as 127.0.0.1:8000")?
+                .unwrap_or(([127, 0, 0, 1], 8000).into()),
+            database_url: DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into())),
+            database_readers: vars.count("TRIPSAGE_DATABASE_READERS", 4)?,
+            database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
+            database_pool_wait: vars.duration("TRIPSAGE_DATABASE_POOL_WAIT", Duration::from_millis(500))?,
+            mcp_flights_url: vars.url("TRIPSAGE_MCP_FLIGHTS_URL")?,
+            mcp_memory_url: vars.url("TRIPSAGE_MCP_MEMORY_URL")?,
+            mcp_weather_url: vars.url("TRIPSAGE_MCP_WEATHER_URL")?,
+            mcp_attempt_timeout: vars.duration("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", secs(2))?,
+            mcp_max_concurrent: vars.count("TRIPSAGE_MCP_MAX_CONCURRENT", 128)? as usize,
+            llm_url: vars.url("TRIPSAGE_LLM_URL")?,
+            llm_api_key: vars.text("TRIPSAGE_LLM_API_KEY").map(SecretString::from),
+            llm_model: vars.text("TRIPSAGE_LLM_MODEL").unwrap_or_else(|| "gpt-4o-mini".into()),
+            llm_first_token_timeout: vars.duration("TRIPSAGE_LLM_FIRST_TOKEN_TIMEOUT", secs(10))?,
+            llm_total_timeout: vars.duration("TRIPSAGE_LLM_TOTAL_TIMEOUT", secs(30))?,
+            llm_max_concurrent: vars.count("TRIPSAGE_LLM_MAX_CONCURRENT", 512)? as usize,
+            jwt_key,
+            argon2_memory_kib: vars.at_least("TRIPSAGE_ARGON2_MEMORY_KIB", 19_456, 8, "a number of KiB, 8 or more")?,
+            request_deadline: vars.duration("TRIPSAGE_REQUEST_DEADLINE", secs(5))?,
+            memory_budget: vars.duration("TRIPSAGE_MEMORY_BUDGET", Duration::from_millis(200))?,
+            tool_timeout: vars.duration("TRIPSAGE_TOOL_TIMEOUT", secs(2))?,
+            breaker_failures: vars.count("TRIPSAGE_BREAKER_FAILURES", 5)?,
+            breaker_open: vars.duration("TRIPSAGE_BREAKER_OPEN", secs(60))?,
+            flights_cache_ttl: vars.duration("TRIPSAGE_FLIGHTS_CACHE_TTL", secs(300))?,
+            weather_cache_ttl: vars.duration("TRIPSAGE_WEATHER_CACHE_TTL", secs(1800))?,
+            stale_for: vars.duration("TRIPSAGE_STALE_FOR", secs(3600))?,
+            max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,
+            drain: vars.duration("TRIPSAGE_DRAIN", secs(25))?,
+            log: vars.text("TRIPSAGE_LOG").unwrap_or_else(|| "info".into()),
+        };
+        vars.refuse_unknown()?;
+        Ok(config)
+    }
+}
+
+impl DatabaseUrl {
+    /// The address itself, password included.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for DatabaseUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Url::parse(&self.0) {
+            Ok(mut url) if url.password().is_some() => {
+                url.set_password(Some("****")).map_err(|()| fmt::Error)?;
+                write!(f, "{url}")
+            }
+            _ => f.write_str(&self.0),
+        }
+    }
+}
+
+/// The variables given, and the names asked for: what is left over is a mistake.
+struct Vars {
+    given: BTreeMap<String, String>,
+    known: Vec<&'static str>,
+}
+
+impl Vars {
+    fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        let ours = |name: &str| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL";
+        Self { given: vars.into_iter().filter(|(name, _)| ours(name)).collect(), known: Vec::new() }
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        self.given.remove(name).filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &'static str, expected: &'static str) -> Result<Option<T>, Error> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|_| Error::Invalid { name, value, expected })
+    }
+
+    fn at_least(&mut self, name: &'static str, default: u32, min: u32, expected: &'static str) -> Result<u32, Error> {
+        match self.parsed(name, expected)? {
+            None => Ok(default),
+            Some(value) if value >= min => Ok(value),
+            Some(value) => Err(Error::Invalid { name, value: value.to_string(), expected }),
+        }
+    }
+
+    fn count(&mut self, name: &'static str, default: u32) -> Result<u32, Error> {
+        self.at_least(name, default, 1, "a number, 1 or more")
+    }
+
+    fn duration(&mut self, name: &'static str, default: Duration) -> Result<Duration, Error> {
+        const EXPECTED: &str = "a duration such as 250ms, 60s, 5m or 1h";
+        let Some(value) = self.text(name) else { return Ok(default) };
+        parse_duration(&value).ok_or(Error::Invalid { name, value, expected: EXPECTED })
+    }
+
+    fn url(&mut self, name: &'static str) -> Result<Option<Url>, Error> {
+        const EXPECTED: &str = "an http or https URL";
+        let Some(url) = self.parsed::<Url>(name, EXPECTED)? else { return Ok(None) };
+        match url.scheme() {
+            "http" | "https" => Ok(Some(url)),
+            _ => Err(Error::Invalid { name, value: url.to_string(), expected: EXPECTED }),
+        }
+    }
+
+    fn jwt_key(&mut self) -> Result<SecretString, Error> {
+        const NAME: &str = "TRIPSAGE_JWT_KEY";
+        const HINT: &str = "set it to a random secret of at least 32 bytes, for example from `openssl rand -hex 32`";
+        let key = SecretString::from(self.text(NAME).ok_or(Error::Missing { name: NAME, hint: HINT })?);
+        if key.expose_secret().len() < JWT_KEY_BYTES_MIN {
+            return Err(Error::Invalid { name: NAME, value: "****".into(), expected: "at least 32 bytes long" });
+        }
+        Ok(key)
+    }
+
+    fn refuse_unknown(self) -> Result<(), Error> {
+        let Some(name) = self.given.into_keys().next() else { return Ok(()) };
+        let nearest = self.known.into_iter().min_by_key(|known| edit_distance(known, &name)).unwrap_or("DATABASE_URL");
+        Err(Error::Unknown { name, nearest })
+    }
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).filter(|total| *total > 0).map(Duration::from_millis)
+}
+
+/// Levenshtein's distance between two names, in edits of one byte.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const KEY: (&str, &str) = ("TRIPSAGE_JWT_KEY", "0123456789abcdef0123456789abcdef");
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, Error> {
+        Config::from_vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let config = read(&[KEY, ("PATH", "/bin"), ("TRIPSAGE_BREAKER_OPEN", "250ms")]).unwrap();
+        assert_eq!(config.request_deadline, secs(5));
+        assert_eq!(config.breaker_failures, 5);
+        assert_eq!(config.breaker_open, Duration::from_millis(250));
+        assert_eq!(config.listen.port(), 8000);
+    }
+
+    #[rstest]
+    #[case(&[], "TRIPSAGE_JWT_KEY is not set")]
+    #[case(&[("TRIPSAGE_JWT_KEY", "short")], "TRIPSAGE_JWT_KEY must be at least 32 bytes long, not `****`")]
+    #[case(&[KEY, ("TRIPSAGE_BREAKER_OPENN", "1s")], "unknown setting TRIPSAGE_BREAKER_OPENN, did you mean TRIPSAGE_BREAKER_OPEN?")]
+    #[case(&[KEY, ("TRIPSAGE_DRAIN", "5")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `5`")]
+    #[case(&[KEY, ("TRIPSAGE_DRAIN", "0s")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `0s`")]
+    #[case(&[KEY, ("TRIPSAGE_MAX_IN_FLIGHT", "0")], "TRIPSAGE_MAX_IN_FLIGHT must be a number, 1 or more, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_LLM_URL", "ftp://x/v1")], "TRIPSAGE_LLM_URL must be an http or https URL, not `ftp://x/v1`")]
+    fn a_wrong_environment_is_refused(#[case] vars: &[(&str, &str)], #[case] message: &str) {
+        assert_eq!(read(vars).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn secrets_are_masked_when_the_configuration_is_shown() {
+        let vars = [KEY, ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"), ("DATABASE_URL", "postgres://me:hunter2@db/x")];
+        let shown = format!("{:?}", read(&vars).unwrap());
+        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
+}

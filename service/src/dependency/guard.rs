@@ -1,0 +1,230 @@
+//! The path of a call to one dependency.
+//!
+//! ```text
+//!   enter bulkhead ─▶ breaker ─▶ attempt within its timeout ─▶ outcome counted
+//!                        ▲                                        │ transient, a read, budget and time left
+//!                        └──────────── wait 100-400 ms ◀──────────┘ (once)
+//! ```
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tower::retry::budget::{Budget as _, TpsBudget};
+
+use super::{Attempt, Breaker, Failure, State};
+
+/// Longest wait for a place in the bulkhead: longer queues only move the failure to the deadline.
+const BULKHEAD_WAIT: Duration = Duration::from_millis(100);
+/// Bounds of the jittered wait before the second attempt, in milliseconds.
+const BACKOFF_MS: std::ops::RangeInclusive<u64> = 100..=400;
+/// Retries may add a fifth to the calls of the last 10 s, and always 2 per second.
+const RETRY_WINDOW: Duration = Duration::from_secs(10);
+const RETRY_RATIO: f32 = 0.2;
+const RETRIES_PER_SECOND_MIN: u32 = 2;
+
+/// What a dependency is allowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Calls in progress at once.
+    pub(crate) concurrent: usize,
+    /// Longest wait for one attempt.
+    pub(crate) attempt_timeout: Duration,
+    /// Consecutive failed attempts that open the breaker.
+    pub(crate) failures_to_open: u32,
+    /// How long it stays open.
+    pub(crate) open_for: Duration,
+}
+
+/// Whether a call may be made twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// A read: one retry.
+    Once,
+    /// A write: never blindly again.
+    Never,
+}
+
+/// One other system, as seen from here.
+pub(crate) struct Dependency {
+    attempt_timeout: Duration,
+    breaker: Arc<Breaker>,
+    bulkhead: Arc<Semaphore>,
+    retry_budget: TpsBudget,
+}
+
+impl Dependency {
+    pub(crate) fn new(name: &'static str, limits: Limits) -> Self {
+        Self {
+            attempt_timeout: limits.attempt_timeout,
+            breaker: Breaker::new(name, limits.failures_to_open, limits.open_for),
+            bulkhead: Arc::new(Semaphore::new(limits.concurrent)),
+            retry_budget: TpsBudget::new(RETRY_WINDOW, RETRIES_PER_SECOND_MIN, RETRY_RATIO),
+        }
+    }
+
+    /// What would refuse a call now, without making one.
+    pub(crate) fn refusal(&self) -> Option<Failure> {
+        self.breaker.refusal()
+    }
+
+    /// What its breaker would do with the next attempt.
+    pub(crate) fn breaker_state(&self) -> State {
+        self.breaker.state()
+    }
+
+    /// Takes a place in the bulkhead, for a caller that settles its own attempts.
+    ///
+    /// # Errors
+    /// [`Failure::Saturated`] when none gets free within 100 ms.
+    pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Ok(place) = Arc::clone(&self.bulkhead).try_acquire_owned() {
+            return Ok(place);
+        }
+        match timeout(BULKHEAD_WAIT, Arc::clone(&self.bulkhead).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Failure::Saturated),
+        }
+    }
+
+    /// Leave for one attempt, for a caller that settles it.
+    ///
+    /// # Errors
+    /// [`Failure::BreakerOpen`].
+    pub(crate) fn admit(&self) -> Result<Attempt, Failure> {
+        self.breaker.admit()
+    }
+
+    /// Makes a call: `attempt` once, or twice for a read with a transient failure, never past `deadline`.
+    ///
+    /// # Errors
+    /// The failure of the last attempt, or why none was made.
+    pub(crate) async fn call<T, F>(
+        &self,
+        repeat: Repeat,
+        deadline: Instant,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let _place = self.enter().await?;
+        self.retry_budget.deposit();
+        let failure = match self.attempt(deadline, attempt()).await {
+            Err(failure) if repeat == Repeat::Once && failure.is_transient() => failure,
+            outcome => return outcome,
+        };
+        let wait = Duration::from_millis(rand::random_range(BACKOFF_MS));
+        if Instant::now() + wait >= deadline || !self.retry_budget.withdraw() {
+            return Err(failure);
+        }
+        sleep(wait).await;
+        match self.attempt(deadline, attempt()).await {
+            // The first failure says more than "its breaker opened meanwhile".
+            Err(Failure::BreakerOpen { .. }) => Err(failure),
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        deadline: Instant,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let attempt = self.admit()?;
+        let until = deadline.min(Instant::now() + self.attempt_timeout);
+        let outcome = timeout_at(until, call).await.unwrap_or(Err(Failure::TimedOut));
+        attempt.settle(&outcome);
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rstest::rstest;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        concurrent: 1,
+        attempt_timeout: Duration::from_secs(2),
+        failures_to_open: 5,
+        open_for: Duration::from_secs(60),
+    };
+
+    fn in_5_s() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    fn status(status: u16) -> Failure {
+        Failure::Status { status }
+    }
+
+    #[rstest]
+    #[case("a read is tried twice", Repeat::Once, status(503), 2)]
+    #[case("a write is tried once", Repeat::Never, status(503), 1)]
+    #[case("a tool error is final", Repeat::Once, Failure::Refused { message: "no".into() }, 1)]
+    #[case("a rate limit is final", Repeat::Once, Failure::RateLimited { retry_after: None }, 1)]
+    #[case("a bad request is final", Repeat::Once, status(400), 1)]
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_counted(
+        #[case] why: &str,
+        #[case] repeat: Repeat,
+        #[case] failure: Failure,
+        #[case] expected: u32,
+    ) {
+        let attempts = AtomicU32::new(0);
+        let dependency = Dependency::new("flights", LIMITS);
+        let outcome: Result<(), _> = dependency
+            .call(repeat, in_5_s(), || {
+                attempts.fetch_add(1, Ordering::Relaxed);
+                let failure = failure.clone();
+                async move { Err(failure) }
+            })
+            .await;
+        assert!(outcome.is_err());
+        assert_eq!(attempts.into_inner(), expected, "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_hanging_attempts_end_within_the_deadline() {
+        let started = Instant::now();
+        let dependency = Dependency::new("flights", LIMITS);
+        let outcome: Result<(), _> = dependency.call(Repeat::Once, in_5_s(), std::future::pending).await;
+        assert!(matches!(outcome, Err(Failure::TimedOut)));
+        // 2 s + 100..400 ms + 2 s.
+        let took = started.elapsed();
+        assert!((Duration::from_millis(4100)..=Duration::from_millis(4401)).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_bulkhead_refuses_after_a_short_wait() {
+        let dependency = Dependency::new("flights", LIMITS);
+        let _held = dependency.enter().await.unwrap();
+        let started = Instant::now();
+        assert!(matches!(dependency.enter().await, Err(Failure::Saturated)));
+        assert!(started.elapsed() <= BULKHEAD_WAIT + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_of_a_dead_dependency_stay_within_their_budget() {
+        let limits = Limits { failures_to_open: u32::MAX, ..LIMITS };
+        let (dependency, attempts) = (Dependency::new("flights", limits), AtomicU32::new(0));
+        for _ in 0..500 {
+            let outcome: Result<(), _> = dependency
+                .call(Repeat::Once, in_5_s(), || {
+                    attempts.fetch_add(1, Ordering::Relaxed);
+                    async { Err(status(503)) }
+                })
+                .await;
+            assert!(outcome.is_err());
+        }
+        // 500 calls, at most 20 % more, and the reserve of 2 per second over the (virtual) time they took.
+        let attempts = attempts.into_inner();
+        assert!(attempts < 700, "{attempts} attempts for 500 calls");
+    }
+}

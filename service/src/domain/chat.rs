@@ -1,0 +1,215 @@
+//! A chat: what is asked, what happens meanwhile, what is answered.
+
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    agent::{Agent, Handoff, Trigger},
+    meta::Meta,
+};
+
+/// Longest message, in characters.
+pub(crate) const CONTENT_CHARS_MAX: usize = 32_768;
+/// Most messages of a session that the model is shown.
+pub(crate) const HISTORY_MESSAGES_MAX: u32 = 50;
+/// Most tokens of history that the model is shown.
+const HISTORY_TOKENS_MAX: usize = 4_000;
+/// The usual estimate for English text.
+const CHARS_PER_TOKEN: usize = 4;
+
+/// A request to chat.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatRequest {
+    #[garde(length(min = 1, max = 100), dive)]
+    pub(crate) messages: Vec<Message>,
+    #[serde(default)]
+    #[garde(skip)]
+    pub(crate) session_id: Option<Uuid>,
+    /// Answer as a stream of events rather than as one JSON object.
+    #[serde(default = "yes")]
+    #[garde(skip)]
+    pub(crate) stream: bool,
+    /// Keep the messages, so that the session can go on.
+    #[serde(default = "yes")]
+    #[garde(skip)]
+    pub(crate) save_history: bool,
+    #[serde(default)]
+    #[garde(range(min = 0.0, max = 2.0))]
+    pub(crate) temperature: Option<f64>,
+    #[serde(default)]
+    #[garde(range(min = 1, max = 4_096))]
+    pub(crate) max_tokens: Option<u32>,
+    /// Names of the tools that may be used; all when absent.
+    #[serde(default)]
+    #[garde(inner(length(max = 32)))]
+    pub(crate) tools: Option<Vec<String>>,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Message {
+    #[garde(skip)]
+    pub(crate) role: Role,
+    #[garde(length(min = 1))]
+    pub(crate) content: String,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    User,
+    Assistant,
+    System,
+}
+
+/// What a stream tells, in this order: `Started`, then any of the middle four, then one of `Final` and `Error`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ChatEvent {
+    Started { session_id: Uuid },
+    Handoff { from: Agent, to: Agent, trigger: Trigger, confidence: f64 },
+    ToolCall { id: String, name: String, args: Value },
+    ToolResult(ToolResult),
+    Delta { content: String },
+    Final(Box<ChatAnswer>),
+    Error { code: &'static str, message: &'static str, status: u16, session_id: Uuid },
+}
+
+/// What a tool gave.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ToolResult {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) status: ToolStatus,
+    /// The result, or what went wrong.
+    pub(crate) result: Value,
+}
+
+/// How a tool call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ToolStatus {
+    Success,
+    Error,
+}
+
+/// The whole answer: the body of a JSON chat, the `final` event of a stream.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChatAnswer {
+    pub(crate) id: Uuid,
+    pub(crate) session_id: Uuid,
+    pub(crate) content: String,
+    pub(crate) tool_calls: Vec<ToolResult>,
+    pub(crate) finish_reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<Usage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) routed_to: Option<Agent>,
+    pub(crate) handoffs: Vec<Handoff>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) meta: Meta,
+}
+
+/// Tokens used, as the model counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Usage {
+    pub(crate) prompt_tokens: u64,
+    pub(crate) completion_tokens: u64,
+}
+
+impl Usage {
+    /// Both together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+        }
+    }
+}
+
+impl Role {
+    /// Its name in JSON and in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+
+    /// The role of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::User, Self::Assistant, Self::System].into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+impl ChatRequest {
+    /// Whether any message is longer than allowed.
+    pub(crate) fn is_too_long(&self) -> bool {
+        let is_long = |message: &Message| message.content.chars().nth(CONTENT_CHARS_MAX).is_some();
+        self.messages.iter().any(is_long)
+    }
+
+    /// Whether the tool of that name may be used.
+    pub(crate) fn admits_tool(&self, name: &str) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|tool| tool == name))
+    }
+}
+
+/// The newest messages that fit the token budget, oldest first. Takes them newest first.
+pub(crate) fn recent(newest_first: impl IntoIterator<Item = Message>) -> Vec<Message> {
+    let mut left = HISTORY_TOKENS_MAX * CHARS_PER_TOKEN;
+    let mut kept: Vec<_> = newest_first
+        .into_iter()
+        .map_while(|message| {
+            left = left.checked_sub(message.content.len())?;
+            Some(message)
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(content: &str) -> Message {
+        Message { role: Role::User, content: content.into() }
+    }
+
+    #[test]
+    fn history_keeps_the_newest_that_fit_in_order() {
+        let long = "x".repeat(HISTORY_TOKENS_MAX * CHARS_PER_TOKEN - 2);
+        let kept = recent([message("c"), message("b"), message(&long), message("a")]);
+        assert_eq!(kept, [message(&long), message("b"), message("c")]);
+        let cut = recent([message("cc"), message("b"), message(&long)]);
+        assert_eq!(cut, [message("b"), message("cc")]);
+        assert!(recent([]).is_empty());
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        let request = |content: String| ChatRequest {
+            messages: vec![message(&content)],
+            session_id: None,
+            stream: true,
+            save_history: true,
+            temperature: None,
+            max_tokens: None,
+            tools: None,
+        };
+        assert!(!request("é".repeat(CONTENT_CHARS_MAX)).is_too_long());
+        assert!(request("é".repeat(CONTENT_CHARS_MAX + 1)).is_too_long());
+    }
+}

@@ -1,0 +1,83 @@
+//! How good an answer is: live or remembered, whole or with parts missing. Degradation is always said.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// The `meta` object of an answer.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Meta {
+    /// Whether anything is worse than asked for.
+    pub(crate) degraded: bool,
+    /// Why; empty when not degraded.
+    pub(crate) degraded_reasons: Vec<Degradation>,
+    /// Where the data is from, for answers that carry provider data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source>,
+    /// Age of remembered data, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_age_s: Option<u64>,
+    /// Providers asked for this answer.
+    pub(crate) providers_queried: Vec<&'static str>,
+    /// Providers that failed, and how: names of [`crate::dependency::Failure`].
+    pub(crate) provider_errors: BTreeMap<&'static str, &'static str>,
+}
+
+/// Where provider data is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Asked for now.
+    Live,
+    /// Remembered and still fresh.
+    Cache,
+    /// Remembered, past its time, used because the provider failed.
+    Stale,
+}
+
+/// A way in which an answer is worse than asked for. Also a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Degradation {
+    /// Flights are from a stale cache entry.
+    FlightsStale,
+    /// A tool of the chat failed.
+    ToolFailed,
+    /// The answer could not be added to the chat's history.
+    HistoryNotSaved,
+}
+
+impl Degradation {
+    /// Its name in metrics, the same as in JSON.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::FlightsStale => "flights_stale",
+            Self::ToolFailed => "tool_failed",
+            Self::HistoryNotSaved => "history_not_saved",
+        }
+    }
+}
+
+impl Meta {
+    /// Notes a degradation, once.
+    pub(crate) fn degrade(&mut self, reason: Degradation) {
+        self.degraded = true;
+        if !self.degraded_reasons.contains(&reason) {
+            self.degraded_reasons.push(reason);
+        }
+    }
+
+    /// Notes that a provider was asked, once.
+    pub(crate) fn queried(&mut self, provider: &'static str) {
+        if !self.providers_queried.contains(&provider) {
+            self.providers_queried.push(provider);
+        }
+    }
+
+    /// Takes over what one part of an answer says about itself.
+    pub(crate) fn absorb(&mut self, part: Self) {
+        part.degraded_reasons.into_iter().for_each(|reason| self.degrade(reason));
+        part.providers_queried.into_iter().for_each(|provider| self.queried(provider));
+        self.provider_errors.extend(part.provider_errors);
+    }
+}

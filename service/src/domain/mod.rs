@@ -1,0 +1,12 @@
+//! Types and rules of travel planning: no HTTP, no SQL, no sockets, no clock.
+
+pub(crate) mod agent;
+pub(crate) mod amount;
+pub(crate) mod chat;
+pub(crate) mod flight;
+pub(crate) mod intent;
+pub(crate) mod meta;
+pub(crate) mod page;
+pub(crate) mod trip;
+pub(crate) mod user;
+pub(crate) mod weather;

@@ -1,0 +1,13 @@
+//! The weather of a city, now.
+
+use serde::{Deserialize, Serialize};
+
+/// Current weather, in metric units.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct CurrentWeather {
+    pub(crate) city: String,
+    pub(crate) temperature_celsius: f64,
+    pub(crate) humidity_percent: f64,
+    pub(crate) wind_metres_per_second: f64,
+    pub(crate) description: String,
+}

@@ -1,0 +1,101 @@
+//! `/auth`: register, log in, refresh.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use garde::Validate;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{error::ApiError, extract::Valid};
+use crate::{
+    app::{App, Kind, TokenPair},
+    domain::user::{Credentials, Registration, User, normal_email},
+    storage::{self, NewUser, Spending},
+};
+
+/// Seconds in the life of an access token.
+const EXPIRES_IN_S: i64 = 3_600;
+
+/// What a login gives.
+#[derive(Serialize)]
+pub(crate) struct Tokens {
+    access_token: String,
+    refresh_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    user: User,
+}
+
+/// A request for new tokens.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refresh {
+    #[garde(length(min = 1, max = 4_096))]
+    refresh_token: String,
+}
+
+/// `POST /auth/register`
+pub(crate) async fn register(
+    State(app): State<Arc<App>>,
+    Valid(new): Valid<Registration>,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    let password_hash = app.passwords.hash(new.password).await?;
+    let (id, now, email) = (Uuid::new_v4(), Timestamp::now(), normal_email(&new.email));
+    let full_name = new.full_name.as_deref();
+    let stored =
+        app.storage.create_user(NewUser { id, email: &email, full_name, password_hash: &password_hash, now }).await;
+    match stored {
+        Err(storage::Error::Duplicate(_)) => Err(ApiError::conflict("DUPLICATE_EMAIL", "the e-mail address is taken")),
+        Err(error) => Err(error.into()),
+        Ok(()) => {
+            let user = User { id, email, full_name: new.full_name, created_at: now, updated_at: now };
+            Ok((StatusCode::CREATED, Json(user)))
+        }
+    }
+}
+
+/// `POST /auth/login`
+pub(crate) async fn login(
+    State(app): State<Arc<App>>,
+    Valid(credentials): Valid<Credentials>,
+) -> Result<Json<Tokens>, ApiError> {
+    let (user, stored) = app.storage.user_by_email(&normal_email(&credentials.email)).await?.unzip();
+    let is_right = app.passwords.verify(credentials.password, stored).await?;
+    let Some(user) = user.filter(|_| is_right) else {
+        return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the e-mail address or the password is wrong"));
+    };
+    let pair = app.tokens.issue(user.id, &user.email, Timestamp::now());
+    app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at).await?;
+    Ok(Json(tokens(pair, user)))
+}
+
+/// `POST /auth/refresh`
+pub(crate) async fn refresh(
+    State(app): State<Arc<App>>,
+    Valid(request): Valid<Refresh>,
+) -> Result<Json<Tokens>, ApiError> {
+    let claims = app.tokens.verify(&request.refresh_token, Kind::Refresh)?;
+    let now = Timestamp::now();
+    let pair = app.tokens.issue(claims.user_id, &claims.email, now);
+    let spending = app
+        .storage
+        .spend_refresh_token(claims.jti, claims.user_id, pair.refresh_id, pair.refresh_expires_at, now)
+        .await?;
+    match spending {
+        Spending::Spent(user) => Ok(Json(tokens(pair, user))),
+        Spending::Refused => Err(ApiError::unauthorized("INVALID_TOKEN", "the token is not valid")),
+    }
+}
+
+fn tokens(pair: TokenPair, user: User) -> Tokens {
+    Tokens {
+        access_token: pair.access,
+        refresh_token: pair.refresh,
+        token_type: "bearer",
+        expires_in: EXPIRES_IN_S,
+        user,
+    }
+}

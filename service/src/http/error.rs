@@ -1,0 +1,259 @@
+//! The one error answer of the service.
+//!
+//! An `ApiError` holds what the client may know and, apart, what the log should know. Handlers return it; the `envelope`
+//! middleware writes the body, because only there the request id is known.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    app::{BeginError, HashError, TokenError, TurnError},
+    dependency::Failure,
+    storage,
+};
+
+/// What a client is told to wait when nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// An error as answered.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: &'static str,
+    /// One of the six types of the contract.
+    pub(crate) kind: &'static str,
+    details: Option<Value>,
+    retry_after: Option<Duration>,
+    /// For the log only.
+    pub(crate) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// One wrong field.
+#[derive(Debug)]
+pub(crate) struct FieldError {
+    pub(crate) field: String,
+    pub(crate) message: String,
+    pub(crate) kind: &'static str,
+}
+
+/// How the codes of a dependency's errors begin, and its message.
+pub(crate) struct DependencyNames {
+    unavailable: &'static str,
+    bad_answer: &'static str,
+    timeout: &'static str,
+    message: &'static str,
+}
+
+/// Flights.
+pub(crate) const FLIGHTS: DependencyNames = DependencyNames {
+    unavailable: "FLIGHT_API_UNAVAILABLE",
+    bad_answer: "FLIGHT_API_ERROR",
+    timeout: "FLIGHT_API_TIMEOUT",
+    message: "flight search is not available at the moment",
+};
+
+/// The language model.
+const LLM: DependencyNames = DependencyNames {
+    unavailable: "AI_SERVICE_UNAVAILABLE",
+    bad_answer: "AI_SERVICE_ERROR",
+    timeout: "AI_SERVICE_TIMEOUT",
+    message: "the assistant is not available at the moment",
+};
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, kind: &'static str, message: &'static str) -> Self {
+        Self { status, code, message, kind, details: None, retry_after: None, cause: None }
+    }
+
+    fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub(crate) fn bad_request(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, "validation", message)
+    }
+
+    pub(crate) fn unauthorized(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, "authentication", message)
+    }
+
+    pub(crate) fn not_found(message: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND", "validation", message)
+    }
+
+    pub(crate) fn conflict(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "validation", message)
+    }
+
+    pub(crate) fn too_large(message: &'static str) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "validation", message)
+    }
+
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        let errors: Vec<Value> = errors
+            .into_iter()
+            .map(|error| json!({"field": error.field, "message": error.message, "type": error.kind}))
+            .collect();
+        let mut error = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "VALIDATION_ERROR",
+            "validation",
+            "the request has invalid fields",
+        );
+        error.details = Some(json!({"errors": errors}));
+        error
+    }
+
+    /// Too many requests are in progress.
+    pub(crate) fn shed() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "CONCURRENT_LIMIT_EXCEEDED",
+            "ratelimit",
+            "too many requests are in progress",
+        )
+        .after(RETRY_AFTER)
+    }
+
+    /// The whole request took too long.
+    pub(crate) fn deadline() -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "internal", "the request took too long")
+    }
+
+    /// The service is about to end.
+    fn stopping() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "internal", "the service is restarting")
+            .after(RETRY_AFTER)
+    }
+
+    fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal", "something went wrong")
+    }
+
+    /// A dependency failed and there is nothing to answer instead.
+    pub(crate) fn dependency(names: &DependencyNames, failure: Failure) -> Self {
+        let error = |status, code| Self::new(status, code, "external", names.message);
+        let unavailable = || error(StatusCode::SERVICE_UNAVAILABLE, names.unavailable);
+        let answer = match &failure {
+            Failure::BreakerOpen { retry_after } => unavailable().after(*retry_after),
+            Failure::RateLimited { retry_after } => unavailable().after(retry_after.unwrap_or(RETRY_AFTER)),
+            Failure::Absent | Failure::Saturated | Failure::Unreachable(_) => unavailable().after(RETRY_AFTER),
+            Failure::TimedOut => error(StatusCode::GATEWAY_TIMEOUT, names.timeout),
+            Failure::Unauthorized | Failure::Status { .. } | Failure::Malformed(_) | Failure::Refused { .. } => {
+                error(StatusCode::BAD_GATEWAY, names.bad_answer)
+            }
+        };
+        answer.because(failure)
+    }
+
+    /// The body that the client gets.
+    pub(crate) fn body(&self, request_id: &str) -> Value {
+        json!({
+            "error": true,
+            "code": self.code,
+            "message": self.message,
+            "type": self.kind,
+            "details": self.details.clone().unwrap_or_else(|| json!({})),
+            "request_id": request_id,
+            "timestamp": Timestamp::now(),
+        })
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<storage::Error> for ApiError {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::Corrupt { .. } => Self::internal().because(error),
+            // Callers that expect a taken value handle it before this.
+            storage::Error::Duplicate(_) => Self::conflict("CONFLICT", "the value is taken").because(error),
+            storage::Error::Busy(_) | storage::Error::TimedOut | storage::Error::Failed(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DATABASE_ERROR",
+                "internal",
+                "the database is not available",
+            )
+            .after(RETRY_AFTER)
+            .because(error),
+        }
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::shed().because(error),
+            _ => Self::internal().because(error),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Expired => Self::unauthorized("TOKEN_EXPIRED", "the token has expired"),
+            TokenError::Invalid => Self::unauthorized("INVALID_TOKEN", "the token is not valid"),
+        }
+    }
+}
+
+impl From<BeginError> for ApiError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::NoSession => Self::not_found("there is no such chat session"),
+            BeginError::Storage(error) => error.into(),
+            BeginError::Llm(failure) => Self::dependency(&LLM, failure),
+        }
+    }
+}
+
+impl From<TurnError> for ApiError {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Llm(failure) => Self::dependency(&LLM, failure),
+            TurnError::NobodyListens | TurnError::Stopping => Self::stopping().because(error),
+        }
+    }
+}
+
+/// Nothing is at this path.
+pub(crate) async fn no_route() -> ApiError {
+    ApiError::not_found("there is nothing at this path")
+}
+
+/// Something is at this path, but not for this method.
+pub(crate) async fn no_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "validation", "the path has no such method")
+}
+
+/// A handler panicked: a bug.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("not a text"), "a request handler panicked");
+    ApiError::internal().into_response()
+}

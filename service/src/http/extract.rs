@@ -1,0 +1,101 @@
+//! What handlers take out of a request: who asks, and a valid body.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
+};
+use garde::Validate;
+use http::{StatusCode, header::AUTHORIZATION, request::Parts};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use uuid::Uuid;
+
+use super::error::{ApiError, FieldError};
+use crate::app::{App, Kind};
+
+/// The user who asks, by the access token. Asks nobody else.
+pub(crate) struct Principal {
+    pub(crate) user_id: Uuid,
+}
+
+impl FromRequestParts<Arc<App>> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let missing = || ApiError::unauthorized("AUTHENTICATION_ERROR", "a bearer token is needed");
+        let header = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
+        let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(missing());
+        }
+        let claims = app.tokens.verify(token.trim(), Kind::Access)?;
+        Ok(Self { user_id: claims.user_id })
+    }
+}
+
+/// A JSON body that has passed its own rules.
+pub(crate) struct Valid<T>(pub(crate) T);
+
+impl<T> FromRequest<Arc<App>> for Valid<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, app).await.map_err(unreadable)?;
+        let body: T = parse(&bytes)?;
+        checked(body).map(Valid)
+    }
+}
+
+/// A query string that has passed its own rules.
+pub(crate) struct ValidQuery<T>(pub(crate) T);
+
+impl<T> FromRequestParts<Arc<App>> for ValidQuery<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
+        let Query(query) = Query::<T>::try_from_uri(&parts.uri).map_err(|rejection| {
+            ApiError::invalid(vec![FieldError { field: "query".into(), message: rejection.body_text(), kind: "type" }])
+        })?;
+        checked(query).map(ValidQuery)
+    }
+}
+
+fn unreadable(rejection: BytesRejection) -> ApiError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the request body is too large"),
+        _ => ApiError::bad_request("MALFORMED_REQUEST", "the request body cannot be read"),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let malformed = || ApiError::bad_request("MALFORMED_JSON", "the request body is not JSON");
+    let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        if error.inner().classify() != Category::Data {
+            return malformed();
+        }
+        let path = error.path().to_string();
+        let field = if path == "." { "body".into() } else { path };
+        ApiError::invalid(vec![FieldError { field, message: error.inner().to_string(), kind: "type" }])
+    })?;
+    json.end().map_err(|_| malformed())?;
+    Ok(body)
+}
+
+fn checked<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {
+    let Err(report) = value.validate() else { return Ok(value) };
+    let wrong = |(path, error): &(garde::Path, garde::Error)| FieldError {
+        field: path.to_string(),
+        message: error.message().to_owned(),
+        kind: "value",
+    };
+    Err(ApiError::invalid(report.iter().map(wrong).collect()))
+}

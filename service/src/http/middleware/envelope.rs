@@ -1,0 +1,47 @@
+//! Request ids, and the body of every error.
+
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::http::error::ApiError;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer id from outside is replaced.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Takes or makes the request id, answers it in `X-Request-Id`, and writes the envelope of an [`ApiError`].
+pub(crate) async fn envelope(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let span = tracing::info_span!("request", request_id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        span.in_scope(|| log(&error));
+        *response.body_mut() = Body::from(error.body(&id).to_string());
+        response.headers_mut().remove(http::header::CONTENT_LENGTH);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn request_id(request: &Request) -> String {
+    let is_plain = |id: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(is_plain);
+    given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// A 500 is a bug; any other failure has its metrics and would flood the log.
+fn log(error: &ApiError) {
+    let cause = error.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
+    match error.status.as_u16() {
+        500 => tracing::error!(code = error.code, error = cause, "request failed by a bug of ours"),
+        status => tracing::debug!(status, code = error.code, error = cause, "request failed with {status}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! HTTP: the router on one page, one file per resource, errors, middleware.
+
+mod auth;
+mod chat;
+mod error;
+mod extract;
+mod flights;
+mod health;
+mod middleware;
+mod router;
+mod trips;
+mod users;
+
+pub(crate) use router::router;

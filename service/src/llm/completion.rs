@@ -1,0 +1,147 @@
+//! A completion as it arrives: text, tool calls, usage, end.
+
+use std::collections::VecDeque;
+
+use futures_util::{StreamExt as _, stream::BoxStream};
+use sse_stream::{Sse, SseStream};
+use tokio::time::timeout_at;
+
+use super::{
+    call::Call,
+    wire::{Chunk, ToolCallDelta},
+};
+use crate::{dependency::Failure, domain::chat::Usage};
+
+/// Most tool calls in one completion that are looked at; a model that wants more gets these.
+const TOOL_CALLS_MAX: usize = 5;
+/// What ends a stream.
+const DONE: &str = "[DONE]";
+
+type Events = BoxStream<'static, Result<Sse, sse_stream::Error>>;
+
+/// A completion in progress. Dropping it ends the call.
+pub(crate) struct Completion {
+    call: Call,
+    events: Events,
+    tool_calls: Vec<ToolCall>,
+    ready: VecDeque<Piece>,
+    has_finish_reason: bool,
+}
+
+/// A part of a completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Some more text.
+    Text(String),
+    /// Tools that the model wants called; whole, once, at the end.
+    ToolCalls(Vec<ToolCall>),
+    /// Tokens used.
+    Usage(Usage),
+}
+
+/// A tool call that the model wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ToolCall {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// JSON, as the model wrote it: maybe none.
+    pub(crate) arguments: String,
+}
+
+/// What is wrong with a stream that arrived.
+#[derive(Debug, thiserror::Error)]
+enum BadStream {
+    #[error("ended before the completion did")]
+    Cut,
+    #[error("is not a stream of events")]
+    Events(#[source] sse_stream::Error),
+    #[error("has a chunk of another shape")]
+    Chunk(#[source] serde_json::Error),
+    #[error("reports an error")]
+    Reported,
+}
+
+impl Completion {
+    pub(super) fn new(call: Call, response: reqwest::Response) -> Self {
+        let events = SseStream::from_bytes_stream(response.bytes_stream()).boxed();
+        Self { call, events, tool_calls: Vec::new(), ready: VecDeque::new(), has_finish_reason: false }
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// The stream is late, cut, or not understood; nothing comes after an error.
+    pub(crate) async fn next(&mut self) -> Option<Result<Piece, Failure>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(Ok(piece));
+            }
+            if self.call.is_settled() {
+                return None;
+            }
+            let event = timeout_at(self.call.due(), self.events.next()).await;
+            let outcome = match event {
+                Err(_) => Err(Failure::TimedOut),
+                Ok(None) => self.ended(),
+                Ok(Some(Err(error))) => Err(Failure::malformed(BadStream::Events(error))),
+                Ok(Some(Ok(event))) => self.take(event.data.as_deref().unwrap_or_default()),
+            };
+            if let Err(failure) = outcome {
+                self.call.settle(&Err(failure.clone()));
+                return Some(Err(failure));
+            }
+        }
+    }
+
+    fn take(&mut self, data: &str) -> Result<(), Failure> {
+        if data == DONE {
+            return self.ended();
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        let chunk: Chunk = serde_json::from_str(data).map_err(|error| Failure::malformed(BadStream::Chunk(error)))?;
+        if chunk.error.is_some() {
+            return Err(Failure::malformed(BadStream::Reported));
+        }
+        self.ready.extend(chunk.usage.map(Piece::Usage));
+        let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };
+        if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
+            self.call.begun();
+            self.ready.push_back(Piece::Text(text));
+        }
+        for delta in choice.delta.tool_calls.into_iter().flatten() {
+            self.call.begun();
+            self.add(delta);
+        }
+        self.has_finish_reason |= choice.finish_reason.is_some();
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Result<(), Failure> {
+        if !self.has_finish_reason {
+            return Err(Failure::malformed(BadStream::Cut));
+        }
+        self.call.settle(&Ok(()));
+        if !self.tool_calls.is_empty() {
+            self.ready.push_back(Piece::ToolCalls(std::mem::take(&mut self.tool_calls)));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, delta: ToolCallDelta) {
+        if delta.index >= TOOL_CALLS_MAX {
+            return;
+        }
+        if self.tool_calls.len() <= delta.index {
+            self.tool_calls.resize_with(delta.index + 1, ToolCall::default);
+        }
+        let call = &mut self.tool_calls[delta.index];
+        if let Some(id) = delta.id {
+            call.id = id;
+        }
+        let Some(function) = delta.function else { return };
+        call.name.push_str(function.name.as_deref().unwrap_or_default());
+        call.arguments.push_str(function.arguments.as_deref().unwrap_or_default());
+    }
+}

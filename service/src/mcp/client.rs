@@ -1,0 +1,229 @@
+//! Calls tools of one MCP server over streamable HTTP, with the message types and HTTP client of `rmcp`.
+//!
+//! Each call is one POST in the stateless manner of MCP 2026-07-28 (no handshake, no session), so there is nothing to
+//! re-establish after the server was down: the next call simply works. Deadline, retry, breaker and bulkhead are those of
+//! [`Dependency`]; connections are pooled, and the pool is dropped when one of them turns out dead.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use http::{HeaderName, HeaderValue};
+use reqwest::Url;
+use rmcp::{
+    model::{
+        CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientJsonRpcMessage,
+        ClientRequest, ErrorCode, ErrorData, Implementation, JsonObject, ProtocolVersion, RequestId, RequestMetaObject,
+        ServerJsonRpcMessage, ServerResult,
+    },
+    transport::streamable_http_client::{
+        StreamableHttpClient as _, StreamableHttpError, StreamableHttpPostResponse, StreamableHttpResponseLimits,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    dependency::{Connections, Dependency, Failure, Limits, Repeat, State},
+    metrics::Metrics,
+};
+
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+const STATUS_TOO_MANY_REQUESTS: u16 = 429;
+
+/// A client of one MCP server.
+pub(crate) struct Client {
+    server: &'static str,
+    uri: Arc<str>,
+    dependency: Dependency,
+    connections: Connections,
+    meta: RequestMetaObject,
+    last_id: AtomicI64,
+    metrics: Arc<Metrics>,
+}
+
+/// What is wrong with an answer that arrived.
+#[derive(Debug, thiserror::Error)]
+enum BadAnswer {
+    #[error("answers another request")]
+    OtherId,
+    #[error("is a JSON-RPC error: {0}")]
+    RpcError(ErrorData),
+    #[error("is not the result of a tool")]
+    NotAToolResult,
+    #[error("has no structured content and no text that is JSON")]
+    NoContent,
+    #[error("has content of another shape")]
+    Shape(#[source] serde_json::Error),
+}
+
+impl Client {
+    /// A client for the server named `server` in metrics, at `url`.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub(crate) fn new(server: &'static str, url: &Url, limits: Limits, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
+        let us = Implementation::new("tripsage", env!("CARGO_PKG_VERSION"));
+        Ok(Self {
+            server,
+            uri: url.as_str().into(),
+            dependency: Dependency::new(server, limits),
+            connections: Connections::to(url)?,
+            meta: RequestMetaObject::with_client_context(
+                ProtocolVersion::V_2026_07_28,
+                us,
+                ClientCapabilities::default(),
+            ),
+            last_id: AtomicI64::new(0),
+            metrics,
+        })
+    }
+
+    /// Its name in metrics.
+    pub(crate) fn server(&self) -> &'static str {
+        self.server
+    }
+
+    /// What its breaker would do with the next attempt.
+    pub(crate) fn breaker_state(&self) -> State {
+        self.dependency.breaker_state()
+    }
+
+    /// Calls a tool and reads its structured content as `T`.
+    ///
+    /// # Errors
+    /// Any [`Failure`] but `Absent`.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        tool: &'static str,
+        arguments: &impl Serialize,
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<T, Failure> {
+        let arguments = match serde_json::to_value(arguments) {
+            Ok(Value::Object(arguments)) => arguments,
+            _ => return Err(Failure::Refused { message: "arguments are not an object".into() }),
+        };
+        self.dependency.call(repeat, deadline, || self.attempt(tool, arguments.clone())).await
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, tool: &'static str, arguments: JsonObject) -> Result<T, Failure> {
+        let mut watch = Watch { client: self, tool, started: Instant::now(), outcome: Failure::TimedOut.label() };
+        let outcome = self.post(tool, arguments).await.and_then(content);
+        watch.outcome = outcome.as_ref().err().map_or("ok", Failure::label);
+        outcome
+    }
+
+    async fn post(&self, tool: &'static str, arguments: JsonObject) -> Result<CallToolResult, Failure> {
+        let mut params = CallToolRequestParams::new(tool).with_arguments(arguments);
+        params.meta = Some(self.meta.clone());
+        let id = RequestId::Number(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let message = ClientJsonRpcMessage::request(request, id.clone());
+        let mut limits = StreamableHttpResponseLimits::default();
+        limits.max_json_response_size = ANSWER_BYTES_MAX;
+        limits.max_sse_event_size = ANSWER_BYTES_MAX;
+
+        let (generation, http) = self.connections.client();
+        // Told apart from a failure here: an attempt that is dropped at its timeout never comes to the lines below.
+        let mut hang = RetireOnDrop { connections: &self.connections, generation, is_armed: true };
+        let posted = http
+            .post_message_with_response_limits(Arc::clone(&self.uri), message, None, None, headers(tool), limits)
+            .await;
+        let answered = match posted {
+            Ok(StreamableHttpPostResponse::Json(answer, _)) => Ok(answer),
+            Ok(stream) => stream.expect_initialized().await.map(|(answer, _)| answer),
+            Err(error) => Err(error),
+        };
+        let answer = answered.map_err(failure);
+        hang.is_armed = answer.as_ref().is_err_and(Failure::taints_connections);
+        drop(hang);
+        result(answer?, &id)
+    }
+}
+
+/// Counts an attempt when it ends, also when it is dropped at its timeout.
+struct Watch<'a> {
+    client: &'a Client,
+    tool: &'static str,
+    started: Instant,
+    outcome: &'static str,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.client.metrics.mcp_call(self.client.server, self.tool, self.outcome, self.started.elapsed());
+    }
+}
+
+/// Retires the pool when an attempt is dropped in the middle: what hung once hangs again.
+struct RetireOnDrop<'a> {
+    connections: &'a Connections,
+    generation: crate::dependency::Generation,
+    is_armed: bool,
+}
+
+impl Drop for RetireOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.is_armed {
+            self.connections.retire(self.generation);
+        }
+    }
+}
+
+fn headers(tool: &'static str) -> HashMap<HeaderName, HeaderValue> {
+    HashMap::from([
+        (HeaderName::from_static("mcp-protocol-version"), HeaderValue::from_static("2026-07-28")),
+        (HeaderName::from_static("mcp-method"), HeaderValue::from_static("tools/call")),
+        (HeaderName::from_static("mcp-name"), HeaderValue::from_static(tool)),
+    ])
+}
+
+fn failure(error: StreamableHttpError<reqwest::Error>) -> Failure {
+    match error {
+        StreamableHttpError::Client(error) if error.is_decode() || error.is_body() => Failure::malformed(error),
+        StreamableHttpError::Client(error) => Failure::unreachable(error),
+        StreamableHttpError::Io(error) => Failure::unreachable(error),
+        StreamableHttpError::HttpStatus(error) if error.status == STATUS_TOO_MANY_REQUESTS => {
+            let seconds = error.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
+            Failure::RateLimited { retry_after: seconds.map(std::time::Duration::from_secs) }
+        }
+        StreamableHttpError::HttpStatus(error) => Failure::Status { status: error.status },
+        StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_) => Failure::Unauthorized,
+        other => Failure::malformed(other),
+    }
+}
+
+fn result(answer: ServerJsonRpcMessage, id: &RequestId) -> Result<CallToolResult, Failure> {
+    match answer {
+        ServerJsonRpcMessage::Response(response) if response.id != *id => Err(Failure::malformed(BadAnswer::OtherId)),
+        ServerJsonRpcMessage::Response(response) => match response.result {
+            ServerResult::CallToolResult(result) => Ok(result),
+            _ => Err(Failure::malformed(BadAnswer::NotAToolResult)),
+        },
+        ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INVALID_PARAMS => {
+            Err(Failure::Refused { message: error.error.message.as_ref().into() })
+        }
+        ServerJsonRpcMessage::Error(error) => Err(Failure::malformed(BadAnswer::RpcError(error.error))),
+        _ => Err(Failure::malformed(BadAnswer::NotAToolResult)),
+    }
+}
+
+fn content<T: DeserializeOwned>(result: CallToolResult) -> Result<T, Failure> {
+    let text = || result.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str());
+    if result.is_error == Some(true) {
+        return Err(Failure::Refused { message: text().unwrap_or("no reason given").into() });
+    }
+    // Servers from before structured content put the same JSON into a text.
+    let parsed = match result.structured_content {
+        Some(structured) => T::deserialize(structured),
+        None => serde_json::from_str(text().ok_or_else(|| Failure::malformed(BadAnswer::NoContent))?),
+    };
+    parsed.map_err(|error| Failure::malformed(BadAnswer::Shape(error)))
+}

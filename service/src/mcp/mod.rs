@@ -1,0 +1,10 @@
+//! The MCP servers: one small trait per capability, and one client that all of them share.
+//!
+//! A capability is a trait with plain types, implemented for [`Client`] by naming its tools. A new server is a new file here.
+
+mod client;
+pub(crate) mod flights;
+pub(crate) mod memory;
+pub(crate) mod weather;
+
+pub(crate) use client::Client;

@@ -1,0 +1,164 @@
+//! The numbers that the service shows at `/metrics`, in OpenMetrics text.
+//!
+//! Labels come from closed sets (routes, statuses, server and tool names, failure labels), so the number of series is bounded.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+const REQUEST_BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
+const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
+
+/// All metrics; cheap to clone is not needed, it lives in one `Arc`.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) request_seconds: Family<RouteLabels, Histogram>,
+    pub(crate) in_flight: Gauge,
+    pub(crate) shed: Counter,
+    pub(crate) degraded: Family<DegradedLabels, Counter>,
+    pub(crate) handoffs: Family<HandoffLabels, Counter>,
+    pub(crate) handoff_seconds: Histogram,
+    pub(crate) mcp_calls: Family<McpLabels, Counter>,
+    pub(crate) mcp_seconds: Family<ToolLabels, Histogram>,
+    pub(crate) mcp_breaker: Family<ServerLabels, Gauge>,
+    pub(crate) llm_requests: Family<OutcomeLabels, Counter>,
+    pub(crate) llm_first_token_seconds: Histogram,
+    pub(crate) llm_seconds: Histogram,
+    pub(crate) llm_breaker: Gauge,
+    pub(crate) cache: Family<CacheLabels, Counter>,
+    pub(crate) pool_in_use: Gauge,
+    pub(crate) pool_wait_seconds: Histogram,
+    pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
+}
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+        pub(crate) struct $name { $(pub(crate) $field: $type),+ }
+    )+};
+}
+
+labels! {
+    /// Of a finished request; 499 stands for a client that left.
+    RequestLabels { method: &'static str, route: String, status: u16 }
+    /// Of a route.
+    RouteLabels { method: &'static str, route: String }
+    /// Of a degraded answer.
+    DegradedLabels { route: &'static str, reason: &'static str }
+    /// Of a handoff.
+    HandoffLabels { from: &'static str, to: &'static str, trigger: &'static str, result: &'static str }
+    /// Of one attempt of a tool call.
+    McpLabels { server: &'static str, tool: &'static str, outcome: &'static str }
+    /// Of a tool.
+    ToolLabels { server: &'static str, tool: &'static str }
+    /// Of an MCP server.
+    ServerLabels { server: &'static str }
+    /// Of anything that ends one way or another.
+    OutcomeLabels { outcome: &'static str }
+    /// Of a look into a cache: hit, miss, stale.
+    CacheLabels { cache: &'static str, outcome: &'static str }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("tripsage");
+        let requests = Family::default();
+        registry.register("requests", "Requests answered", requests.clone());
+        let request_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
+        registry.register("request_duration_seconds", "Time to the end of the answer", request_seconds.clone());
+        let in_flight = Gauge::default();
+        registry.register("inflight_requests", "Requests in progress, streams included", in_flight.clone());
+        let shed = Counter::default();
+        registry.register("shed", "Requests refused because too many were in progress", shed.clone());
+        let degraded = Family::default();
+        registry.register("degraded_responses", "Answers that were worse than asked for", degraded.clone());
+        let handoffs = Family::default();
+        registry.register("agent_handoffs", "Conversations handed from agent to agent", handoffs.clone());
+        let handoff_seconds = short_histogram();
+        registry.register("agent_handoff_duration_seconds", "Time of a handoff", handoff_seconds.clone());
+        let mcp_calls = Family::default();
+        registry.register("mcp_calls", "Attempts of tool calls", mcp_calls.clone());
+        let mcp_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
+        registry.register("mcp_call_duration_seconds", "Time of an attempt of a tool call", mcp_seconds.clone());
+        let mcp_breaker = Family::default();
+        registry.register("mcp_breaker_state", "0 closed, 1 half-open, 2 open", mcp_breaker.clone());
+        let llm_requests = Family::default();
+        registry.register("llm_requests", "Completions asked for", llm_requests.clone());
+        let llm_first_token_seconds = request_histogram();
+        registry.register(
+            "llm_first_token_seconds",
+            "Time to the first token of a completion",
+            llm_first_token_seconds.clone(),
+        );
+        let llm_seconds = request_histogram();
+        registry.register("llm_duration_seconds", "Time to the end of a completion", llm_seconds.clone());
+        let llm_breaker = Gauge::default();
+        registry.register("llm_breaker_state", "0 closed, 1 half-open, 2 open", llm_breaker.clone());
+        let cache = Family::default();
+        registry.register("cache_requests", "Looks into a cache", cache.clone());
+        let pool_in_use = Gauge::default();
+        registry.register("db_pool_in_use", "Database connections in use", pool_in_use.clone());
+        let pool_wait_seconds = short_histogram();
+        registry.register("db_pool_wait_seconds", "Wait for a database connection", pool_wait_seconds.clone());
+        let memory_writes = Family::default();
+        registry.register("memory_writes", "Turns told to the memory server", memory_writes.clone());
+        Self {
+            registry,
+            requests,
+            request_seconds,
+            in_flight,
+            shed,
+            degraded,
+            handoffs,
+            handoff_seconds,
+            mcp_calls,
+            mcp_seconds,
+            mcp_breaker,
+            llm_requests,
+            llm_first_token_seconds,
+            llm_seconds,
+            llm_breaker,
+            cache,
+            pool_in_use,
+            pool_wait_seconds,
+            memory_writes,
+        }
+    }
+
+    /// Everything, as text.
+    pub(crate) fn render(&self) -> String {
+        let mut page = String::with_capacity(16 * 1024);
+        text::encode(&mut page, &self.registry).expect("writing to a String cannot fail");
+        page
+    }
+
+    /// Notes one attempt of a tool call.
+    pub(crate) fn mcp_call(&self, server: &'static str, tool: &'static str, outcome: &'static str, took: Duration) {
+        self.mcp_calls.get_or_create(&McpLabels { server, tool, outcome }).inc();
+        self.mcp_seconds.get_or_create(&ToolLabels { server, tool }).observe(took.as_secs_f64());
+    }
+
+    /// Notes a look into a cache.
+    pub(crate) fn cache_look(&self, cache: &'static str, outcome: &'static str) {
+        self.cache.get_or_create(&CacheLabels { cache, outcome }).inc();
+    }
+
+    /// Notes what became of a memory write.
+    pub(crate) fn memory_write(&self, outcome: &'static str) {
+        self.memory_writes.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+}
+
+fn request_histogram() -> Histogram {
+    Histogram::new(REQUEST_BUCKETS)
+}
+
+fn short_histogram() -> Histogram {
+    Histogram::new(SHORT_BUCKETS)
+}

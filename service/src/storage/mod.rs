@@ -1,0 +1,18 @@
+//! The only place with SQL.
+//!
+//! `database` owns the pools and hides which database it is; `users`, `tokens`, `trips` and `chats` hold the statements,
+//! one text for every database: `$1` placeholders, `TEXT` and `BIGINT` columns only. Another database is another variant
+//! in `database`, nothing else. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text.
+
+mod chats;
+mod database;
+mod row;
+mod tokens;
+mod trips;
+mod users;
+
+pub(crate) use chats::{FinishedTurn, NewTurn};
+pub(crate) use database::{Error, Limits, OpenError, Storage};
+pub(crate) use tokens::Spending;
+pub(crate) use trips::{Creation, IdempotencyKey, TripFilter};
+pub(crate) use users::NewUser;

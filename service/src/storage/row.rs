@@ -1,0 +1,109 @@
+//! What goes into a statement and what comes out, whichever database it is.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Row as _, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::Error;
+
+/// A parameter of a statement.
+#[derive(Debug, Clone)]
+pub(super) enum Value<'a> {
+    Text(&'a str),
+    Owned(String),
+    OptionalText(Option<&'a str>),
+    Integer(i64),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::OptionalText(text)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<Uuid> for Value<'_> {
+    fn from(id: Uuid) -> Self {
+        Self::Owned(id.to_string())
+    }
+}
+
+impl From<Timestamp> for Value<'_> {
+    fn from(instant: Timestamp) -> Self {
+        Self::Integer(instant.as_microsecond())
+    }
+}
+
+impl From<Date> for Value<'_> {
+    fn from(date: Date) -> Self {
+        Self::Owned(date.to_string())
+    }
+}
+
+/// A value as JSON text.
+pub(super) fn json<'a>(value: &impl Serialize) -> Value<'a> {
+    Value::Owned(serde_json::to_string(value).expect("what is stored has only string keys"))
+}
+
+/// A row of an answer.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+}
+
+impl Row {
+    pub(super) fn text(&self, column: &'static str) -> Result<String, Error> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn integer(&self, column: &'static str) -> Result<i64, Error> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn id(&self, column: &'static str) -> Result<Uuid, Error> {
+        self.parsed(column, |text| text.parse().ok())
+    }
+
+    pub(super) fn date(&self, column: &'static str) -> Result<Date, Error> {
+        self.parsed(column, |text| text.parse().ok())
+    }
+
+    pub(super) fn instant(&self, column: &'static str) -> Result<Timestamp, Error> {
+        Timestamp::from_microsecond(self.integer(column)?).map_err(|_| Error::Corrupt { column })
+    }
+
+    /// A text that stands for something else.
+    pub(super) fn parsed<T>(&self, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+        parse(&self.text(column)?).ok_or(Error::Corrupt { column })
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, Error> {
+        self.parsed(column, |text| serde_json::from_str(text).ok())
+    }
+
+    pub(super) fn optional_json<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, Error> {
+        let Some(text) = self.optional_text(column)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|_| Error::Corrupt { column })
+    }
+}

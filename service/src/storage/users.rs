@@ -1,0 +1,68 @@
+//! Users.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Error, Storage, row::Row};
+use crate::domain::user::User;
+
+/// A user to be stored.
+pub(crate) struct NewUser<'a> {
+    pub(crate) id: Uuid,
+    /// In its normal form.
+    pub(crate) email: &'a str,
+    pub(crate) full_name: Option<&'a str>,
+    pub(crate) password_hash: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Storage {
+    /// Stores a new user.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] when the e-mail address is taken.
+    pub(crate) async fn create_user(&self, new: NewUser<'_>) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
+        transaction
+            .execute(
+                "INSERT INTO users (id, email, full_name, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
+                &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
+            )
+            .await?;
+        transaction.commit().await
+    }
+
+    /// The user with that e-mail address (in its normal form), and the hash of the password.
+    pub(crate) async fn user_by_email(&self, email: &str) -> Result<Option<(User, String)>, Error> {
+        let mut connection = self.read().await?;
+        let row = connection
+            .fetch_optional(
+                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users WHERE email = $1",
+                &[email.into()],
+            )
+            .await?;
+        row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
+    }
+
+    /// The user with that id.
+    pub(crate) async fn user(&self, id: Uuid) -> Result<Option<User>, Error> {
+        let mut connection = self.read().await?;
+        let row = connection
+            .fetch_optional(
+                "SELECT id, email, full_name, created_at, updated_at FROM users WHERE id = $1",
+                &[id.into()],
+            )
+            .await?;
+        row.map(|row| user(&row)).transpose()
+    }
+}
+
+fn user(row: &Row) -> Result<User, Error> {
+    Ok(User {
+        id: row.id("id")?,
+        email: row.text("email")?,
+        full_name: row.optional_text("full_name")?,
+        created_at: row.instant("created_at")?,
+        updated_at: row.instant("updated_at")?,
+    })
+}
