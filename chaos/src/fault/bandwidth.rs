@@ -26,7 +26,7 @@ pub struct Bandwidth {
 
 impl Bandwidth {
     pub(super) fn attributes(&self) -> Result<Vec<(&'static str, u64)>, Error> {
-        if self.rate % 1000 != 0 {
+        if !self.rate.is_multiple_of(1000) {
             return Err(Error::RateTooFine { bytes_per_second: self.rate });
         }
         Ok(vec![("rate", self.rate / 1000)])

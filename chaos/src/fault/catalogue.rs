@@ -158,7 +158,7 @@ pub(super) fn whole_micros(name: &'static str, value: Duration) -> Result<u64, E
 
 fn whole(name: &'static str, value: Duration, unit_ns: u128, unit: &'static str) -> Result<u64, Error> {
     let too_fine = Error::TooFine { name, value, unit };
-    if value.as_nanos() % unit_ns != 0 {
+    if !value.as_nanos().is_multiple_of(unit_ns) {
         return Err(too_fine);
     }
     u64::try_from(value.as_nanos() / unit_ns).map_err(|_| too_fine)
