@@ -292,3 +292,96 @@ impl Recent {
         self.current = now;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reports::record::PhaseKind;
+
+    fn sample(due_ns: u64) -> Sample {
+        Sample {
+            step_index: 0,
+            outcome: Outcome::Full,
+            due_ns,
+            released_ns: due_ns,
+            sent_ns: due_ns,
+            first_byte_ns: None,
+            done_ns: due_ns + 5_000_000,
+            stream: None,
+        }
+    }
+
+    fn start(measures: Box<dyn Write + Send>, mailboxes: &Arc<Mailboxes>) -> Running {
+        let phase =
+            Phase { kind: PhaseKind::Steady, label: "steady".into(), from_ns: 0, to_ns: u64::MAX, faults: vec![] };
+        let recording = Recording { measures, phases: vec![phase], clock_zero: SystemTime::UNIX_EPOCH };
+        let steps = [StepInfo { name: "a.b".into(), journey: "a".into(), is_streamed: false }];
+        Running::start(recording, &steps, mailboxes.clone(), Instant::now()).unwrap()
+    }
+
+    /// A disk with room for the head and no more.
+    struct Full {
+        room: usize,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if bytes.len() > self.room {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            self.room -= bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn samples_beyond_the_mailbox_are_lost_and_counted_and_nobody_waits() {
+        let progress = Arc::<Progress>::default();
+        let mailboxes = Arc::new(Mailboxes::new(1, 32, progress.clone()));
+        (0..10).for_each(|second| mailboxes.sample(0, sample(second)));
+        assert_eq!((progress.figures().completed, progress.figures().lost), (10, 8), "one of 16 boxes holds two of 32");
+        let recorded = start(Box::new(io::sink()), &mailboxes).finish();
+        assert_eq!(recorded.seconds[0].completed, 2);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_reported_and_the_counts_survive() {
+        let mailboxes = Arc::new(Mailboxes::new(1, WAITING_MAX, Arc::default()));
+        let running = start(Box::new(Full { room: 400 }), &mailboxes);
+        (0..5).for_each(|second| mailboxes.sample(0, sample(second * SECOND_NS)));
+        mailboxes.dropped(SECOND_NS);
+        mailboxes.unfinished(0, 2 * SECOND_NS, None);
+        let recorded = running.finish();
+        assert_eq!(recorded.written.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let offered: Vec<u64> = recorded.seconds.iter().map(|second| second.offered).collect();
+        assert_eq!((offered, recorded.late_count), (vec![1, 2, 2, 1, 1], 0));
+    }
+
+    #[tokio::test]
+    async fn a_second_stays_open_while_an_answer_of_it_is_outstanding() {
+        let mailboxes = Arc::new(Mailboxes::new(2, WAITING_MAX, Arc::default()));
+        assert_eq!(mailboxes.outstanding.earliest_ns(), 0, "nobody has started");
+        mailboxes.user_is_free(0);
+        mailboxes.user_is_free(1);
+        mailboxes.user_is_at(0, 5);
+        mailboxes.user_is_at(1, 70);
+        assert_eq!(mailboxes.outstanding.earliest_ns(), 5);
+        mailboxes.user_is_free(0);
+        assert_eq!(mailboxes.outstanding.earliest_ns(), 70);
+        mailboxes.user_is_free(1);
+        assert_eq!(mailboxes.outstanding.earliest_ns(), 70, "what is in the queue was due after what was taken");
+    }
+
+    #[tokio::test]
+    async fn the_thread_ends_when_the_load_is_given_up() {
+        let mailboxes = Arc::new(Mailboxes::new(1, WAITING_MAX, Arc::default()));
+        let running = start(Box::new(io::sink()), &mailboxes);
+        let Running { mailboxes: ours, thread } = running;
+        drop((ours, mailboxes));
+        thread.join().unwrap();
+    }
+}

@@ -1,7 +1,7 @@
 //! Users as goose users: goose gives them their number, their life cycle and their tasks; the engine keeps clock, wire and record.
 //!
 //! What it is told, and why (seen by running goose 0.19):
-//! - no telnet, no websocket: its telnet controller would listen on 127.0.0.1:5116;
+//! - no telnet: its controller would listen on 127.0.0.1:5116 (its websocket is off unless asked for);
 //! - no metrics, nothing printed: they stop at the response's head and are never read here;
 //! - one iteration of one transaction per user: goose ends by itself when every user has come to its end, so its process-wide kill
 //!   switch is not needed, and a dropped future (which would leave its users running) is never its end;
@@ -64,7 +64,6 @@ fn configuration(users: u32) -> GooseConfiguration {
     // Asked for, but never used: the engine has connections of its own.
     configuration.host = Some("http://127.0.0.1:9".to_owned());
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration.no_metrics = true;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;

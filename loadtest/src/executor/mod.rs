@@ -25,3 +25,24 @@ pub enum Error {
     #[error("{0} users panicked")]
     Panicked(usize),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(executor: impl Executor) {
+        let body: Body = Arc::new(|user| {
+            Box::pin(async move {
+                assert_ne!(user, 1, "a fault of this program");
+            })
+        });
+        let error = executor.run(3, body).await.unwrap_err();
+        assert_eq!(error.to_string(), "1 users panicked");
+    }
+
+    #[tokio::test]
+    async fn a_user_that_panics_neither_hangs_the_run_nor_goes_unnoticed() {
+        check(Tasks).await;
+        check(Goose).await;
+    }
+}

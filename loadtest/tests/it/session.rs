@@ -1,0 +1,117 @@
+//! The three journeys against the stand-in: accounts, the mix, follow-up steps, payloads, lies.
+use crate::{
+    scene::{drive_with, plan},
+    service::Service,
+};
+use loadtest::{Settings, Stop, Target, executor::Tasks};
+use reports::record::{Measure, Outcome};
+use std::collections::BTreeMap;
+
+fn settings(rest: &str) -> Settings {
+    let text = format!(
+        "duration = \"600ms\"\nusers = 30\nmix = {{ flight-search = 3, chat = 2, trip-creation = 1 }}
+         arrivals = {{ constant = {{ rate = \"100/s\" }} }}\n{rest}"
+    );
+    toml::from_str(&text).unwrap()
+}
+
+fn honest() -> Service {
+    Service { expires_in: 3_600, ..Service::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_make_the_three_journeys_in_their_exact_shares() {
+    let (server, service) = honest().start().await;
+    let done = drive_with(Tasks, plan(settings("think_time = \"20ms\"")), &server.url, &Stop::default(), |_| {
+        Box::pin(async {})
+    })
+    .await;
+    done.assert_conserved();
+    let mix: Vec<_> =
+        done.result.load.mix.iter().map(|entry| (entry.journey.as_str(), entry.weight, entry.arrivals)).collect();
+    assert_eq!(mix, [("flight-search", 3, 30), ("chat", 2, 20), ("trip-creation", 1, 10)]);
+    let full = |step: &str| (step.to_owned(), Outcome::Full);
+    let expected = [
+        (full("flights.search"), 30),
+        (full("chat.message"), 20),
+        (full("trips.create"), 10),
+        (full("trips.read"), 10),
+    ];
+    assert_eq!(done.by_class(Measure::Response), BTreeMap::from(expected));
+    assert_eq!(
+        (done.counts().planned, done.counts().offered),
+        (60, 70),
+        "the reading of a trip is a request of its own"
+    );
+    assert_eq!(service.accounts.lock().unwrap().len(), 30, "every user has an account of its own");
+
+    // Chat: five events, 10 ms apart; the text is events two and three.
+    assert_eq!(done.histogram(Measure::Gap).len(), 20);
+    let median_ms = |measure| done.histogram(measure).value_at_quantile(0.5) as f64 / 1e6;
+    assert!((9.0..60.0).contains(&median_ms(Measure::FirstEvent)), "{} ms", median_ms(Measure::FirstEvent));
+    assert!(median_ms(Measure::FirstToken) >= median_ms(Measure::FirstEvent) + 9.0);
+    assert!((8.0..60.0).contains(&median_ms(Measure::Gap)), "{} ms", median_ms(Measure::Gap));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_seed_asks_for_the_same_things_byte_for_byte() {
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        let (server, service) = honest().start().await;
+        drive_with(Tasks, plan(settings("")), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+        let mut searches = service.searches.lock().unwrap().clone();
+        // Users send at the same time, so the order at the service may differ.
+        searches.sort();
+        asked.push(searches);
+    }
+    assert_eq!(asked[0].len(), 30);
+    assert_eq!(asked[0], asked[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_answer_that_does_not_say_so_is_found_out() {
+    let (server, _) = Service { lies: true, ..honest() }.start().await;
+    let done = drive_with(Tasks, plan(settings("")), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    assert_eq!(done.outcome(Outcome::Undeclared), 30);
+    assert_eq!(done.outcome(Outcome::Full), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_end_are_renewed() {
+    let (server, service) = Service { expires_in: 0, ..Service::default() }.start().await;
+    let done = drive_with(Tasks, plan(settings("")), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    assert_eq!(done.outcome(Outcome::Full), done.counts().completed);
+    assert!(*service.refreshes.lock().unwrap() >= 60, "before every journey, as they end at once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_that_cannot_be_had_stop_the_run_before_it_starts() {
+    let chain = |error: &dyn std::error::Error| {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    };
+    let prepare = async |server: &crate::scene::Server| {
+        let target = Target::resolve(&server.url).await.unwrap();
+        loadtest::prepare(plan(settings("")), target, "Run-1", Tasks, &Stop::default())
+            .await
+            .err()
+            .map(|error| chain(&error))
+    };
+    let (server, _) = Service { refuses_logins: true, ..honest() }.start().await;
+    let error = prepare(&server).await.unwrap();
+    assert!(error.contains("the service answered 503 Service Unavailable (DATABASE_ERROR)"), "{error}");
+    assert!(error.contains("cannot log in as run-1-"), "{error}");
+
+    let (server, service) = honest().start().await;
+    service.accounts.lock().unwrap().insert("\"run-1-3@load.example.com\"".into());
+    let error = prepare(&server).await.unwrap();
+    assert!(
+        error.contains("cannot register as run-1-3@load.example.com: the service answered 409 Conflict (DUPLICATE)"),
+        "{error}"
+    );
+}
