@@ -3,7 +3,6 @@
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt as _;
-use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
     time::{interval, sleep, timeout},
@@ -12,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, OpenError},
+    app::{App, OpenError, now},
     config::Config,
     http::router,
 };
@@ -134,7 +133,7 @@ async fn purge(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = due.tick() => {}
         }
-        match app.storage.purge(Timestamp::now()).await {
+        match app.storage.purge(now()).await {
             Ok(rows) => tracing::debug!(rows, "forgot {rows} expired rows"),
             Err(error) => warn!(error = &error as &dyn std::error::Error, "expired rows are still there"),
         }

@@ -9,14 +9,13 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
 };
 use uuid::Uuid;
 
-use super::App;
+use super::{App, now};
 use crate::{
     dependency::Failure,
     domain::{
@@ -100,6 +99,14 @@ impl Listener {
             Self::Stream(events) => events.send(event).await.map_err(|_| TurnError::NobodyListens),
         }
     }
+
+    /// Ready when the listener has left.
+    async fn gone(&self) {
+        match self {
+            Self::Nobody => std::future::pending().await,
+            Self::Stream(events) => events.closed().await,
+        }
+    }
 }
 
 impl Turn {
@@ -127,9 +134,7 @@ impl Turn {
         if request.save_history {
             let content = conversation.last().map_or("", |message| &message.content);
             let is_new_session = request.session_id.is_none();
-            app.storage
-                .begin_turn(NewTurn { session_id, user_id, is_new_session, agent, content, now: Timestamp::now() })
-                .await?;
+            app.storage.begin_turn(NewTurn { session_id, user_id, is_new_session, agent, content, now: now() }).await?;
         }
         Ok(Self { app, llm, user_id, session_id, agent, conversation, request })
     }
@@ -149,6 +154,7 @@ impl Turn {
         tokio::select! {
             biased;
             answer = timeout_at(deadline, self.answer(listener, deadline)) => answer.unwrap_or(Err(Failure::TimedOut.into())),
+            () = listener.gone() => Err(TurnError::NobodyListens),
             () = stop.cancelled() => Err(TurnError::Stopping),
         }
     }
@@ -252,7 +258,7 @@ impl Turn {
     }
 
     async fn finish(self, handoff: Option<Handoff>, mut gathered: Gathered) -> ChatAnswer {
-        let (id, now) = (Uuid::now_v7(), Timestamp::now());
+        let (id, now) = (Uuid::now_v7(), now());
         if self.request.save_history {
             let turn = FinishedTurn {
                 message_id: id,

@@ -4,6 +4,7 @@
 
 mod cache;
 mod chat_turn;
+mod clock;
 mod flight_finder;
 mod memory_writer;
 mod passwords;
@@ -12,6 +13,7 @@ mod tokens;
 mod tools;
 
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
+pub(crate) use clock::{now, today};
 pub(crate) use passwords::HashError;
-pub(crate) use state::{App, OpenError, today};
+pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{Kind, TokenError, TokenPair};

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use reqwest::Url;
 use serde::Serialize;
 use tokio::{sync::Semaphore, time::timeout};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::Life,
+    clock::now,
     flight_finder::FlightFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
@@ -156,7 +157,7 @@ impl App {
             (true, false) => "degraded",
             (true, true) => "healthy",
         };
-        Health { status, version: env!("CARGO_PKG_VERSION"), timestamp: Timestamp::now(), components }
+        Health { status, version: env!("CARGO_PKG_VERSION"), timestamp: now(), components }
     }
 
     /// All metrics as text; those that are states are read now.
@@ -181,11 +182,6 @@ impl App {
     async fn database_works(&self) -> bool {
         matches!(timeout(PROBE_TIMEOUT, self.storage.probe()).await, Ok(Ok(())))
     }
-}
-
-/// The date in UTC.
-pub(crate) fn today(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
 }
 
 fn status(state: State) -> &'static str {

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use garde::Validate as _;
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     cache::{Cache, Life},
+    clock::today,
     flight_finder::{FlightFinder, PROVIDER},
 };
 use crate::{
@@ -108,7 +108,7 @@ impl Tools {
     async fn search_flights(&self, call: &ToolCall, deadline: Instant, meta: &mut Meta) -> Result<Value, ToolError> {
         let search: FlightSearch = arguments(call)?;
         search.validate().map_err(|report| ToolError::Arguments(report.to_string()))?;
-        if search.is_in_the_past(super::today(Timestamp::now())) {
+        if search.is_in_the_past(today()) {
             return Err(ToolError::Arguments("departure_date is in the past".into()));
         }
         meta.queried(PROVIDER);

@@ -32,7 +32,10 @@ pub(crate) enum Failure {
     /// Any other HTTP status that is not a success.
     #[error("answered HTTP {status}")]
     Status { status: u16 },
-    /// An answer that breaks off, does not parse or misses what was promised.
+    /// An answer that breaks off.
+    #[error("answer breaks off")]
+    Cut(#[source] Cause),
+    /// An answer that arrived whole, but does not parse or misses what was promised.
     #[error("answer cannot be used")]
     Malformed(#[source] Cause),
     /// The tool ran and refused (`isError`, invalid arguments): the dependency itself is well.
@@ -49,6 +52,10 @@ impl Failure {
         Self::Malformed(Arc::new(cause))
     }
 
+    pub(crate) fn cut(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::Cut(Arc::new(cause))
+    }
+
     /// Whether it says that the dependency is ill. Our own refusals to call and refusals by a tool do not.
     pub(crate) fn counts_against_dependency(&self) -> bool {
         !matches!(self, Self::Absent | Self::BreakerOpen { .. } | Self::Saturated | Self::Refused { .. })
@@ -57,7 +64,7 @@ impl Failure {
     /// Whether a second attempt of a read may do better.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut | Self::Malformed(_) => true,
+            Self::Unreachable(_) | Self::TimedOut | Self::Cut(_) => true,
             Self::Status { status } => matches!(status, 408 | 500..=599),
             _ => false,
         }
@@ -65,7 +72,7 @@ impl Failure {
 
     /// Whether the connection it came from should not be used again.
     pub(crate) fn taints_connections(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TimedOut)
+        matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::Cut(_))
     }
 
     /// Its name in metrics and in `provider_errors`; a small closed set.
@@ -79,6 +86,7 @@ impl Failure {
             Self::RateLimited { .. } => "rate_limited",
             Self::Unauthorized => "unauthorized",
             Self::Status { .. } => "bad_status",
+            Self::Cut(_) => "cut",
             Self::Malformed(_) => "malformed",
             Self::Refused { .. } => "tool_error",
         }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use garde::Validate;
 use http::StatusCode;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{error::ApiError, extract::Valid};
 use crate::{
-    app::{App, Kind, TokenPair},
+    app::{App, Kind, TokenPair, now},
     domain::user::{Credentials, Registration, User, normal_email},
     storage::{self, NewUser, Spending},
 };
@@ -43,7 +42,7 @@ pub(crate) async fn register(
     Valid(new): Valid<Registration>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
     let password_hash = app.passwords.hash(new.password).await?;
-    let (id, now, email) = (Uuid::new_v4(), Timestamp::now(), normal_email(&new.email));
+    let (id, now, email) = (Uuid::new_v4(), now(), normal_email(&new.email));
     let full_name = new.full_name.as_deref();
     let stored =
         app.storage.create_user(NewUser { id, email: &email, full_name, password_hash: &password_hash, now }).await;
@@ -67,7 +66,7 @@ pub(crate) async fn login(
     let Some(user) = user.filter(|_| is_right) else {
         return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the e-mail address or the password is wrong"));
     };
-    let pair = app.tokens.issue(user.id, &user.email, Timestamp::now());
+    let pair = app.tokens.issue(user.id, &user.email, now());
     app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at).await?;
     Ok(Json(tokens(pair, user)))
 }
@@ -78,7 +77,7 @@ pub(crate) async fn refresh(
     Valid(request): Valid<Refresh>,
 ) -> Result<Json<Tokens>, ApiError> {
     let claims = app.tokens.verify(&request.refresh_token, Kind::Refresh)?;
-    let now = Timestamp::now();
+    let now = now();
     let pair = app.tokens.issue(claims.user_id, &claims.email, now);
     let spending = app
         .storage

@@ -7,11 +7,10 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{BeginError, HashError, TokenError, TurnError},
+    app::{BeginError, HashError, TokenError, TurnError, now},
     dependency::Failure,
     storage,
 };
@@ -150,9 +149,11 @@ impl ApiError {
             Failure::RateLimited { retry_after } => unavailable().after(retry_after.unwrap_or(RETRY_AFTER)),
             Failure::Absent | Failure::Saturated | Failure::Unreachable(_) => unavailable().after(RETRY_AFTER),
             Failure::TimedOut => error(StatusCode::GATEWAY_TIMEOUT, names.timeout),
-            Failure::Unauthorized | Failure::Status { .. } | Failure::Malformed(_) | Failure::Refused { .. } => {
-                error(StatusCode::BAD_GATEWAY, names.bad_answer)
-            }
+            Failure::Unauthorized
+            | Failure::Status { .. }
+            | Failure::Cut(_)
+            | Failure::Malformed(_)
+            | Failure::Refused { .. } => error(StatusCode::BAD_GATEWAY, names.bad_answer),
         };
         answer.because(failure)
     }
@@ -166,7 +167,7 @@ impl ApiError {
             "type": self.kind,
             "details": self.details.clone().unwrap_or_else(|| json!({})),
             "request_id": request_id,
-            "timestamp": Timestamp::now(),
+            "timestamp": now(),
         })
     }
 }

@@ -7,7 +7,6 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -51,7 +50,7 @@ pub(crate) async fn search(
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<FlightSearch>,
 ) -> Result<Response, ApiError> {
-    if search.is_in_the_past(today(Timestamp::now())) {
+    if search.is_in_the_past(today()) {
         let error = FieldError { field: "departure_date".into(), message: "is in the past".into(), kind: "value" };
         return Err(ApiError::invalid(vec![error]));
     }

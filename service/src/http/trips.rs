@@ -9,7 +9,6 @@ use axum::{
 };
 use garde::Validate;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION};
-use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ use super::{
     extract::{Principal, Valid, ValidQuery},
 };
 use crate::{
-    app::App,
+    app::{App, now},
     domain::{
         page::{Page, Slice},
         trip::{Status, Trip, TripDraft, TripSummary},
@@ -56,7 +55,7 @@ pub(crate) async fn create(
     Valid(draft): Valid<TripDraft>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?.map(|key| IdempotencyKey { key, fingerprint: draft.fingerprint() });
-    let trip = draft.into_trip(Uuid::new_v4(), principal.user_id, Timestamp::now());
+    let trip = draft.into_trip(Uuid::new_v4(), principal.user_id, now());
     match app.storage.create_trip(&trip, key).await? {
         Creation::Created => Ok(created(&trip)),
         Creation::Replayed(trip) => {

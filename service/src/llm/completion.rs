@@ -53,7 +53,7 @@ pub(crate) struct ToolCall {
 enum BadStream {
     #[error("ended before the completion did")]
     Cut,
-    #[error("is not a stream of events")]
+    #[error("breaks off, or is not a stream of events")]
     Events(#[source] sse_stream::Error),
     #[error("has a chunk of another shape")]
     Chunk(#[source] serde_json::Error),
@@ -83,7 +83,7 @@ impl Completion {
             let outcome = match event {
                 Err(_) => Err(Failure::TimedOut),
                 Ok(None) => self.ended(),
-                Ok(Some(Err(error))) => Err(Failure::malformed(BadStream::Events(error))),
+                Ok(Some(Err(error))) => Err(Failure::cut(BadStream::Events(error))),
                 Ok(Some(Ok(event))) => self.take(event.data.as_deref().unwrap_or_default()),
             };
             if let Err(failure) = outcome {
@@ -120,7 +120,7 @@ impl Completion {
 
     fn ended(&mut self) -> Result<(), Failure> {
         if !self.has_finish_reason {
-            return Err(Failure::malformed(BadStream::Cut));
+            return Err(Failure::cut(BadStream::Cut));
         }
         self.call.settle(&Ok(()));
         if !self.tool_calls.is_empty() {

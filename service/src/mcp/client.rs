@@ -35,6 +35,8 @@ use crate::{
 
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What a JSON-RPC internal error is the same as.
+const STATUS_INTERNAL_ERROR: u16 = 500;
 const STATUS_TOO_MANY_REQUESTS: u16 = 429;
 
 /// A client of one MCP server.
@@ -187,13 +189,14 @@ fn headers(tool: &'static str) -> HashMap<HeaderName, HeaderValue> {
 
 fn failure(error: StreamableHttpError<reqwest::Error>) -> Failure {
     match error {
-        StreamableHttpError::Client(error) if error.is_decode() || error.is_body() => Failure::malformed(error),
+        StreamableHttpError::Client(error) if error.is_decode() || error.is_body() => Failure::cut(error),
         StreamableHttpError::Client(error) => Failure::unreachable(error),
         StreamableHttpError::Io(error) => Failure::unreachable(error),
         StreamableHttpError::HttpStatus(error) if error.status == STATUS_TOO_MANY_REQUESTS => {
             let seconds = error.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
             Failure::RateLimited { retry_after: seconds.map(std::time::Duration::from_secs) }
         }
+        error @ (StreamableHttpError::Sse(_) | StreamableHttpError::UnexpectedEndOfStream) => Failure::cut(error),
         StreamableHttpError::HttpStatus(error) => Failure::Status { status: error.status },
         StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_) => Failure::Unauthorized,
         other => Failure::malformed(other),
@@ -209,6 +212,9 @@ fn result(answer: ServerJsonRpcMessage, id: &RequestId) -> Result<CallToolResult
         },
         ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INVALID_PARAMS => {
             Err(Failure::Refused { message: error.error.message.as_ref().into() })
+        }
+        ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INTERNAL_ERROR => {
+            Err(Failure::Status { status: STATUS_INTERNAL_ERROR })
         }
         ServerJsonRpcMessage::Error(error) => Err(Failure::malformed(BadAnswer::RpcError(error.error))),
         _ => Err(Failure::malformed(BadAnswer::NotAToolResult)),

@@ -13,7 +13,10 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
 
 use super::{
     row::{Row, Value},
@@ -23,6 +26,8 @@ use crate::{config::DatabaseUrl, metrics::Metrics};
 
 /// How long SQLite waits for another process's lock, less than a statement may take so that it can say "busy".
 const LOCK_WAIT_SHARE: f64 = 0.75;
+/// Longest time to open a connection, at start above all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLite's primary result codes for a lock that was not free: SQLITE_BUSY and SQLITE_LOCKED.
 const BUSY_CODES: [i32; 2] = [5, 6];
 
@@ -84,12 +89,19 @@ pub(crate) enum OpenError {
 }
 
 enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        /// Whose turn it is to write: the wait for it is bounded apart from the time that writing takes.
+        turn: Arc<Semaphore>,
+        readers: SqlitePool,
+    },
 }
 
 /// A connection in use: reading, or writing within a transaction that is rolled back unless committed.
 pub(super) struct Connection {
     kind: Kind,
+    /// Given back after the transaction above.
+    _turn: Option<OwnedSemaphorePermit>,
     statement_timeout: Duration,
     _in_use: InUse,
 }
@@ -138,17 +150,14 @@ impl Storage {
             .foreign_keys(true)
             .busy_timeout(limits.statement_timeout.mul_f64(LOCK_WAIT_SHARE));
         let pool = |count| {
-            SqlitePoolOptions::new()
-                .max_connections(count)
-                .min_connections(1)
-                .acquire_timeout(limits.pool_wait)
-                .test_before_acquire(false)
+            let options = SqlitePoolOptions::new().max_connections(count).min_connections(1);
+            options.acquire_timeout(CONNECT_TIMEOUT).test_before_acquire(false)
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Open)?;
         migrator().run(&writer).await.map_err(OpenError::Migrate)?;
         let reading = options.pragma("query_only", "1");
         let readers = pool(limits.readers).connect_with(reading).await.map_err(OpenError::Open)?;
-        Ok(Self { pools: Pools::Sqlite { writer, readers }, limits, metrics })
+        Ok(Self { pools: Pools::Sqlite { writer, turn: Arc::new(Semaphore::new(1)), readers }, limits, metrics })
     }
 
     /// Whether the database reads and would write, now.
@@ -177,7 +186,7 @@ impl Storage {
     /// Closes all connections; SQLite folds its write-ahead log into the file.
     pub(crate) async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -187,29 +196,29 @@ impl Storage {
     /// A connection to read with.
     pub(super) async fn read(&self) -> Result<Connection, Error> {
         let Pools::Sqlite { readers, .. } = &self.pools;
-        let kind = self.waiting(async { Ok(Kind::SqliteRead(readers.acquire().await?)) }).await?;
-        Ok(self.connection(kind))
+        let connection = self.waiting(readers.acquire()).await??;
+        Ok(self.connection(Kind::SqliteRead(connection), None))
     }
 
     /// A transaction to write in; nothing is kept until it is committed.
     pub(super) async fn write(&self) -> Result<Connection, Error> {
-        let Pools::Sqlite { writer, .. } = &self.pools;
-        let begin = async { Ok(Kind::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)) };
-        let longest = self.limits.pool_wait + self.limits.statement_timeout;
-        let kind = timeout(longest, self.waiting(begin)).await.map_err(|_| Error::TimedOut)??;
-        Ok(self.connection(kind))
+        let Pools::Sqlite { writer, turn, .. } = &self.pools;
+        let turn = self.waiting(Arc::clone(turn).acquire_owned()).await?.ok();
+        let transaction = within(self.limits.statement_timeout, writer.begin_with("BEGIN IMMEDIATE")).await?;
+        Ok(self.connection(Kind::SqliteWrite(transaction), turn))
     }
 
-    async fn waiting(&self, acquire: impl Future<Output = Result<Kind, sqlx::Error>>) -> Result<Kind, Error> {
+    async fn waiting<T>(&self, place: impl Future<Output = T>) -> Result<T, Error> {
         let started = Instant::now();
-        let acquired = acquire.await;
+        let waited = timeout(self.limits.pool_wait, place).await;
         self.metrics.pool_wait_seconds.observe(started.elapsed().as_secs_f64());
-        Ok(acquired?)
+        waited.map_err(|_| Error::Busy(sqlx::Error::PoolTimedOut))
     }
 
-    fn connection(&self, kind: Kind) -> Connection {
+    fn connection(&self, kind: Kind, turn: Option<OwnedSemaphorePermit>) -> Connection {
         self.metrics.pool_in_use.inc();
-        Connection { kind, statement_timeout: self.limits.statement_timeout, _in_use: InUse(Arc::clone(&self.metrics)) }
+        let in_use = InUse(Arc::clone(&self.metrics));
+        Connection { kind, _turn: turn, statement_timeout: self.limits.statement_timeout, _in_use: in_use }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Registering, logging in, tokens.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::stack::{PASSWORD, Stack};
+
+async fn post(stack: &Stack, path: &str, body: Value) -> crate::stack::Answer {
+    stack.send(Method::POST, &format!("/api/v1/auth/{path}"), None, Some(&body)).await
+}
+
+#[tokio::test]
+async fn users_register_once_and_log_in_with_their_password_only() {
+    let stack = Stack::start(&[]).await;
+    let ann = json!({"email": "Ann@Example.org", "password": PASSWORD, "full_name": "Ann"});
+    let registered = post(&stack, "register", ann.clone()).await;
+    assert_eq!(registered.status, 201);
+    assert_eq!(registered.json()["email"], "ann@example.org");
+    assert!(!registered.text.contains("password") && !registered.text.contains("argon2"));
+
+    let cases = [
+        ("register", ann, (409, "DUPLICATE_EMAIL")),
+        ("register", json!({"email": "ann", "password": PASSWORD}), (422, "VALIDATION_ERROR")),
+        ("register", json!({"email": "b@example.org", "password": "short"}), (422, "VALIDATION_ERROR")),
+        ("register", json!({"email": "b@example.org"}), (422, "VALIDATION_ERROR")),
+        (
+            "register",
+            json!({"email": "b@example.org", "password": PASSWORD, "is_admin": true}),
+            (422, "VALIDATION_ERROR"),
+        ),
+        ("login", json!({"email": "ann@example.org", "password": "Abcdef1?"}), (401, "AUTHENTICATION_ERROR")),
+        ("login", json!({"email": "nobody@example.org", "password": PASSWORD}), (401, "AUTHENTICATION_ERROR")),
+        ("login", json!({"email": "ann@example.org", "password": ""}), (422, "VALIDATION_ERROR")),
+        ("refresh", json!({"refresh_token": "nonsense"}), (401, "INVALID_TOKEN")),
+    ];
+    for (path, body, (status, code)) in cases {
+        assert_eq!(post(&stack, path, body.clone()).await.error(), (status, code.into()), "{path} {body}");
+    }
+
+    let login = post(&stack, "login", json!({"email": " ANN@example.org", "password": PASSWORD})).await.json();
+    assert_eq!((&login["token_type"], &login["expires_in"]), (&json!("bearer"), &json!(3600)));
+    let token = login["access_token"].as_str();
+    let me = stack.send(Method::GET, "/api/v1/users/me", token, None).await;
+    assert_eq!((me.status.as_u16(), &me.json()["id"]), (200, &login["user"]["id"]));
+}
+
+#[tokio::test]
+async fn routes_are_closed_without_an_access_token() {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    let cases = [
+        (None, "AUTHENTICATION_ERROR"),
+        (Some("Basic abc".to_owned()), "AUTHENTICATION_ERROR"),
+        (Some("Bearer".to_owned()), "AUTHENTICATION_ERROR"),
+        (Some("Bearer nonsense".to_owned()), "INVALID_TOKEN"),
+        (Some(format!("Bearer {}", user.refresh_token)), "INVALID_TOKEN"),
+    ];
+    let routes = [
+        (Method::GET, "/users/me"),
+        (Method::POST, "/flights/search"),
+        (Method::POST, "/chat"),
+        (Method::GET, "/trips"),
+    ];
+    for (header, code) in cases {
+        for (method, route) in routes.clone() {
+            let mut request = stack.request(method, &format!("/api/v1{route}"), None);
+            if let Some(header) = &header {
+                request = request.header("authorization", header);
+            }
+            let answer = crate::stack::read(request).await;
+            assert_eq!(answer.error(), (401, code.into()), "{route} with {header:?}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once_even_for_ten_at_a_time() {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    let refresh = |token: &str| post(&stack, "refresh", json!({"refresh_token": token}));
+    let answers = join_all((0..10).map(|_| refresh(&user.refresh_token))).await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((won.len(), lost.len()), (1, 9));
+    assert!(lost.iter().all(|answer| answer.error() == (401, "INVALID_TOKEN".into())));
+    let next = won[0].json();
+    assert_eq!(next["user"]["email"], user.email);
+    assert_eq!(refresh(next["access_token"].as_str().unwrap()).await.error().0, 401);
+    assert_eq!(refresh(next["refresh_token"].as_str().unwrap()).await.status, 200);
+}

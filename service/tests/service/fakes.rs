@@ -1,0 +1,270 @@
+//! Providers that do what a test says: an MCP server and a language model.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// How an MCP server answers its next calls.
+#[derive(Clone, Debug)]
+pub(crate) enum Answers {
+    /// As it should.
+    Well,
+    /// As it should, after a while.
+    Late(Duration),
+    /// With an HTTP status.
+    Status(u16),
+    /// 429 with `Retry-After` in seconds.
+    RateLimited(u64),
+    /// Not at all.
+    Never,
+    /// With these bytes, as JSON.
+    Bytes(&'static str),
+    /// With the first half of an answer.
+    CutOff,
+    /// With `isError`.
+    ToolError,
+    /// With the id of another request.
+    OtherId,
+    /// With a JSON-RPC error.
+    RpcError(i32),
+    /// With content of another shape.
+    OtherShape,
+}
+
+/// What the model says next.
+#[derive(Clone, Debug)]
+pub(crate) enum Says {
+    /// So many words.
+    Words(usize),
+    /// First that it wants a tool, then so many words.
+    Tool { name: &'static str, arguments: &'static str },
+    /// So many words, then the connection breaks.
+    Cut(usize),
+    /// So many words, then nothing more.
+    Stalls(usize),
+    /// So many words, then an error chunk.
+    Fails(usize),
+    /// An HTTP status.
+    Status(u16),
+    /// No answer at all.
+    Nothing,
+}
+
+/// An MCP server that plays any tool.
+pub(crate) struct FakeMcp {
+    pub(crate) address: SocketAddr,
+    state: Arc<McpState>,
+}
+
+struct McpState {
+    answers: Mutex<Answers>,
+    calls: Mutex<Vec<(String, Value)>>,
+}
+
+/// A language model.
+pub(crate) struct FakeLlm {
+    pub(crate) address: SocketAddr,
+    state: Arc<LlmState>,
+}
+
+struct LlmState {
+    says: Mutex<Says>,
+    requests: Mutex<Vec<Value>>,
+    count: AtomicUsize,
+}
+
+impl FakeMcp {
+    pub(crate) async fn start() -> Self {
+        let state = Arc::new(McpState { answers: Mutex::new(Answers::Well), calls: Mutex::default() });
+        let app = Router::new().route("/mcp", post(mcp)).with_state(Arc::clone(&state));
+        Self { address: serve(app).await, state }
+    }
+
+    pub(crate) fn now_answers(&self, answers: Answers) {
+        *self.state.answers.lock().unwrap() = answers;
+    }
+
+    /// Tools called so far, with their arguments.
+    pub(crate) fn calls(&self) -> Vec<(String, Value)> {
+        self.state.calls.lock().unwrap().clone()
+    }
+}
+
+impl FakeLlm {
+    pub(crate) async fn start() -> Self {
+        let state =
+            LlmState { says: Mutex::new(Says::Words(3)), requests: Mutex::default(), count: AtomicUsize::new(0) };
+        let state = Arc::new(state);
+        let app = Router::new().route("/v1/chat/completions", post(llm)).with_state(Arc::clone(&state));
+        Self { address: serve(app).await, state }
+    }
+
+    pub(crate) fn now_says(&self, says: Says) {
+        *self.state.says.lock().unwrap() = says;
+    }
+
+    /// Requests got so far.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        self.state.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+async fn mcp(State(state): State<Arc<McpState>>, Json(request): Json<Value>) -> Response {
+    let tool = request["params"]["name"].as_str().unwrap().to_owned();
+    let arguments = request["params"]["arguments"].clone();
+    state.calls.lock().unwrap().push((tool.clone(), arguments.clone()));
+    let answers = state.answers.lock().unwrap().clone();
+    let result = |structured: Value| json!({"content": [], "structuredContent": structured, "resultType": "complete"});
+    let rpc = |result: Value| json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+    match answers {
+        Answers::Well => Json(rpc(result(content(&tool, &arguments)))).into_response(),
+        Answers::Late(wait) => {
+            tokio::time::sleep(wait).await;
+            Json(rpc(result(content(&tool, &arguments)))).into_response()
+        }
+        Answers::Status(status) => http::StatusCode::from_u16(status).unwrap().into_response(),
+        Answers::RateLimited(seconds) => {
+            (http::StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
+        }
+        Answers::Never => std::future::pending().await,
+        Answers::Bytes(bytes) => ([("content-type", "application/json")], bytes).into_response(),
+        Answers::CutOff => {
+            let half = stream::once(async { Ok("{\"jsonrpc\":") });
+            let cut = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(std::io::Error::other("cut"))
+            });
+            ([("content-type", "application/json")], Body::from_stream(half.chain(cut))).into_response()
+        }
+        Answers::ToolError => {
+            let text = json!({"type": "text", "text": "no such route"});
+            Json(rpc(json!({"content": [text], "isError": true, "resultType": "complete"}))).into_response()
+        }
+        Answers::OtherId => {
+            Json(json!({"jsonrpc": "2.0", "id": 999_999, "result": result(content(&tool, &arguments))})).into_response()
+        }
+        Answers::RpcError(code) => {
+            let error = json!({"code": code, "message": "no"});
+            Json(json!({"jsonrpc": "2.0", "id": request["id"], "error": error})).into_response()
+        }
+        Answers::OtherShape => Json(rpc(result(json!({"offers": "many"})))).into_response(),
+    }
+}
+
+fn content(tool: &str, arguments: &Value) -> Value {
+    match tool {
+        "search_flights" => {
+            let segment = json!({"departure_airport": arguments["origin"], "arrival_airport": arguments["destination"],
+                "departure_time": "2099-05-01T08:00:00", "arrival_time": "2099-05-01T15:00:00", "flight_number": "TS1",
+                "duration_minutes": 420});
+            let offer = |id: &str, price: f64| {
+                json!({"id": id, "total_amount": price, "base_amount": price, "tax_amount": 0.0, "total_currency": "USD",
+                    "cabin_class": "economy", "airlines": ["TS"], "expires_at": "2099-05-01T00:00:00Z", "bookable": true,
+                    "slices": [{"segments": [segment]}], "passenger_count": 1})
+            };
+            json!({"search_id": "s", "offers": [offer("dear", 600.0), offer("cheap", 300.5)], "offer_count": 2,
+                "currency": "USD", "cheapest_price": 300.5})
+        }
+        "search_nodes" => {
+            json!({"entities": [{"name": "x", "entity_type": "traveller", "observations": ["likes trains"]}]})
+        }
+        "add_observations" => json!({"added": 1}),
+        "get_current_weather" => {
+            json!({"city": arguments["city"], "temperature_celsius": 7.5, "humidity_percent": 60.0,
+            "wind_metres_per_second": 3.0, "description": "rain"})
+        }
+        other => panic!("nobody plays {other}"),
+    }
+}
+
+async fn llm(State(state): State<Arc<LlmState>>, Json(request): Json<Value>) -> Response {
+    let has_tool_result = request["messages"].as_array().unwrap().iter().any(|message| message["role"] == "tool");
+    state.requests.lock().unwrap().push(request);
+    state.count.fetch_add(1, Ordering::SeqCst);
+    let says = state.says.lock().unwrap().clone();
+    let end = || vec![finish("stop"), usage(), "data: [DONE]\n\n".to_owned()];
+    match says {
+        Says::Words(count) => events(words(count).chain(end()).collect()),
+        Says::Tool { .. } if has_tool_result => events(words(2).chain(end()).collect()),
+        Says::Tool { name, arguments } => {
+            events(wish(name, arguments).into_iter().chain(["data: [DONE]\n\n".to_owned()]).collect())
+        }
+        Says::Cut(count) => {
+            let lines = stream::iter(words(count).map(Ok).collect::<Vec<_>>());
+            // Later, so that what came before is on its way.
+            let cut = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(std::io::Error::other("cut"))
+            });
+            body(Body::from_stream(lines.chain(cut)))
+        }
+        Says::Stalls(count) => {
+            let lines = stream::iter(words(count).map(Ok::<_, std::io::Error>).collect::<Vec<_>>());
+            body(Body::from_stream(lines.chain(stream::pending())))
+        }
+        Says::Fails(count) => {
+            events(words(count).chain([chunk(json!({"error": {"message": "overloaded"}}))]).collect())
+        }
+        Says::Status(status) => http::StatusCode::from_u16(status).unwrap().into_response(),
+        Says::Nothing => std::future::pending().await,
+    }
+}
+
+fn chunk(value: Value) -> String {
+    format!("data: {value}\n\n")
+}
+
+fn words(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|_| chunk(json!({"choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": null}]})))
+}
+
+fn finish(reason: &str) -> String {
+    chunk(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}))
+}
+
+fn usage() -> String {
+    chunk(json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}}))
+}
+
+/// A tool call in two parts, as models stream it.
+fn wish(name: &str, arguments: &str) -> Vec<String> {
+    let (head, tail) = arguments.split_at(arguments.len() / 2);
+    let delta =
+        |call: Value| chunk(json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": null}]}));
+    vec![
+        delta(json!({"index": 0, "id": "call-1", "type": "function", "function": {"name": name, "arguments": head}})),
+        delta(json!({"index": 0, "function": {"arguments": tail}})),
+        finish("tool_calls"),
+    ]
+}
+
+fn events(lines: Vec<String>) -> Response {
+    body(Body::from(lines.concat()))
+}
+
+fn body(body: Body) -> Response {
+    ([("content-type", "text/event-stream")], body).into_response()
+}

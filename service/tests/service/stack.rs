@@ -1,0 +1,215 @@
+//! A service under test, and the few words to talk to it.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use service::{Config, bind};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+
+use crate::fakes::{FakeLlm, FakeMcp};
+
+pub(crate) const PASSWORD: &str = "Abcdef1!";
+
+/// A running service with scripted providers.
+pub(crate) struct Stack {
+    pub(crate) address: SocketAddr,
+    pub(crate) flights: FakeMcp,
+    pub(crate) memory: FakeMcp,
+    pub(crate) weather: FakeMcp,
+    pub(crate) llm: FakeLlm,
+    pub(crate) folder: TempDir,
+    client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<Result<(), service::Error>>,
+    users: AtomicU32,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// A user who is logged in.
+pub(crate) struct User {
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) email: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
+    }
+
+    /// Status and code of an error, whose envelope is checked on the way.
+    pub(crate) fn error(&self) -> (u16, String) {
+        let body = self.json();
+        assert_eq!(body["error"], true, "{body}");
+        for field in ["code", "message", "type", "request_id", "timestamp"] {
+            assert!(body[field].is_string(), "{field} in {body}");
+        }
+        assert!(body["details"].is_object(), "{body}");
+        assert_eq!(body["request_id"], self.header("x-request-id"));
+        (self.status.as_u16(), body["code"].as_str().unwrap().to_owned())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The events of a stream; its end is checked.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let mut lines: Vec<_> = self.text.split("\n\n").filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.pop(), Some("data: [DONE]"), "{}", self.text);
+        lines.iter().map(|line| serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap()).collect()
+    }
+}
+
+impl Stack {
+    /// Starts it, with these settings on top of those that make tests quick.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let (flights, memory, weather) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
+        let llm = FakeLlm::start().await;
+        let folder = TempDir::new().unwrap();
+        let mut vars = vec![
+            ("TRIPSAGE_MCP_FLIGHTS_URL", format!("http://{}/mcp", flights.address)),
+            ("TRIPSAGE_MCP_MEMORY_URL", format!("http://{}/mcp", memory.address)),
+            ("TRIPSAGE_MCP_WEATHER_URL", format!("http://{}/mcp", weather.address)),
+            ("TRIPSAGE_LLM_URL", format!("http://{}/v1", llm.address)),
+            ("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display())),
+        ];
+        vars.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let config = config(&vars);
+        let server = bind(config).await.unwrap();
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        let client = client();
+        Self {
+            address,
+            flights,
+            memory,
+            weather,
+            llm,
+            folder,
+            client,
+            stop: Some(stop),
+            running,
+            users: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        self.send_with(method, path, token, body, &[]).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.request(method, path, token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        read(request).await
+    }
+
+    /// A request that is not sent yet.
+    pub(crate) fn request(&self, method: Method, path: &str, token: Option<&str>) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("http://{}{path}", self.address));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, user: &User, body: &Value) -> Answer {
+        self.send(Method::POST, path, Some(&user.token), Some(body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, user: &User) -> Answer {
+        self.send(Method::GET, path, Some(&user.token), None).await
+    }
+
+    pub(crate) async fn probe(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, None).await
+    }
+
+    /// Registers a new user and logs in.
+    pub(crate) async fn user(&self) -> User {
+        let email = format!("user{}@example.org", self.users.fetch_add(1, Ordering::Relaxed));
+        let body = json!({"email": email, "password": PASSWORD});
+        let registered = self.send(Method::POST, "/api/v1/auth/register", None, Some(&body)).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let login = self.send(Method::POST, "/api/v1/auth/login", None, Some(&body)).await.json();
+        let text = |field: &str| login[field].as_str().unwrap().to_owned();
+        User { token: text("access_token"), refresh_token: text("refresh_token"), email }
+    }
+
+    /// A metric's value, 0 when it is not there: the sum over all series that begin with `prefix`.
+    pub(crate) async fn metric(&self, prefix: &str) -> f64 {
+        let page = self.probe("/metrics").await.text;
+        let of_line = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        page.lines().filter(|line| line.starts_with(prefix)).map(of_line).sum()
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(self) {
+        tokio::time::timeout(Duration::from_secs(5), self.running).await.unwrap().unwrap().unwrap();
+    }
+}
+
+/// A configuration for tests: free port, cheap passwords, no wait that a test would notice.
+pub(crate) fn config(vars: &[(&str, String)]) -> Config {
+    let base = [
+        ("TRIPSAGE_LISTEN", "127.0.0.1:0"),
+        ("TRIPSAGE_JWT_KEY", "a key for tests, long enough for HS256"),
+        ("TRIPSAGE_ARGON2_MEMORY_KIB", "8"),
+    ];
+    let base = base.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let given = vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Config::from_vars(base.into_iter().chain(given)).unwrap()
+}
+
+/// A client for plain links.
+pub(crate) fn client() -> Client {
+    Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
+}
+
+/// Sends a request and reads the answer to its end.
+pub(crate) async fn read(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// Waits until `condition` holds, at most 5 s.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what} did not happen within 5 s");
+        tokio::task::yield_now().await;
+    }
+}
