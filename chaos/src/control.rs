@@ -209,7 +209,7 @@ impl Control {
         }
     }
 
-    /// Renews the lease of a fault that is on.
+    /// Renews the lease of a fault that is on; where there are no leases, sees that it is still on.
     ///
     /// # Errors
     /// [`Error::is_not_found`] when the fault is no longer on, because its lease ran out or somebody lifted it;
@@ -222,13 +222,17 @@ impl Control {
                     let said = "the link is up".to_owned();
                     return Err(Error::Refused { attempt, status: StatusCode::NOT_FOUND, said });
                 }
-                let body = json!({ "enabled": false, "ttl_ms": lease_ms(fault) });
-                self.write(&attempt, Method::POST, &["proxies", &fault.link], &body).await?;
+                if self.lease_supported() {
+                    let body = json!({ "enabled": false, "ttl_ms": lease_ms(fault) });
+                    self.write(&attempt, Method::POST, &["proxies", &fault.link], &body).await?;
+                }
             }
-            Means::Toxic { .. } => {
+            Means::Toxic { .. } if self.lease_supported() => {
                 let body = json!({ "attributes": { "ttl_ms": lease_ms(fault) } });
                 self.write(&attempt, Method::POST, &toxic_path(fault), &body).await?;
             }
+            // A real Toxiproxy draws the toxicity anew on every update, so it is only asked.
+            Means::Toxic { .. } => drop(self.read::<Toxic>(&attempt, &toxic_path(fault)).await?),
         }
         Ok(())
     }

@@ -12,31 +12,9 @@ use tokio::time::Instant;
 use super::{
     chunk::{Chunk, Queue},
     counters::ToxicCounters,
-    toxic::{Attributes, HELD_LITTLE, Kind, Leave, Start, Step, Toxic},
+    spec::Spec,
+    toxic::{HELD_LITTLE, Leave, Start, Step, Toxic},
 };
-use crate::draw::Draw;
-
-/// A toxic as set on a link; every connection that it hits runs its own state machine of it.
-#[derive(Debug)]
-pub(crate) struct Spec {
-    /// Unique within the link and rising with time.
-    pub(crate) id: u64,
-    /// Rises with every change of the attributes.
-    pub(crate) revision: u64,
-    pub(crate) kind: &'static Kind,
-    pub(crate) attributes: Attributes,
-    pub(crate) toxicity: f64,
-    /// The branch of decisions of this toxic; one more step is the connection.
-    pub(crate) draw: Draw,
-    pub(crate) counters: Arc<ToxicCounters>,
-}
-
-impl Spec {
-    /// Whether the toxic takes hold of this connection: one draw for ever, whatever else changes.
-    fn hits(&self, connection: u64) -> bool {
-        self.draw.numbered(connection).named("toxicity").fraction() < self.toxicity
-    }
-}
 
 /// What the chain waits for after it moved all that can move.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +49,10 @@ struct Stage {
 impl Chain {
     pub(crate) fn new(connection: u64) -> Self {
         Self { connection, stages: Vec::new(), output: Queue::default(), closing: false }
+    }
+
+    pub(crate) fn has_toxics(&self) -> bool {
+        !self.stages.is_empty()
     }
 
     /// True when a read may be made.
@@ -255,7 +237,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::fault::kind;
+    use crate::{draw::Draw, fault::kind, link::toxic::Attributes};
 
     fn spec(id: u64, name: &str, settings: &[(&str, u64)], toxicity: f64) -> Arc<Spec> {
         let kind = kind(name).unwrap();

@@ -15,13 +15,14 @@ use tokio::{io::AsyncWrite, net::TcpStream, time::Instant};
 use tokio_util::io::poll_read_buf;
 
 use super::{
-    chain::{Advance, Chain, Spec},
+    chain::{Advance, Chain},
     chunk::Chunk,
     live::Control,
+    spec::Spec,
     timer::{Alarm, Timers},
 };
 
-/// Size of the first read; doubles while reads are full.
+/// Size of the first read; doubles when a read is full, halves when it is nearly empty.
 const READ_BYTES_MIN: usize = 16 * 1024;
 const READ_BYTES_MAX: usize = 256 * 1024;
 
@@ -146,9 +147,8 @@ impl Direction {
     /// Moves all bytes that can move, and has the task woken when more can.
     fn poll(&mut self, cx: &mut Context<'_>, source: &mut TcpStream, sink: &mut TcpStream) -> State {
         loop {
-            let now = Instant::now();
-            self.take_over_toxics(now);
-            let Advance::Waits(until) = self.chain.advance(now) else { return State::Reset };
+            self.take_over_toxics();
+            let Advance::Waits(until) = self.advance() else { return State::Reset };
             let has_written = match self.write(cx, sink) {
                 Ok(has_written) => has_written,
                 Err(_) => return State::Reset,
@@ -157,7 +157,8 @@ impl Direction {
                 Ok(has_read) => has_read,
                 Err(_) => return State::Reset,
             };
-            if has_written || has_read {
+            // What was written made room for what toxics hold.
+            if has_read || (has_written && self.chain.has_toxics()) {
                 continue;
             }
             self.alarm.set(until, cx.waker());
@@ -169,12 +170,17 @@ impl Direction {
         }
     }
 
-    fn take_over_toxics(&mut self, now: Instant) {
+    fn take_over_toxics(&mut self) {
         let version = self.lane.version.load(Ordering::Acquire);
         if version != self.version {
             self.version = version;
-            self.chain.reconcile(&self.lane.get(), now);
+            self.chain.reconcile(&self.lane.get(), Instant::now());
         }
+    }
+
+    /// Moves what toxics let go; without toxics nothing is held and no clock is read.
+    fn advance(&mut self) -> Advance {
+        if self.chain.has_toxics() { self.chain.advance(Instant::now()) } else { Advance::Waits(None) }
     }
 
     /// Reads once if there is room; says whether anything came, be it the end.
@@ -182,10 +188,7 @@ impl Direction {
         if self.source_has_ended || !self.chain.has_room() {
             return Ok(false);
         }
-        // Half is enough to go on with: small chunks that are held share one buffer.
-        if self.buffer.capacity() - self.buffer.len() < self.read_bytes / 2 {
-            self.buffer.reserve(self.read_bytes);
-        }
+        self.make_room();
         let Poll::Ready(count) = poll_read_buf(Pin::new(source), cx, &mut self.buffer)? else { return Ok(false) };
         if count == 0 {
             self.source_has_ended = true;
@@ -195,9 +198,22 @@ impl Direction {
         self.lane.bytes.fetch_add(count as u64, Ordering::Relaxed);
         if count >= self.read_bytes {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        } else if count < self.read_bytes / 4 {
+            self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN);
         }
         self.chain.push(Chunk { bytes: self.buffer.split().freeze(), read_at: Instant::now() });
         Ok(true)
+    }
+
+    /// Has enough space for the next read; a buffer that was large for a stream is given back after it.
+    fn make_room(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.read_bytes {
+            self.buffer = BytesMut::new();
+        }
+        // Half is enough to go on with: small chunks that are held share one buffer.
+        if self.buffer.capacity() - self.buffer.len() < self.read_bytes / 2 {
+            self.buffer.reserve(self.read_bytes);
+        }
     }
 
     /// Writes what is due; says whether anything went out, be it the end.

@@ -17,6 +17,7 @@ mod chain;
 mod connection;
 mod counters;
 mod live;
+mod spec;
 mod timer;
 
 mod body;

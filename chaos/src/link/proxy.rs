@@ -17,12 +17,12 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{
-    chain::Spec,
     connection::{Connection, Lane},
     counters::ProxyCounters,
     lease::Lease,
     listen,
     live::{Entry, Live},
+    spec::Spec,
     timer::Timers,
     wire::{self, ProxyEffects, ToxicEffects},
 };

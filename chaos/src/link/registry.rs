@@ -9,11 +9,11 @@ use tracing::{error, info, warn};
 
 use super::{
     body::{self, Fields},
-    chain::Spec,
     counters::ToxicCounters,
     lease::Lease,
     listen,
     proxy::{Mounted, Proxy, Stream},
+    spec::Spec,
     timer::Timers,
     toxic::Attributes,
     wire::{self, Effects},
