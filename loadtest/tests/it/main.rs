@@ -1,4 +1,6 @@
 //! The load generator against servers in this process: what it measures, what it counts, and how it ends.
+#![expect(clippy::unwrap_used, reason = "all of it is tests; the lint looks only for test functions")]
+
 mod client;
 mod ending;
 mod load;
