@@ -25,17 +25,17 @@ pub struct Config {
     /// `TRIPSAGE_DATABASE_POOL_WAIT`: longest wait for a connection. Default `500ms`.
     pub database_pool_wait: Duration,
     /// `TRIPSAGE_MCP_FLIGHTS_URL`: endpoint of the flights MCP server; without it a search answers 503.
-    pub mcp_flights_url: Option<Url>,
+    pub mcp_flights_url: Option<ServerUrl>,
     /// `TRIPSAGE_MCP_MEMORY_URL`: endpoint of the memory MCP server; without it chats have no memory.
-    pub mcp_memory_url: Option<Url>,
+    pub mcp_memory_url: Option<ServerUrl>,
     /// `TRIPSAGE_MCP_WEATHER_URL`: endpoint of the weather MCP server; without it chats have no weather tool.
-    pub mcp_weather_url: Option<Url>,
+    pub mcp_weather_url: Option<ServerUrl>,
     /// `TRIPSAGE_MCP_ATTEMPT_TIMEOUT`: longest wait for one attempt of one tool call. Default `2s`.
     pub mcp_attempt_timeout: Duration,
     /// `TRIPSAGE_MCP_MAX_CONCURRENT`: calls in progress per MCP server. Default 128.
     pub mcp_max_concurrent: usize,
     /// `TRIPSAGE_LLM_URL`: base of the OpenAI-compatible API, ending in `/v1`; without it chats answer 503.
-    pub llm_url: Option<Url>,
+    pub llm_url: Option<ServerUrl>,
     /// `TRIPSAGE_LLM_API_KEY`: bearer key for it. Default none.
     pub llm_api_key: Option<SecretString>,
     /// `TRIPSAGE_LLM_MODEL`: model asked for. Default `gpt-4o-mini`.
@@ -73,6 +73,10 @@ pub struct Config {
     /// `TRIPSAGE_LOG`: what to log, as a `tracing` filter. Default `info`.
     pub log: String,
 }
+
+/// The address of a server; its password is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(Url);
 
 /// A database address; its password is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -165,6 +169,19 @@ impl Config {
     }
 }
 
+impl ServerUrl {
+    /// The address itself, password included.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(masked(self.0.clone()).as_str())
+    }
+}
+
 impl DatabaseUrl {
     /// The address itself, password included.
     pub fn expose(&self) -> &str {
@@ -181,10 +198,7 @@ impl From<&str> for DatabaseUrl {
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Url::parse(&self.0) {
-            Ok(mut url) if url.password().is_some() => {
-                url.set_password(Some("****")).map_err(|()| fmt::Error)?;
-                write!(f, "{url}")
-            }
+            Ok(url) if url.password().is_some() => f.write_str(masked(url).as_str()),
             _ => f.write_str(&self.0),
         }
     }
@@ -230,11 +244,11 @@ impl Vars {
         parse_duration(&value).ok_or(Error::Invalid { name, value, expected: EXPECTED })
     }
 
-    fn url(&mut self, name: &'static str) -> Result<Option<Url>, Error> {
+    fn url(&mut self, name: &'static str) -> Result<Option<ServerUrl>, Error> {
         const EXPECTED: &str = "an http or https URL";
         let Some(url) = self.parsed::<Url>(name, EXPECTED)? else { return Ok(None) };
         match url.scheme() {
-            "http" | "https" => Ok(Some(url)),
+            "http" | "https" => Ok(Some(ServerUrl(url))),
             _ => Err(Error::Invalid { name, value: url.to_string(), expected: EXPECTED }),
         }
     }
@@ -254,6 +268,14 @@ impl Vars {
         let nearest = self.known.into_iter().min_by_key(|known| edit_distance(known, &name)).unwrap_or("DATABASE_URL");
         Err(Error::Unknown { name, nearest })
     }
+}
+
+fn masked(mut url: Url) -> Url {
+    if url.password().is_some() {
+        // Only an address without a host refuses a password, and that has none.
+        let _ = url.set_password(Some("****"));
+    }
+    url
 }
 
 fn secs(seconds: u64) -> Duration {
@@ -324,9 +346,14 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_when_the_configuration_is_shown() {
-        let vars = [KEY, ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"), ("DATABASE_URL", "postgres://me:hunter2@db/x")];
+        let vars = [
+            KEY,
+            ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"),
+            ("DATABASE_URL", "postgres://me:hunter2@db/x"),
+            ("TRIPSAGE_LLM_URL", "http://me:hunter3@llm/v1"),
+        ];
         let shown = format!("{:?}", read(&vars).unwrap());
-        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2"] {
+        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2", "hunter3"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }

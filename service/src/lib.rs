@@ -6,10 +6,11 @@
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = service::Config::from_vars(std::env::vars())?;
-//! let server = service::bind(config).await?;
-//! println!("listening on {}", server.address());
+//! let key = ("TRIPSAGE_JWT_KEY".to_owned(), "a secret of at least 32 bytes, kept safe".to_owned());
+//! let server = service::bind(service::Config::from_vars([key])?).await?;
+//! let address = server.address();
 //! server.run(std::future::pending()).await?;
+//! # let _ = address;
 //! # Ok(())
 //! # }
 //! ```

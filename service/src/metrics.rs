@@ -13,7 +13,7 @@ use prometheus_client::{
 const REQUEST_BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
 const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
 
-/// All metrics; cheap to clone is not needed, it lives in one `Arc`.
+/// All metrics of one service.
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) requests: Family<RequestLabels, Counter>,
@@ -83,7 +83,11 @@ impl Metrics {
         let handoff_seconds = short_histogram();
         registry.register("agent_handoff_duration_seconds", "Time of a handoff", handoff_seconds.clone());
         let mcp_calls = Family::default();
-        registry.register("mcp_calls", "Attempts of tool calls", mcp_calls.clone());
+        registry.register(
+            "mcp_calls",
+            "Attempts of tool calls, and calls refused before an attempt",
+            mcp_calls.clone(),
+        );
         let mcp_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
         registry.register("mcp_call_duration_seconds", "Time of an attempt of a tool call", mcp_seconds.clone());
         let mcp_breaker = Family::default();
@@ -139,9 +143,14 @@ impl Metrics {
     }
 
     /// Notes one attempt of a tool call.
-    pub(crate) fn mcp_call(&self, server: &'static str, tool: &'static str, outcome: &'static str, took: Duration) {
+    pub(crate) fn mcp_attempt(&self, server: &'static str, tool: &'static str, outcome: &'static str, took: Duration) {
         self.mcp_calls.get_or_create(&McpLabels { server, tool, outcome }).inc();
         self.mcp_seconds.get_or_create(&ToolLabels { server, tool }).observe(took.as_secs_f64());
+    }
+
+    /// Notes a tool call that was not even attempted.
+    pub(crate) fn mcp_refusal(&self, server: &'static str, tool: &'static str, outcome: &'static str) {
+        self.mcp_calls.get_or_create(&McpLabels { server, tool, outcome }).inc();
     }
 
     /// Notes a look into a cache.

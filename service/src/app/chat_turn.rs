@@ -20,7 +20,7 @@ use crate::{
     dependency::Failure,
     domain::{
         agent::{Agent, Handoff},
-        chat::{ChatAnswer, ChatEvent, ChatRequest, Message, ToolResult, Usage},
+        chat::{ChatAnswer, ChatEvent, ChatRequest, FinishReason, Message, ToolResult, Usage},
         intent,
         meta::{Degradation, Meta},
     },
@@ -85,6 +85,7 @@ struct Gathered {
     content: String,
     tool_results: Vec<ToolResult>,
     usage: Option<Usage>,
+    finish_reason: FinishReason,
     meta: Meta,
 }
 
@@ -231,6 +232,7 @@ impl Turn {
                     listener.tell(ChatEvent::Delta { content }).await?;
                 }
                 Piece::ToolCalls(wanted) => calls = wanted,
+                Piece::End(reason) => gathered.finish_reason = reason,
                 Piece::Usage(used) => gathered.usage = Some(gathered.usage.unwrap_or_default().plus(used)),
             }
         }
@@ -279,7 +281,7 @@ impl Turn {
             session_id: self.session_id,
             content: gathered.content,
             tool_calls: gathered.tool_results,
-            finish_reason: "stop",
+            finish_reason: gathered.finish_reason,
             usage: gathered.usage,
             routed_to: handoff.map(|handoff| handoff.to),
             handoffs: handoff.into_iter().collect(),

@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
-use reqwest::Url;
 use serde::Serialize;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use super::{
     tools::{Providers, Tools},
 };
 use crate::{
-    config::Config,
+    config::{Config, ServerUrl},
     dependency::{Limits, State},
     domain::meta::Meta,
     llm, mcp,
@@ -194,7 +193,7 @@ fn status(state: State) -> &'static str {
 
 fn mcp_client(
     server: &'static str,
-    url: Option<&Url>,
+    url: Option<&ServerUrl>,
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> reqwest::Result<Option<Arc<mcp::Client>>> {
@@ -208,16 +207,16 @@ fn mcp_client(
         failures_to_open: config.breaker_failures,
         open_for: config.breaker_open,
     };
-    mcp::Client::new(server, url, limits, Arc::clone(metrics)).map(|client| Some(Arc::new(client)))
+    mcp::Client::new(server, url.expose(), limits, Arc::clone(metrics)).map(|client| Some(Arc::new(client)))
 }
 
 fn llm_client(config: &Config, metrics: &Arc<Metrics>) -> reqwest::Result<Option<Arc<llm::Client>>> {
-    let Some(url) = config.llm_url.clone() else {
+    let Some(url) = &config.llm_url else {
         tracing::warn!("no address for the language model, chats answer 503");
         return Ok(None);
     };
     let settings = llm::Settings {
-        url,
+        url: url.expose().clone(),
         api_key: config.llm_api_key.clone(),
         model: config.llm_model.clone(),
         first_token_timeout: config.llm_first_token_timeout,

@@ -8,13 +8,14 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use reqwest::Client;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tower::retry::budget::{Budget as _, TpsBudget};
 
-use super::{Attempt, Breaker, Failure, State};
+use super::{Attempt, Breaker, Connections, Failure, State};
 
 /// Longest wait for a place in the bulkhead: longer queues only move the failure to the deadline.
 const BULKHEAD_WAIT: Duration = Duration::from_millis(100);
@@ -53,15 +54,17 @@ pub(crate) struct Dependency {
     breaker: Arc<Breaker>,
     bulkhead: Arc<Semaphore>,
     retry_budget: TpsBudget,
+    connections: Connections,
 }
 
 impl Dependency {
-    pub(crate) fn new(name: &'static str, limits: Limits) -> Self {
+    pub(crate) fn new(name: &'static str, limits: Limits, connections: Connections) -> Self {
         Self {
             attempt_timeout: limits.attempt_timeout,
             breaker: Breaker::new(name, limits.failures_to_open, limits.open_for),
             bulkhead: Arc::new(Semaphore::new(limits.concurrent)),
             retry_budget: TpsBudget::new(RETRY_WINDOW, RETRIES_PER_SECOND_MIN, RETRY_RATIO),
+            connections,
         }
     }
 
@@ -97,7 +100,13 @@ impl Dependency {
         self.breaker.admit()
     }
 
+    /// The connections to it, for a caller that settles its own attempts.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
     /// Makes a call: `attempt` once, or twice for a read with a transient failure, never past `deadline`.
+    /// `ended` hears how each attempt ended and how long it took.
     ///
     /// # Errors
     /// The failure of the last attempt, or why none was made.
@@ -105,14 +114,15 @@ impl Dependency {
         &self,
         repeat: Repeat,
         deadline: Instant,
-        attempt: impl Fn() -> F,
+        ended: impl Fn(Option<&Failure>, Duration),
+        attempt: impl Fn(Client) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let _place = self.enter().await?;
         self.retry_budget.deposit();
-        let failure = match self.attempt(deadline, attempt()).await {
+        let failure = match self.attempt(deadline, &ended, &attempt).await {
             Err(failure) if repeat == Repeat::Once && failure.is_transient() => failure,
             outcome => return outcome,
         };
@@ -121,22 +131,32 @@ impl Dependency {
             return Err(failure);
         }
         sleep(wait).await;
-        match self.attempt(deadline, attempt()).await {
+        match self.attempt(deadline, &ended, &attempt).await {
             // The first failure says more than "its breaker opened meanwhile".
             Err(Failure::BreakerOpen { .. }) => Err(failure),
             outcome => outcome,
         }
     }
 
-    async fn attempt<T>(
+    async fn attempt<T, F>(
         &self,
         deadline: Instant,
-        call: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        ended: &impl Fn(Option<&Failure>, Duration),
+        call: &impl Fn(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         let attempt = self.admit()?;
-        let until = deadline.min(Instant::now() + self.attempt_timeout);
-        let outcome = timeout_at(until, call).await.unwrap_or(Err(Failure::TimedOut));
+        let (generation, client) = self.connections.client();
+        let started = Instant::now();
+        let until = deadline.min(started + self.attempt_timeout);
+        let outcome = timeout_at(until, call(client)).await.unwrap_or(Err(Failure::TimedOut));
         attempt.settle(&outcome);
+        if outcome.as_ref().is_err_and(Failure::taints_connections) {
+            self.connections.retire(generation);
+        }
+        ended(outcome.as_ref().err(), started.elapsed());
         outcome
     }
 }
@@ -155,6 +175,12 @@ mod tests {
         failures_to_open: 5,
         open_for: Duration::from_secs(60),
     };
+
+    fn dependency(limits: Limits) -> Dependency {
+        Dependency::new("flights", limits, Connections::to(&"http://127.0.0.1:9".parse().unwrap()).unwrap())
+    }
+
+    fn ignore(_: Option<&Failure>, _: Duration) {}
 
     fn in_5_s() -> Instant {
         Instant::now() + Duration::from_secs(5)
@@ -178,9 +204,9 @@ mod tests {
         #[case] expected: u32,
     ) {
         let attempts = AtomicU32::new(0);
-        let dependency = Dependency::new("flights", LIMITS);
+        let dependency = dependency(LIMITS);
         let outcome: Result<(), _> = dependency
-            .call(repeat, in_5_s(), || {
+            .call(repeat, in_5_s(), ignore, |_| {
                 attempts.fetch_add(1, Ordering::Relaxed);
                 let failure = failure.clone();
                 async move { Err(failure) }
@@ -193,8 +219,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn two_hanging_attempts_end_within_the_deadline() {
         let started = Instant::now();
-        let dependency = Dependency::new("flights", LIMITS);
-        let outcome: Result<(), _> = dependency.call(Repeat::Once, in_5_s(), std::future::pending).await;
+        let dependency = dependency(LIMITS);
+        let outcome: Result<(), _> = dependency.call(Repeat::Once, in_5_s(), ignore, |_| std::future::pending()).await;
         assert!(matches!(outcome, Err(Failure::TimedOut)));
         // 2 s + 100..400 ms + 2 s.
         let took = started.elapsed();
@@ -203,7 +229,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_bulkhead_refuses_after_a_short_wait() {
-        let dependency = Dependency::new("flights", LIMITS);
+        let dependency = dependency(LIMITS);
         let _held = dependency.enter().await.unwrap();
         let started = Instant::now();
         assert!(matches!(dependency.enter().await, Err(Failure::Saturated)));
@@ -213,9 +239,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn retries_of_a_dead_dependency_stay_within_their_budget() {
         let limits = Limits { failures_to_open: u32::MAX, concurrent: 500, ..LIMITS };
-        let (dependency, attempts) = (Dependency::new("flights", limits), AtomicU32::new(0));
+        let (dependency, attempts) = (dependency(limits), AtomicU32::new(0));
         let calls = (0..500).map(|_| {
-            dependency.call(Repeat::Once, in_5_s(), || {
+            dependency.call(Repeat::Once, in_5_s(), ignore, |_| {
                 attempts.fetch_add(1, Ordering::Relaxed);
                 async { Err::<(), _>(status(503)) }
             })

@@ -106,7 +106,7 @@ pub(crate) struct ChatAnswer {
     pub(crate) session_id: Uuid,
     pub(crate) content: String,
     pub(crate) tool_calls: Vec<ToolResult>,
-    pub(crate) finish_reason: &'static str,
+    pub(crate) finish_reason: FinishReason,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +114,19 @@ pub(crate) struct ChatAnswer {
     pub(crate) handoffs: Vec<Handoff>,
     pub(crate) created_at: Timestamp,
     pub(crate) meta: Meta,
+}
+
+/// Why the model stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FinishReason {
+    /// It has said what it had to say.
+    #[default]
+    Stop,
+    /// `max_tokens` is used up.
+    Length,
+    /// A filter of its provider stopped it.
+    ContentFilter,
 }
 
 /// Tokens used, as the model counts them.
@@ -129,6 +142,17 @@ impl Usage {
         Self {
             prompt_tokens: self.prompt_tokens + other.prompt_tokens,
             completion_tokens: self.completion_tokens + other.completion_tokens,
+        }
+    }
+}
+
+impl FinishReason {
+    /// The reason of that name; tool calls and unknown reasons are `Stop`.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "length" => Self::Length,
+            "content_filter" => Self::ContentFilter,
+            _ => Self::Stop,
         }
     }
 }

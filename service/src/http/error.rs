@@ -114,6 +114,12 @@ impl ApiError {
         error
     }
 
+    /// The client sends too slowly.
+    pub(crate) fn slow_body() -> Self {
+        let message = "the request body did not arrive in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "validation", message)
+    }
+
     /// Too many requests are in progress.
     pub(crate) fn shed() -> Self {
         Self::new(
@@ -191,6 +197,9 @@ impl From<storage::Error> for ApiError {
     fn from(error: storage::Error) -> Self {
         match error {
             storage::Error::Corrupt { .. } => Self::internal().because(error),
+            storage::Error::Orphan(_) => {
+                Self::unauthorized("INVALID_TOKEN", "the user of the token no longer exists").because(error)
+            }
             // Callers that expect a taken value handle it before this.
             storage::Error::Duplicate(_) => Self::conflict("CONFLICT", "the value is taken").because(error),
             storage::Error::Busy(_) | storage::Error::TimedOut | storage::Error::Failed(_) => Self::new(

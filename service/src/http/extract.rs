@@ -10,10 +10,14 @@ use garde::Validate;
 use http::{StatusCode, header::AUTHORIZATION, request::Parts};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
 use crate::app::{App, Kind};
+
+/// Part of the request deadline in which the body must be here.
+const BODY_TIME_SHARE: f64 = 0.8;
 
 /// The user who asks, by the access token. Asks nobody else.
 pub(crate) struct Principal {
@@ -45,7 +49,9 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, app).await.map_err(unreadable)?;
+        let longest = app.config.request_deadline.mul_f64(BODY_TIME_SHARE);
+        let read = timeout(longest, Bytes::from_request(request, app)).await;
+        let bytes = read.map_err(|_| ApiError::slow_body())?.map_err(unreadable)?;
         let body: T = parse(&bytes)?;
         checked(body).map(Valid)
     }

@@ -44,7 +44,7 @@ impl Call {
     pub(super) fn settle(&mut self, outcome: &Result<(), Failure>) {
         let Some(attempt) = self.attempt.take() else { return };
         if outcome.as_ref().is_err_and(Failure::taints_connections) {
-            self.client.connections.retire(self.generation);
+            self.client.dependency.connections().retire(self.generation);
         }
         attempt.settle(outcome);
         self.client.count(outcome.as_ref().err().map_or("ok", Failure::label));

@@ -27,8 +27,7 @@ pub(crate) struct Settings {
 pub(crate) struct Client {
     endpoint: String,
     settings: Settings,
-    dependency: Dependency,
-    pub(super) connections: Connections,
+    pub(super) dependency: Dependency,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -40,8 +39,7 @@ impl Client {
     pub(crate) fn new(settings: Settings, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
         Ok(Self {
             endpoint: format!("{}/chat/completions", settings.url.as_str().trim_end_matches('/')),
-            dependency: Dependency::new("llm", settings.limits),
-            connections: Connections::to(&settings.url)?,
+            dependency: Dependency::new("llm", settings.limits, Connections::to(&settings.url)?),
             settings,
             metrics,
         })
@@ -65,7 +63,7 @@ impl Client {
         let started = Instant::now();
         let place = self.dependency.enter().await.inspect_err(|failure| self.count(failure.label()))?;
         let attempt = self.dependency.admit().inspect_err(|failure| self.count(failure.label()))?;
-        let (generation, http) = self.connections.client();
+        let (generation, http) = self.dependency.connections().client();
         let mut call = Call {
             client: Arc::clone(self),
             attempt: Some(attempt),

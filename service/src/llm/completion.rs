@@ -10,7 +10,10 @@ use super::{
     call::Call,
     wire::{Chunk, ToolCallDelta},
 };
-use crate::{dependency::Failure, domain::chat::Usage};
+use crate::{
+    dependency::Failure,
+    domain::chat::{FinishReason, Usage},
+};
 
 /// Most tool calls in one completion that are looked at; a model that wants more gets these.
 const TOOL_CALLS_MAX: usize = 5;
@@ -25,7 +28,7 @@ pub(crate) struct Completion {
     events: Events,
     tool_calls: Vec<ToolCall>,
     ready: VecDeque<Piece>,
-    has_finish_reason: bool,
+    finish_reason: Option<FinishReason>,
 }
 
 /// A part of a completion.
@@ -37,6 +40,8 @@ pub(crate) enum Piece {
     ToolCalls(Vec<ToolCall>),
     /// Tokens used.
     Usage(Usage),
+    /// Why it ended; last.
+    End(FinishReason),
 }
 
 /// A tool call that the model wants.
@@ -64,7 +69,7 @@ enum BadStream {
 impl Completion {
     pub(super) fn new(call: Call, response: reqwest::Response) -> Self {
         let events = SseStream::from_bytes_stream(response.bytes_stream()).boxed();
-        Self { call, events, tool_calls: Vec::new(), ready: VecDeque::new(), has_finish_reason: false }
+        Self { call, events, tool_calls: Vec::new(), ready: VecDeque::new(), finish_reason: None }
     }
 
     /// The next piece; `None` at the end.
@@ -114,18 +119,17 @@ impl Completion {
             self.call.begun();
             self.add(delta);
         }
-        self.has_finish_reason |= choice.finish_reason.is_some();
+        self.finish_reason = choice.finish_reason.map(|reason| FinishReason::named(&reason)).or(self.finish_reason);
         Ok(())
     }
 
     fn ended(&mut self) -> Result<(), Failure> {
-        if !self.has_finish_reason {
-            return Err(Failure::cut(BadStream::Cut));
-        }
+        let reason = self.finish_reason.ok_or_else(|| Failure::cut(BadStream::Cut))?;
         self.call.settle(&Ok(()));
         if !self.tool_calls.is_empty() {
             self.ready.push_back(Piece::ToolCalls(std::mem::take(&mut self.tool_calls)));
         }
+        self.ready.push_back(Piece::End(reason));
         Ok(())
     }
 

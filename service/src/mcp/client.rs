@@ -44,7 +44,6 @@ pub(crate) struct Client {
     server: &'static str,
     uri: Arc<str>,
     dependency: Dependency,
-    connections: Connections,
     meta: RequestMetaObject,
     last_id: AtomicI64,
     metrics: Arc<Metrics>,
@@ -75,8 +74,7 @@ impl Client {
         Ok(Self {
             server,
             uri: url.as_str().into(),
-            dependency: Dependency::new(server, limits),
-            connections: Connections::to(url)?,
+            dependency: Dependency::new(server, limits, Connections::to(url)?),
             meta: RequestMetaObject::with_client_context(
                 ProtocolVersion::V_2026_07_28,
                 us,
@@ -112,17 +110,23 @@ impl Client {
             Ok(Value::Object(arguments)) => arguments,
             _ => return Err(Failure::Refused { message: "arguments are not an object".into() }),
         };
-        self.dependency.call(repeat, deadline, || self.attempt(tool, arguments.clone())).await
+        let ended = |failure: Option<&Failure>, took| {
+            self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
+        };
+        let attempt = |http| async { content(self.post(http, tool, arguments.clone()).await?) };
+        self.dependency.call(repeat, deadline, ended, attempt).await.inspect_err(|failure| {
+            if matches!(failure, Failure::BreakerOpen { .. } | Failure::Saturated) {
+                self.metrics.mcp_refusal(self.server, tool, failure.label());
+            }
+        })
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, tool: &'static str, arguments: JsonObject) -> Result<T, Failure> {
-        let mut watch = Watch { client: self, tool, started: Instant::now(), outcome: Failure::TimedOut.label() };
-        let outcome = self.post(tool, arguments).await.and_then(content);
-        watch.outcome = outcome.as_ref().err().map_or("ok", Failure::label);
-        outcome
-    }
-
-    async fn post(&self, tool: &'static str, arguments: JsonObject) -> Result<CallToolResult, Failure> {
+    async fn post(
+        &self,
+        http: reqwest::Client,
+        tool: &'static str,
+        arguments: JsonObject,
+    ) -> Result<CallToolResult, Failure> {
         let mut params = CallToolRequestParams::new(tool).with_arguments(arguments);
         params.meta = Some(self.meta.clone());
         let id = RequestId::Number(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
@@ -131,51 +135,13 @@ impl Client {
         let mut limits = StreamableHttpResponseLimits::default();
         limits.max_json_response_size = ANSWER_BYTES_MAX;
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
-
-        let (generation, http) = self.connections.client();
-        // Told apart from a failure here: an attempt that is dropped at its timeout never comes to the lines below.
-        let mut hang = RetireOnDrop { connections: &self.connections, generation, is_armed: true };
-        let posted = http
-            .post_message_with_response_limits(Arc::clone(&self.uri), message, None, None, headers(tool), limits)
-            .await;
-        let answered = match posted {
-            Ok(StreamableHttpPostResponse::Json(answer, _)) => Ok(answer),
-            Ok(stream) => stream.expect_initialized().await.map(|(answer, _)| answer),
-            Err(error) => Err(error),
+        let uri = Arc::clone(&self.uri);
+        let posted = http.post_message_with_response_limits(uri, message, None, None, headers(tool), limits).await;
+        let answer = match posted.map_err(failure)? {
+            StreamableHttpPostResponse::Json(answer, _) => answer,
+            stream => stream.expect_initialized().await.map_err(failure)?.0,
         };
-        let answer = answered.map_err(failure);
-        hang.is_armed = answer.as_ref().is_err_and(Failure::taints_connections);
-        drop(hang);
-        result(answer?, &id)
-    }
-}
-
-/// Counts an attempt when it ends, also when it is dropped at its timeout.
-struct Watch<'a> {
-    client: &'a Client,
-    tool: &'static str,
-    started: Instant,
-    outcome: &'static str,
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        self.client.metrics.mcp_call(self.client.server, self.tool, self.outcome, self.started.elapsed());
-    }
-}
-
-/// Retires the pool when an attempt is dropped in the middle: what hung once hangs again.
-struct RetireOnDrop<'a> {
-    connections: &'a Connections,
-    generation: crate::dependency::Generation,
-    is_armed: bool,
-}
-
-impl Drop for RetireOnDrop<'_> {
-    fn drop(&mut self) {
-        if self.is_armed {
-            self.connections.retire(self.generation);
-        }
+        result(answer, &id)
     }
 }
 

@@ -63,6 +63,9 @@ pub(crate) enum Error {
     /// A unique key is taken.
     #[error("value is taken")]
     Duplicate(#[source] sqlx::Error),
+    /// It belongs to something that is gone.
+    #[error("owner is gone")]
+    Orphan(#[source] sqlx::Error),
     /// Anything else that the database refuses or cannot do.
     #[error("database failed")]
     Failed(#[source] sqlx::Error),
@@ -117,9 +120,11 @@ enum Kind {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let is_unique = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+        let is_orphan = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation);
         match &error {
             sqlx::Error::PoolTimedOut => Self::Busy(error),
             _ if is_unique => Self::Duplicate(error),
+            _ if is_orphan => Self::Orphan(error),
             _ if is_busy(&error) => Self::Busy(error),
             _ => Self::Failed(error),
         }

@@ -148,3 +148,14 @@ async fn a_service_that_cannot_start_says_why() {
         assert!(chain.contains(&expected), "{expected} in {chain:?}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_gives_its_place_back() {
+    let stack = Stack::start(&[("TRIPSAGE_REQUEST_DEADLINE", "200ms")]).await;
+    let user = stack.user().await;
+    for path in ["/api/v1/chat", "/api/v1/trips"] {
+        let never = reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let answer = read(stack.request(Method::POST, path, Some(&user.token)).body(never)).await;
+        assert_eq!(answer.error(), (408, "REQUEST_TIMEOUT".into()), "{path}");
+    }
+}

@@ -1,10 +1,13 @@
 //! The service from outside: a real server on a real port, its providers played by scripts or by the bundled ones.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod auth;
 mod chat;
 mod fakes;
 mod gate;
 mod lifecycle;
+mod program;
 mod providers;
 mod search;
 mod stack;

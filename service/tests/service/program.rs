@@ -1,0 +1,55 @@
+//! The program `tripsage`: what it refuses, what it logs, how it ends.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+    time::timeout,
+};
+
+const KEY: &str = "a key for tests, long enough for HS256";
+
+fn tripsage() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripsage"));
+    command.env_clear().stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+#[tokio::test]
+async fn without_a_key_it_refuses_to_start_and_says_what_to_do() {
+    let output = tripsage().output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(said.starts_with("error: TRIPSAGE_JWT_KEY is not set\nhint: "), "{said}");
+    let output = tripsage().env("TRIPSAGE_JWT_KEY", KEY).env("TRIPSAGE_LISTENS", "x").output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "error: unknown setting TRIPSAGE_LISTENS, did you mean TRIPSAGE_LISTEN?\n");
+}
+
+#[tokio::test]
+async fn it_serves_logs_json_without_secrets_and_ends_well_on_sigterm() {
+    let folder = TempDir::new().unwrap();
+    let mut child = tripsage()
+        .env("TRIPSAGE_JWT_KEY", KEY)
+        .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
+        .env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display()))
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
+        assert!(!line.contains(KEY), "{line}");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = line["address"].as_str() {
+            break address.to_owned();
+        }
+    };
+    let live = crate::stack::client().get(format!("http://{address}/health/live")).send().await.unwrap();
+    assert_eq!(live.status(), 200);
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap().success());
+}
