@@ -24,7 +24,8 @@ use super::{
 
 /// Size of the first read; doubles when a read is full, halves when it is nearly empty.
 const READ_BYTES_MIN: usize = 16 * 1024;
-const READ_BYTES_MAX: usize = 256 * 1024;
+/// Larger reads cost less CPU time (0.45 s/GB at 256 KiB, 0.58 at 64 KiB), but the socket on the other side runs dry meanwhile.
+const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// What the connections of a link share in one direction: the toxics as they are now, and a byte count.
 #[derive(Debug, Default)]
