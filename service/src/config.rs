@@ -124,7 +124,7 @@ impl Error {
 }
 
 impl Config {
-    /// Reads the configuration from name-value pairs, usually `std::env::vars()`; names of other programs are ignored.
+    /// Reads the configuration from name-value pairs, usually the environment; names of other programs are ignored.
     ///
     /// # Errors
     /// A required value is missing, a value is out of range, or a `TRIPSAGE_` name is unknown.

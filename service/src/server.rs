@@ -18,6 +18,8 @@ use crate::{
 
 /// The last part of the drain, in which streams that still run are told to end.
 const STREAM_END_SHARE: f64 = 0.1;
+/// Longest wait for the database to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often what has expired is forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -114,7 +116,9 @@ impl Server {
             serving.abort();
         }
         let _ = purging.await;
-        app.storage.close().await;
+        if timeout(CLOSE_TIMEOUT, app.storage.close()).await.is_err() {
+            warn!("the database did not close in time");
+        }
         info!("stopped");
         drained.map_or(Ok(()), flattened)
     }

@@ -1,10 +1,10 @@
 //! A completion as it arrives: text, tool calls, usage, end.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{StreamExt as _, stream::BoxStream};
 use sse_stream::{Sse, SseStream};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::{
     call::Call,
@@ -17,6 +17,8 @@ use crate::{
 
 /// Most tool calls in one completion that are looked at; a model that wants more gets these.
 const TOOL_CALLS_MAX: usize = 5;
+/// Longest wait for the end of the body after the end of the stream.
+const END_WAIT: Duration = Duration::from_millis(50);
 /// What ends a stream.
 const DONE: &str = "[DONE]";
 
@@ -29,6 +31,7 @@ pub(crate) struct Completion {
     tool_calls: Vec<ToolCall>,
     ready: VecDeque<Piece>,
     finish_reason: Option<FinishReason>,
+    is_connection_good: bool,
 }
 
 /// A part of a completion.
@@ -69,7 +72,14 @@ enum BadStream {
 impl Completion {
     pub(super) fn new(call: Call, response: reqwest::Response) -> Self {
         let events = SseStream::from_bytes_stream(response.bytes_stream()).boxed();
-        Self { call, events, tool_calls: Vec::new(), ready: VecDeque::new(), finish_reason: None }
+        Self {
+            call,
+            events,
+            tool_calls: Vec::new(),
+            ready: VecDeque::new(),
+            finish_reason: None,
+            is_connection_good: false,
+        }
     }
 
     /// The next piece; `None` at the end.
@@ -82,6 +92,7 @@ impl Completion {
                 return Some(Ok(piece));
             }
             if self.call.is_settled() {
+                self.let_go().await;
                 return None;
             }
             let event = timeout_at(self.call.due(), self.events.next()).await;
@@ -95,6 +106,13 @@ impl Completion {
                 self.call.settle(&Err(failure.clone()));
                 return Some(Err(failure));
             }
+        }
+    }
+
+    /// Reads to the very end of the answer, which is usually here already: only then can the connection be used again.
+    async fn let_go(&mut self) {
+        if std::mem::take(&mut self.is_connection_good) {
+            let _ = timeout(END_WAIT, self.events.next()).await;
         }
     }
 
@@ -126,6 +144,7 @@ impl Completion {
     fn ended(&mut self) -> Result<(), Failure> {
         let reason = self.finish_reason.ok_or_else(|| Failure::cut(BadStream::Cut))?;
         self.call.settle(&Ok(()));
+        self.is_connection_good = true;
         if !self.tool_calls.is_empty() {
             self.ready.push_back(Piece::ToolCalls(std::mem::take(&mut self.tool_calls)));
         }

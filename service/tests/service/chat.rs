@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    fakes::{Answers, Says},
+    fakes::{Answers, FakeLlm, FakeMcp, Says},
+    gate::Gate,
     stack::{Answer, Stack, User, until},
 };
 
@@ -240,4 +241,25 @@ async fn a_database_that_does_not_write_is_503_before_the_model_is_asked() {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     assert_eq!(say(&stack, &user, "Hello", json!({})).await.error(), (503, "DATABASE_ERROR".into()));
     assert!(stack.llm.requests().is_empty());
+}
+
+#[tokio::test]
+async fn turns_in_a_row_use_one_connection_to_each_provider() {
+    let (llm, flights) = (FakeLlm::start().await, FakeMcp::start().await);
+    let (to_llm, to_flights) = (Gate::to(llm.address).await, Gate::to(flights.address).await);
+    let urls = [format!("http://{}/v1", to_llm.address), format!("http://{}/mcp", to_flights.address)];
+    let settings = [
+        ("TRIPSAGE_LLM_URL", urls[0].as_str()),
+        ("TRIPSAGE_MCP_FLIGHTS_URL", &urls[1]),
+        ("TRIPSAGE_FLIGHTS_CACHE_TTL", "1ms"),
+    ];
+    let stack = Stack::start(&settings).await;
+    let user = stack.user().await;
+    let arguments = r#"{"origin":"JFK","destination":"CDG","departure_date":"2099-05-01"}"#;
+    llm.now_says(Says::Tool { name: "search_flights", arguments });
+    for _ in 0..5 {
+        assert_eq!(say(&stack, &user, "Hello", json!({"stream": false})).await.status, 200);
+    }
+    assert_eq!((llm.requests().len(), flights.calls().len()), (10, 5));
+    assert_eq!((to_llm.connections(), to_flights.connections()), (1, 1));
 }

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
 };
 
@@ -28,6 +28,7 @@ pub(crate) enum Mode {
 pub(crate) struct Gate {
     pub(crate) address: SocketAddr,
     mode: Arc<AtomicU8>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Gate {
@@ -36,13 +37,20 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mode = Arc::new(AtomicU8::new(Mode::Open as u8));
-        let seen = Arc::clone(&mode);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, count) = (Arc::clone(&mode), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(link(client, target, Arc::clone(&seen)));
             }
         });
-        Self { address, mode }
+        Self { address, mode, connections }
+    }
+
+    /// Connections made so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set(&self, mode: Mode) {
