@@ -3,6 +3,7 @@
 //! What it is told, and why (seen by running goose 0.19):
 //! - no telnet: its controller would listen on 127.0.0.1:5116 (its websocket is off unless asked for);
 //! - no metrics, nothing printed: they stop at the response's head and are never read here;
+//! - no iterations in the attack's configuration, where they make it print a line to stdout, but in each user's own;
 //! - one iteration of one transaction per user: goose ends by itself when every user has come to its end, so its process-wide kill
 //!   switch is not needed, and a dropped future (which would leave its users running) is never its end;
 //! - a shared client: building one per user takes milliseconds, and none of them is used.
@@ -60,7 +61,6 @@ fn configuration(users: u32) -> GooseConfiguration {
     configuration.users = Some(users as usize);
     // goose starts at most one user per turn of its loop, so this is "as fast as it can".
     configuration.increase_rate = Some("1000000".to_owned());
-    configuration.iterations = Some(1);
     // Asked for, but never used: the engine has connections of its own.
     configuration.host = Some("http://127.0.0.1:9".to_owned());
     configuration.no_telnet = true;
@@ -73,7 +73,8 @@ fn configuration(users: u32) -> GooseConfiguration {
 
 fn transaction(body: Body, panicked: Arc<AtomicUsize>) -> TransactionFunction {
     let next = AtomicU32::new(0);
-    Arc::new(move |_: &mut GooseUser| {
+    Arc::new(move |goose_user: &mut GooseUser| {
+        goose_user.config.iterations = Some(1);
         let user = body(next.fetch_add(1, Ordering::Relaxed));
         let panicked = panicked.clone();
         Box::pin(async move {

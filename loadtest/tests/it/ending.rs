@@ -27,6 +27,19 @@ async fn goose_runs_twice_in_one_process_and_leaves_the_signals_alone() {
     }
 }
 
+#[test]
+fn goose_writes_nothing_to_stdout() {
+    let name = "ending::goose_runs_twice_in_one_process_and_leaves_the_signals_alone";
+    let again =
+        std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]).output();
+    let again = again.unwrap();
+    let stdout = String::from_utf8(again.stdout).unwrap();
+    let is_ours = |line: &&str| line.is_empty() || line.starts_with("running 1 test") || line.starts_with("test ");
+    assert!(again.status.success(), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| !is_ours(line)).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert_eq!(String::from_utf8(again.stderr).unwrap(), "");
+}
+
 fn stop_after(stop: &Stop, after: Duration, how: fn(&Stop)) -> impl FnOnce(Instant) -> BoxFuture<'static, ()> + use<> {
     let stop = stop.clone();
     move |clock_zero| {
