@@ -261,8 +261,14 @@ fn wish(name: &str, arguments: &str) -> Vec<String> {
     ]
 }
 
+/// The lines, and a little later the end: models end their answer apart from its last line.
 fn events(lines: Vec<String>) -> Response {
-    body(Body::from(lines.concat()))
+    let lines = stream::iter(lines.into_iter().map(Ok::<_, std::io::Error>));
+    let end = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(String::new())
+    });
+    body(Body::from_stream(lines.chain(end)))
 }
 
 fn body(body: Body) -> Response {

@@ -167,7 +167,9 @@ async fn a_provider_that_fails_later_is_stood_in_for_by_a_stale_answer() {
     let user = stack.user().await;
     let live = search(&stack, &user, "CDG").await.json();
     stack.flights.now_answers(Answers::Status(503));
-    for _ in 0..4 {
+    let is_stale = || async { search(&stack, &user, "CDG").await.json()["meta"]["source"] == "stale" };
+    until("the entry is stale", is_stale).await;
+    for _ in 0..3 {
         let stale = search(&stack, &user, "CDG").await;
         assert_eq!(stale.status, 200);
         let stale = stale.json();
