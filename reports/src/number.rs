@@ -21,6 +21,15 @@ pub fn signed_latency(nanos: f64) -> String {
     format!("{}{}", sign(nanos), latency(nanos.abs().round() as u64))
 }
 
+/// A latency in milliseconds without the unit, for columns that say it: `0.64`, `41.3`, `212`, `1 480`.
+#[must_use]
+pub fn millis(nanos: u64) -> String {
+    match nanos as f64 / 1e6 {
+        ms if ms >= 999.5 => count(ms.round() as u64),
+        ms => three_digits(ms),
+    }
+}
+
 /// A share of one in percent: `0` only for none at all, `<0.1 %` for a little, `>99.9 %` for not quite all.
 #[must_use]
 pub fn percent(share: f64) -> String {
@@ -74,7 +83,7 @@ pub fn counted(value: u64, noun: &str) -> String {
 #[must_use]
 pub fn rate(per_second: f64) -> String {
     match per_second {
-        r if r == 0.0 => "0/s".to_owned(),
+        0.0 => "0/s".to_owned(),
         r if r < 0.1 => "<0.1/s".to_owned(),
         r if r < 1000.0 => format!("{r:.1}/s"),
         r => format!("{}/s", count(r.round() as u64)),
@@ -134,6 +143,7 @@ mod tests {
             assert_eq!(latency(nanos), text, "{nanos}");
         }
         assert_eq!(signed_latency(-1.2e7), "−12.0 ms");
+        assert_eq!([640_000, 41_300_000, 1_480_400_000].map(millis), ["0.64", "41.3", "1 480"]);
     }
 
     #[test]

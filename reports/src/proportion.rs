@@ -10,6 +10,9 @@ pub const ALPHA: f64 = 0.05;
 /// Batches that a window is cut into.
 const BATCHES: usize = 10;
 
+/// More requests than this are not worth waiting for.
+const MOST_MISSING: f64 = 1e6;
+
 /// Below this number of seconds, batches say nothing.
 const FEWEST_SECONDS: usize = 5;
 
@@ -94,7 +97,7 @@ pub fn batch_means(seconds: &[Tally]) -> Option<Bounds> {
 
 /// About how many more requests would settle on which side of the limit the share lies, if it stays what it is.
 ///
-/// `None` when the share is so close to the limit that a hundred times as many would not do.
+/// `None` when the share is so close to the limit that a million would not do.
 #[must_use]
 pub fn requests_missing(seconds: &[Tally], limit: f64) -> Option<u64> {
     let tally: Tally = seconds.iter().copied().sum();
@@ -106,13 +109,13 @@ pub fn requests_missing(seconds: &[Tally], limit: f64) -> Option<u64> {
         let found = clopper_pearson_at(share * total * factor, total * factor, ALPHA);
         found.upper <= limit || found.lower > limit
     };
-    let exact = (0..=80).map(|step| 10_f64.powf(f64::from(step) / 40.0)).find(|factor| settled(*factor))?;
+    let exact = (0..=160).map(|step| 10_f64.powf(f64::from(step) / 40.0)).find(|factor| settled(*factor))?;
     let batches = batch_means(seconds).map_or(1.0, |found| {
         let half = if share < limit { found.upper - share } else { share - found.lower };
         (half / (limit - share)).powi(2)
     });
-    let factor = exact.max(batches);
-    (factor <= 100.0).then(|| two_digits(((factor - 1.0) * total).max(1.0)))
+    let missing = (exact.max(batches) - 1.0) * total;
+    (missing <= MOST_MISSING).then(|| two_digits(missing.max(1.0)))
 }
 
 fn two_digits(value: f64) -> u64 {

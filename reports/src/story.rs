@@ -108,12 +108,11 @@ fn change(index: usize, name: &str, fault: &FaultRecord, during: &Window, summar
     if is_slower(p95_before, p95_then) {
         told.push(format!("the p95 of {name} rose from {p95_before} to {p95_then}"));
     }
-    let of_it = if told.is_empty() { format!("of {name}") } else { "of it".to_owned() };
-    if more_degraded {
-        told.push(format!("{} {of_it} was served degraded", number::percent(degraded)));
-    }
-    if more_failed {
-        told.push(format!("{} {of_it} failed", number::percent(failed)));
+    let of_it = if told.is_empty() { format!("of {name}") } else { "of its requests".to_owned() };
+    let shares = [(more_degraded, degraded, "got a degraded answer"), (more_failed, failed, "failed")];
+    for (index, (_, share, what)) in shares.into_iter().filter(|(is_more, ..)| *is_more).enumerate() {
+        let of_it = if index == 0 { format!(" {of_it}") } else { String::new() };
+        told.push(format!("{}{of_it} {what}", number::percent(share)));
     }
     (!told.is_empty()).then(|| format!("{} ({})", listed(&told), recovery(index, fault, p95_before, &before, summary)))
 }

@@ -103,7 +103,10 @@ impl GateResult {
 pub fn judge(evidence: &Evidence, run: &Run, summary: &Summary) -> GateResult {
     let (gate, scope) = match &evidence.gate {
         Ok(found) => found,
-        Err(error) => return invalid(&evidence.text, error.to_string()),
+        Err(error) => {
+            let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+            return invalid(&evidence.text, format!("{error}{hint}"));
+        }
     };
     let window = &gate.window.value;
     let outcomes = summary.outcomes(scope, window);
@@ -139,7 +142,11 @@ pub fn judge(evidence: &Evidence, run: &Run, summary: &Summary) -> GateResult {
             observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, counts.offered))
         }
     };
-    found.unwrap_or_else(|| nothing_measured(gate, outcomes.total()))
+    let is_cut_off = matches!(gate.rule, Rule::AchievedRate { .. }) && summary.seconds.is_empty();
+    found.unwrap_or_else(|| match is_cut_off {
+        true => invalid(&gate.text, "the record has no counts per second".to_owned()),
+        false => nothing_measured(gate, outcomes.total()),
+    })
 }
 
 fn latency_of(gate: &Gate, scope: &Scope, summary: &Summary, measure: Measure) -> Latency {
@@ -206,7 +213,7 @@ fn reason(gate: &Gate, outcome: GateOutcome, share: &ShareBounds, total: u64, mo
     let limit = number::exact_percent(share.limit);
     match (outcome, more_requests) {
         (GateOutcome::Inconclusive, Some(more)) => {
-            format!("{seen}: truly {range}, limit {limit}; about {} more would tell", number::counted(more, noun))
+            format!("{seen}: truly {range}, limit {limit}; about {} more would tell", number::count(more))
         }
         (GateOutcome::Inconclusive, None) => {
             format!("{seen}: truly {range}, too close to the limit of {limit} to tell")

@@ -1,1 +1,17 @@
-//! pages
+//! Pages and charts of a run, from its report alone: one page per file, one chart per file.
+mod chart;
+mod files;
+mod json;
+mod markdown;
+mod page;
+mod run_page;
+mod table;
+mod tables;
+mod terminal;
+
+pub use chart::DrawError;
+pub use files::{Error, Written, render_all, render_pngs};
+pub use json::json;
+pub use markdown::markdown;
+pub use run_page::run_page;
+pub use terminal::{Tone, plain, terminal};

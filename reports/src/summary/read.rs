@@ -4,7 +4,7 @@ use crate::{
     distribution::Distribution,
     gate::Evidence,
     record::{
-        Interval, Measure, Outcome, Phase, Run, SECOND_NS, SecondCounts, StepInfo,
+        Interval, Measure, Outcome, Phase, Run, RunEnd, SECOND_NS, SecondCounts, StepInfo,
         folder::{Error, read_measures, read_seconds},
     },
 };
@@ -60,7 +60,8 @@ impl Summary {
             series.add(&interval, &values);
             evidence.iter_mut().for_each(|gate| gate.add(&interval, &values));
         })?;
-        let series = series.finish(&seconds);
+        let whole_seconds = if run.end == RunEnd::Completed { run.planned_ns.div_ceil(SECOND_NS) } else { 0 };
+        let series = series.finish(&seconds, whole_seconds);
         Ok(Self { phases: run.phases.clone(), steps: run.steps.clone(), journeys, seconds, cells, series, evidence })
     }
 }

@@ -102,9 +102,10 @@ impl SeriesBuilder {
         }
     }
 
-    pub(super) fn finish(mut self, seconds: &[SecondCounts]) -> Series {
+    /// Bins reach to the last second that is counted, and at least to `run_seconds`.
+    pub(super) fn finish(mut self, seconds: &[SecondCounts], run_seconds: u64) -> Series {
         self.close();
-        while (self.bins.len() as u64) * self.bin_seconds < seconds.len() as u64 {
+        while (self.bins.len() as u64) * self.bin_seconds < run_seconds.max(seconds.len() as u64) {
             self.close();
         }
         for (second, counts) in seconds.iter().enumerate() {

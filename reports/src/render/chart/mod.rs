@@ -1,0 +1,25 @@
+//! Charts, drawn by plotters: as SVG whose colours and fonts are the page's, and as PNG.
+//!
+//! ```text
+//! report ─▶ a chart's data ─▶ draw on a canvas ─┬▶ SVG ─▶ colours become CSS variables
+//!                                               └▶ bitmap ─▶ PNG
+//! ```
+mod axis;
+mod bands;
+mod canvas;
+mod latency;
+mod legend;
+mod list;
+mod load;
+mod outcomes;
+mod palette;
+mod picture;
+mod spectrum;
+mod streaming;
+
+pub(crate) use canvas::Form;
+pub(crate) use legend::{Key, Mark};
+pub(crate) use list::{all, latencies, load, outcomes, spectrum, streams};
+pub(crate) use palette::css_variables;
+pub use picture::DrawError;
+pub(crate) use picture::Picture;

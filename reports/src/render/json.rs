@@ -1,0 +1,166 @@
+//! `summary.json`: the verdict and every figure, for programs. Latencies are whole nanoseconds, shares are between 0 and 1.
+use crate::{
+    record::{Counts, FaultRecord, Measure, Outcome, PhaseKind, Run, RunEnd},
+    report::Report,
+    summary::{Latency, Quantile, Scope, Summary, Window},
+    verdict::Verdict,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Version of this document.
+const FORMAT: u32 = 1;
+
+/// The document.
+#[derive(Serialize)]
+struct Document<'a> {
+    /// Version of this document; a reader should refuse a higher one.
+    format: u32,
+    run: RunHead<'a>,
+    verdict: &'a Verdict,
+    /// What happened, in sentences.
+    story: &'a [String],
+    /// What became of the planned arrivals.
+    counts: Counts,
+    faults: &'a [FaultRecord],
+    /// Every scope in every window that has requests.
+    figures: Vec<Figures>,
+}
+
+/// What was run.
+#[derive(Serialize)]
+struct RunHead<'a> {
+    id: &'a str,
+    scenario: &'a str,
+    scenario_digest: &'a str,
+    overrides: &'a [String],
+    seed: u64,
+    harness_version: &'a str,
+    /// RFC 3339, UTC.
+    clock_zero: &'a str,
+    planned_ns: u64,
+    finished_ns: u64,
+    end: &'a RunEnd,
+}
+
+/// The figures of some requests in some part of the run.
+#[derive(Serialize)]
+struct Figures {
+    /// `all`, `journey` or `step`.
+    scope: &'static str,
+    /// The journey or step; absent for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// `run` (all but the warm-up), a kind of phase, or the label of one phase.
+    window: String,
+    length_ns: u64,
+    /// Requests per class; classes without any are left out.
+    outcomes: BTreeMap<&'static str, u64>,
+    /// By measure; those without values are left out.
+    latencies: BTreeMap<&'static str, LatencyFigures>,
+}
+
+/// One measure. A quantile that is `null` is infinite: it falls among the `failed`.
+#[derive(Serialize)]
+struct LatencyFigures {
+    /// Values and failed requests.
+    count: u64,
+    /// Requests that got no good answer.
+    failed: u64,
+    p50_ns: Option<u64>,
+    p90_ns: Option<u64>,
+    p95_ns: Option<u64>,
+    p99_ns: Option<u64>,
+    p999_ns: Option<u64>,
+    max_ns: Option<u64>,
+    /// 95 % interval by binomial order statistics; a side that is `null` is infinite or beyond the sample.
+    p95_interval_ns: [Option<u64>; 2],
+    /// As `p95_interval_ns`.
+    p99_interval_ns: [Option<u64>; 2],
+}
+
+/// The run as a JSON document.
+#[must_use]
+pub fn json(report: &Report) -> String {
+    let document = Document {
+        format: FORMAT,
+        run: head(&report.run),
+        verdict: &report.verdict,
+        story: &report.story,
+        counts: report.run.load.counts,
+        faults: &report.run.faults,
+        figures: figures(&report.summary),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");
+    text.push('\n');
+    text
+}
+
+fn head(run: &Run) -> RunHead<'_> {
+    RunHead {
+        id: run.id.as_str(),
+        scenario: &run.scenario.name,
+        scenario_digest: &run.scenario.digest,
+        overrides: &run.scenario.overrides,
+        seed: run.seed,
+        harness_version: &run.harness_version,
+        clock_zero: &run.clock_zero,
+        planned_ns: run.planned_ns,
+        finished_ns: run.finished_ns,
+        end: &run.end,
+    }
+}
+
+fn figures(summary: &Summary) -> Vec<Figures> {
+    let journeys = summary.journeys.iter().map(|journey| Scope::Journey(journey.clone()));
+    let steps = summary.steps.iter().map(|step| Scope::Step(step.name.clone()));
+    let scopes: Vec<Scope> = [Scope::All].into_iter().chain(journeys).chain(steps).collect();
+    let kinds = PhaseKind::ALL.into_iter().map(Window::Kind);
+    let is_one_of_many = |label: &&String| label.parse::<PhaseKind>().is_err();
+    let labels = summary.phases.iter().map(|phase| &phase.label).filter(is_one_of_many);
+    let windows: Vec<Window> =
+        [Window::Run].into_iter().chain(kinds).chain(labels.map(|label| Window::Label(label.clone()))).collect();
+    let pairs = scopes.iter().flat_map(|scope| windows.iter().map(move |window| (scope, window)));
+    pairs.filter_map(|(scope, window)| figures_of(summary, scope, window)).collect()
+}
+
+fn figures_of(summary: &Summary, scope: &Scope, window: &Window) -> Option<Figures> {
+    let outcomes = summary.outcomes(scope, window);
+    let (kind, name) = match scope {
+        Scope::All => ("all", None),
+        Scope::Journey(name) => ("journey", Some(name.clone())),
+        Scope::Step(name) => ("step", Some(name.clone())),
+    };
+    let latency = |measure: Measure| {
+        let latency = summary.latency(scope, window, measure);
+        (latency.count() > 0).then(|| (measure.name(), latency_figures(&latency)))
+    };
+    (outcomes.total() > 0).then(|| Figures {
+        scope: kind,
+        name,
+        window: window.to_string(),
+        length_ns: window.length_ns(&summary.phases),
+        outcomes: outcomes.seen().map(|(class, count): (Outcome, u64)| (class.name(), count)).collect(),
+        latencies: Measure::ALL.into_iter().filter_map(latency).collect(),
+    })
+}
+
+fn latency_figures(latency: &Latency) -> LatencyFigures {
+    let at = |quantile: f64| latency.quantile(quantile).and_then(Quantile::finite);
+    let interval = |quantile: f64| {
+        let (lower, upper) = latency.interval(quantile);
+        [lower, upper].map(|side| side.and_then(Quantile::finite))
+    };
+    LatencyFigures {
+        count: latency.count(),
+        failed: latency.failed,
+        p50_ns: at(0.5),
+        p90_ns: at(0.9),
+        p95_ns: at(0.95),
+        p99_ns: at(0.99),
+        p999_ns: at(0.999),
+        max_ns: at(1.0),
+        p95_interval_ns: interval(0.95),
+        p99_interval_ns: interval(0.99),
+    }
+}

@@ -1,0 +1,35 @@
+//! `report.md`: the run in Markdown, for tickets and pull requests.
+use super::tables;
+use crate::report::Report;
+use std::fmt::Write as _;
+
+/// The run as a Markdown document.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let (run, verdict) = (&report.run, &report.verdict);
+    let mut page = format!("# {}: {}\n\n", run.scenario.name, verdict.overall.word());
+    let _ = writeln!(page, "**{}** (exit {}). Run `{}`.\n", verdict.headline, verdict.exit_code, run.id);
+    for sentence in &report.story {
+        let _ = writeln!(page, "- {sentence}");
+    }
+    let mut section = |heading: &str, note: &str, table: &super::table::Table| {
+        if table.rows.is_empty() {
+            return;
+        }
+        let _ = write!(page, "\n## {heading}\n\n");
+        if !note.is_empty() {
+            let _ = write!(page, "{note}\n\n");
+        }
+        page.push_str(&table.markdown());
+    };
+    section("Gates", "", &tables::gates(&verdict.gates));
+    section("Outcomes", "Everything but the warm-up.", &tables::outcomes(report));
+    let latency = "Milliseconds from due; in parentheses from sent. Requests without a good answer count as ∞. \
+                   The interval is by binomial order statistics and takes requests as independent.";
+    section("Latency", latency, &tables::latencies(report));
+    section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
+    section("Faults", "", &tables::faults(&run.faults));
+    section("Validity", "", &tables::checks(&verdict.checks));
+    section("Environment", "", &tables::environment(report));
+    page
+}
