@@ -22,6 +22,7 @@ mod judge;
 mod names;
 mod parse;
 mod rule;
+mod token;
 
 pub use evidence::Evidence;
 pub use judge::{GateOutcome, GateResult, Observed, ShareBounds, judge};

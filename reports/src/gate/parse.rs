@@ -1,5 +1,8 @@
 //! Reads a gate from its line, and says where and why it cannot.
-use super::{Comparison, Gate, Group, Rule, Word};
+use super::{
+    Comparison, Gate, Group, Rule, Word,
+    token::{Token, Tokens},
+};
 use crate::{
     record::{Measure, Outcome},
     summary::Window,
@@ -126,67 +129,6 @@ pub fn parse(text: &str) -> Result<Gate, ParseError> {
 pub(super) fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = known.into_iter().map(|word| (strsim::osa_distance(found, word), word)).min()?;
     (near.0 <= 2.max(found.chars().count() / 3)).then(|| format!("did you mean `{}`?", near.1))
-}
-
-#[derive(Debug, Clone)]
-struct Token<'a> {
-    text: &'a str,
-    range: Range<usize>,
-}
-
-impl Token<'_> {
-    fn error(&self, problem: Problem, hint: Option<String>) -> ParseError {
-        ParseError { range: self.range.clone(), problem, hint }
-    }
-
-    fn not_a(&self, expected: &'static str, hint: &str) -> ParseError {
-        self.error(Problem::NotA { found: self.text.to_owned(), expected }, Some(hint.to_owned()))
-    }
-}
-
-/// Words between spaces; signs of comparison are words of their own.
-struct Tokens<'a> {
-    tokens: std::iter::Peekable<std::vec::IntoIter<Token<'a>>>,
-    end: usize,
-}
-
-impl<'a> Tokens<'a> {
-    fn of(text: &'a str) -> Self {
-        let is_sign = |c: char| matches!(c, '<' | '>' | '=' | '!');
-        let kind = |c: char| if c.is_whitespace() { 0 } else { 1 + u8::from(is_sign(c)) };
-        let mut tokens: Vec<Token<'a>> = Vec::new();
-        let mut last_kind = 0;
-        for (at, c) in text.char_indices() {
-            let end = at + c.len_utf8();
-            match tokens.last_mut() {
-                Some(token) if kind(c) != 0 && kind(c) == last_kind => {
-                    token.range.end = end;
-                    token.text = &text[token.range.clone()];
-                }
-                _ if kind(c) != 0 => tokens.push(Token { text: &text[at..end], range: at..end }),
-                _ => {}
-            }
-            last_kind = kind(c);
-        }
-        Self { tokens: tokens.into_iter().peekable(), end: text.trim_end().len() }
-    }
-
-    fn next(&mut self, what: &'static str) -> Result<Token<'a>, ParseError> {
-        let missing = ParseError { range: self.end..self.end, problem: Problem::Missing(what), hint: None };
-        self.tokens.next().ok_or(missing)
-    }
-
-    fn peek(&mut self) -> Option<Token<'a>> {
-        self.tokens.peek().cloned()
-    }
-
-    fn skip(&mut self) {
-        self.tokens.next();
-    }
-
-    fn skip_equals(&mut self) {
-        self.tokens.next_if(|token| token.text == "=");
-    }
 }
 
 /// A metric word, before its value is read.
