@@ -1,1 +1,15 @@
-//! scenarios
+//! What to run: scenario files, the plan, and the program `harness`.
+//!
+//! ```text
+//! scenario file ─▶ Scenario ─▶ Plan ─▶ Stack (child processes) ─▶ load + chaos ─▶ run folder ─▶ verdict ─▶ exit code
+//! ```
+pub mod cli;
+pub mod command;
+pub mod exit;
+pub mod output;
+pub mod plan;
+mod progress;
+mod record;
+pub mod scenario;
+mod signals;
+mod stack;

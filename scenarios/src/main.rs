@@ -1,1 +1,8 @@
-fn main() {}
+//! The program `harness`.
+use clap::Parser as _;
+use scenarios::{cli::Cli, command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::execute(Cli::parse())
+}

@@ -1,0 +1,9 @@
+//! One file per command; each returns how the program ends.
+mod execute;
+mod plan;
+mod report;
+mod run;
+mod scenario;
+mod serve;
+
+pub use execute::execute;

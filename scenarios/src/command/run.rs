@@ -1,0 +1,149 @@
+//! `harness run`: load, break, judge, report.
+//!
+//! ```text
+//! scenario ─▶ plan ─▶ run folder ─▶ stack ─▶ users ready ─▶ clock zero ─▶ load + faults ─▶ record ─▶ verdict
+//! ```
+use super::{plan::today, report};
+use crate::{
+    cli::{self, ProgressStyle},
+    exit::{Exit, Failure, OrExit as _},
+    output,
+    plan::Plan,
+    progress::{self, Subject},
+    record,
+    scenario::{Overrides, Scenario},
+    stack::Stack,
+};
+use anyhow::Context as _;
+use loadtest::{LoadResult, Ready, Recording, Stop};
+use reports::{
+    record::{FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
+    render,
+};
+use std::{
+    fs::File,
+    time::{Duration, SystemTime},
+};
+use tokio::time::Instant;
+
+/// Time between the last preparation and clock zero, so that nothing is late from the start.
+const LEAD: Duration = Duration::from_millis(100);
+
+/// What the load and the faults left behind.
+struct Driven {
+    load: LoadResult,
+    faults: Vec<FaultRecord>,
+    processes: Vec<ProcessUsage>,
+    clock_zero: SystemTime,
+    end: RunEnd,
+}
+
+/// Runs a scenario from its file to its verdict; ends with the verdict's exit code.
+///
+/// # Errors
+/// When the scenario cannot be run as written, the stack cannot be started, or the record cannot be written.
+pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, Failure> {
+    let scenario = Scenario::load(&flags.which.scenario, &Overrides::from(&flags.which))?;
+    let plan = Plan::new(&scenario, today())?;
+    if !quiet {
+        output::note(&plan.head(&scenario));
+    }
+    let mut head = record::head(&scenario, &plan);
+    let folder =
+        RunFolder::create(&flags.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
+    let mut stack = tokio::select! {
+        stack = Stack::start(&scenario, folder.path()) => stack?,
+        () = stop.drain.cancelled() => return Ok(Exit::Interrupted as u8),
+    };
+    head.target = stack.record(&scenario);
+    folder.write_head(&head).or_try_again("choose another folder with --out")?;
+    let style = if quiet { ProgressStyle::None } else { flags.progress };
+    let driven = drive(&plan, &head, &folder, &mut stack, style, &stop).await;
+    stack.stop().await;
+    let (run, seconds) = match driven? {
+        Some(driven) => finished(head, driven),
+        None => return Ok(Exit::Interrupted as u8),
+    };
+    let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
+    let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
+    report::print(&report, flags.format, &path, quiet);
+    Ok(report.verdict.exit_code)
+}
+
+/// Loads and breaks the stack; `None` when it was interrupted before the first request.
+async fn drive(
+    plan: &Plan,
+    head: &Run,
+    folder: &RunFolder,
+    stack: &mut Stack,
+    style: ProgressStyle,
+    stop: &Stop,
+) -> Result<Option<Driven>, Failure> {
+    let measures = File::create(folder.measures_path()).or_try_again("choose another folder with --out")?;
+    let ready = match prepare(plan, head, stack, stop).await? {
+        Some(ready) => ready,
+        None => return Ok(None),
+    };
+    let (clock_zero, wall_zero) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
+    let subject = Subject { clock_zero, planned: plan.load.settings().duration, phases: plan.phases.clone() };
+    let display = progress::show(style, subject, ready.progress());
+    let recording = Recording { measures: Box::new(measures), phases: plan.phases.clone(), clock_zero: wall_zero };
+    // A stop of its own: a dead target ends the run without the user having asked for it.
+    let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
+    let before = stack.usage();
+    let control = stack.control().cloned();
+    let faults = async {
+        match &control {
+            Some(control) => chaos::drive(&plan.timeline, control, clock_zero, own.drain.clone()).await,
+            None => Vec::new(),
+        }
+    };
+    let both = async { tokio::join!(ready.drive(clock_zero, recording, &own), faults) };
+    tokio::pin!(both);
+    let mut broken = None;
+    let ((load, faults), processes) = loop {
+        tokio::select! {
+            done = &mut both => break (done, stack.usage()),
+            how = stack.died(), if broken.is_none() => {
+                broken = Some(how);
+                own.drain.cancel();
+                own.now.cancel();
+            }
+        }
+    };
+    drop(display);
+    let load = load.context("driving the load")?;
+    let end = match (&broken, &load.measures_written, stop.drain.is_cancelled()) {
+        (Some(how), ..) => RunEnd::Broken(how.clone()),
+        (_, Err(error), _) => RunEnd::Broken(format!("the measures could not be written: {error}")),
+        (_, _, true) => RunEnd::Interrupted,
+        _ => RunEnd::Completed,
+    };
+    let processes = record::used_between(&before, processes);
+    Ok(Some(Driven { load, faults, processes, clock_zero: wall_zero, end }))
+}
+
+/// Logs the users in and connects them; `None` when it was interrupted meanwhile.
+async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
+    let target = loadtest::Target::resolve(stack.url()).await.or_usage("give the service's base URL")?;
+    let prepared = loadtest::prepare(plan.load.clone(), target, head.id.as_str(), loadtest::executor::Goose, stop);
+    tokio::select! {
+        ready = prepared => match ready {
+            Ok(ready) => Ok(Some(ready)),
+            Err(loadtest::engine::Error::Stopped) => Ok(None),
+            Err(error) => Err(error).or_try_again("the service must accept registrations and logins before the load can start"),
+        },
+        how = stack.died() => Err(anyhow::anyhow!(how)).or_try_again("see its log for why"),
+    }
+}
+
+fn finished(mut run: Run, driven: Driven) -> (Run, Vec<reports::record::SecondCounts>) {
+    run.clock_zero = record::timestamp(driven.clock_zero);
+    run.finished_ns = driven.load.finished_ns;
+    run.load = driven.load.load;
+    run.generator = driven.load.generator;
+    run.faults = driven.faults;
+    run.target.processes = driven.processes;
+    run.end = driven.end;
+    (run, driven.load.seconds)
+}

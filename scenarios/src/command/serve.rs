@@ -1,0 +1,92 @@
+//! The sub-commands that serve: the service, its providers and the links, each in a process of its own.
+//!
+//! The only file that knows the crates `service` and `providers`.
+use crate::{
+    cli,
+    exit::{Exit, Failure, OrExit as _},
+    output,
+    stack::{Ready, parent_gone},
+};
+use anyhow::Context as _;
+use loadtest::Stop;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+/// Runs the TripSage service until it is asked to stop.
+///
+/// # Errors
+/// When the environment is not a valid configuration, or the service cannot start or serve.
+pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Failure> {
+    let variables = std::env::vars().filter(|(name, _)| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL");
+    let config = service::Config::from_vars(variables)
+        .or_usage("the service is configured by TRIPSAGE_* variables; `harness run` sets them itself")?;
+    service::telemetry::init(&config.log);
+    let server = service::bind(config).await.or_try_again("is the address in use, or the database locked?")?;
+    ready("service", [("service".to_owned(), server.address())])?;
+    let with_parent = flags.with_parent;
+    server.run(asked_to_stop(with_parent, stop)).await.context("serving").map_err(Failure::from)?;
+    Ok(Exit::Passed)
+}
+
+/// Runs the bundled MCP servers and the LLM until asked to stop.
+///
+/// # Errors
+/// When a flag names no provider or service time, or a port is in use.
+pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit, Failure> {
+    let service_times = flags.service_times.iter().map(|text| service_time(text));
+    let settings = providers::Settings {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        first_port: flags.first_port,
+        seed: flags.seed,
+        service_times: service_times
+            .collect::<Result<_, _>>()
+            .or_usage("write PROVIDER=TIME, such as flights=constant:5ms")?,
+        llm: providers::LlmSettings::default(),
+    };
+    let running =
+        providers::start(settings).await.or_try_again("another process may listen there; choose --first-port")?;
+    ready("providers", running.addresses().iter().map(|(provider, address)| (provider.to_string(), *address)))?;
+    asked_to_stop(flags.with_parent, stop).await;
+    running.stop().await;
+    Ok(Exit::Passed)
+}
+
+/// Runs the fault proxy until asked to stop.
+///
+/// # Errors
+/// When the address of the HTTP API is in use.
+pub(crate) async fn links(flags: &cli::Links, stop: Stop) -> Result<Exit, Failure> {
+    let settings = chaos::link::Settings { api: flags.api, seed: flags.seed };
+    let running = chaos::link::serve(settings).await.or_try_again("another process may listen there; choose --api")?;
+    ready("links", [("api".to_owned(), running.api_address())])?;
+    asked_to_stop(flags.with_parent, stop).await;
+    running.stop().await;
+    Ok(Exit::Passed)
+}
+
+fn service_time(text: &str) -> anyhow::Result<(providers::Provider, providers::ServiceTime)> {
+    let (provider, time) = text.split_once('=').with_context(|| format!("`{text}` has no `=`"))?;
+    Ok((
+        provider.parse().with_context(|| format!("in `{text}`"))?,
+        time.parse().with_context(|| format!("in `{text}`"))?,
+    ))
+}
+
+fn ready(name: &str, addresses: impl IntoIterator<Item = (String, SocketAddr)>) -> anyhow::Result<()> {
+    let addresses: BTreeMap<_, _> = addresses.into_iter().collect();
+    let line = serde_json::to_string(&Ready { ready: name.to_owned(), addresses }).context("writing the ready line")?;
+    output::line(&line);
+    Ok(())
+}
+
+async fn asked_to_stop(with_parent: bool, stop: Stop) {
+    if !with_parent {
+        return stop.drain.cancelled().await;
+    }
+    tokio::select! {
+        gone = parent_gone() => if let Err(error) = gone { tracing::error!("{error:#}") },
+        () = stop.drain.cancelled() => {}
+    }
+}

@@ -1,0 +1,10 @@
+//! Scenario files: what to run, read once and checked as a whole.
+mod file;
+mod mistake;
+mod shipped;
+mod target;
+
+pub use file::{Overrides, Scenario, schema};
+pub use mistake::{Mistake, Mistakes, nearest};
+pub use shipped::{SHIPPED, shipped};
+pub use target::{BUNDLED_LINKS, Links, Target};

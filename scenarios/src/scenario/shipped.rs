@@ -1,0 +1,16 @@
+//! The scenarios that come with the program, so that it runs from any folder.
+
+/// Name and text of every shipped scenario, the shortest first.
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("quickstart", include_str!("../../quickstart.toml")),
+    ("baseline", include_str!("../../baseline.toml")),
+    ("peak", include_str!("../../peak.toml")),
+    ("flights-down", include_str!("../../flights-down.toml")),
+    ("slow-flights", include_str!("../../slow-flights.toml")),
+];
+
+/// The text of a shipped scenario.
+#[must_use]
+pub fn shipped(name: &str) -> Option<&'static str> {
+    SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

@@ -1,0 +1,158 @@
+//! What is loaded and broken: the bundled stack, or a service that runs already.
+use super::{bundled, child::Running};
+use crate::{
+    exit::{Failure, OrExit as _},
+    scenario::Scenario,
+};
+use anyhow::{Context as _, anyhow};
+use chaos::Control;
+use futures_util::future::select_all;
+use reports::record::{ProcessUsage, Target};
+use std::{collections::BTreeMap, net::IpAddr, path::Path, time::Duration};
+
+/// How long a part may take to stop in order. The service drains for up to 25 s; nothing is asked of it any more by then.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A target that can be loaded. Dropping it ends what the harness started.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    url: String,
+    control: Option<Control>,
+    parts: Vec<Running>,
+}
+
+impl Stack {
+    pub(super) fn new(url: String, control: Option<Control>, parts: Vec<Running>) -> Self {
+        Self { url, control, parts }
+    }
+
+    /// Starts the bundled stack, or reaches out to the service that the scenario names.
+    ///
+    /// # Errors
+    /// When a part cannot be started, the target or its links cannot be reached, or a host beyond loopback is not allowed.
+    pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> Result<Self, Failure> {
+        let Some(url) = &scenario.target.url else {
+            return bundled::start(scenario, folder).await.or_try_again("the run's folder holds the logs of its parts");
+        };
+        allowed(url.get_ref(), &scenario.allow_hosts)
+            .or_usage("name the host with --allow-host if it is yours to load")?;
+        reachable(url.get_ref()).await.or_try_again("is the service running there?")?;
+        let control = match &scenario.links.api {
+            Some(api) => Some(existing_links(scenario, api.get_ref()).await?),
+            None => None,
+        };
+        Ok(Self::new(url.get_ref().trim_end_matches('/').to_owned(), control, Vec::new()))
+    }
+
+    /// Base URL for the load.
+    #[must_use]
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The fault proxy that holds the links, if there is one.
+    #[must_use]
+    pub(crate) fn control(&self) -> Option<&Control> {
+        self.control.as_ref()
+    }
+
+    /// Resolves when a part of the stack ends by itself, with how; never for a target that the harness did not start.
+    pub(crate) async fn died(&mut self) -> String {
+        if self.parts.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(self.parts.iter_mut().map(|part| Box::pin(part.died()))).await.0
+    }
+
+    /// What is known of the target, with what its parts have used so far.
+    #[must_use]
+    pub(crate) fn record(&self, scenario: &Scenario) -> Target {
+        let of = |section: &str, settings: &BTreeMap<String, toml::Spanned<String>>| {
+            let named = settings.iter().map(|(name, value)| (format!("{section}.{name}"), value.get_ref().clone()));
+            named.collect::<Vec<_>>()
+        };
+        let service = of("service", &scenario.target.service);
+        Target {
+            url: self.url.clone(),
+            is_bundled: !self.parts.is_empty(),
+            processes: self.usage(),
+            settings: service.into_iter().chain(of("providers", &scenario.target.providers)).collect(),
+        }
+    }
+
+    /// What the parts have used so far.
+    #[must_use]
+    pub(crate) fn usage(&self) -> Vec<ProcessUsage> {
+        self.parts.iter().map(Running::usage).collect()
+    }
+
+    /// Stops what the harness started, in order.
+    pub(crate) async fn stop(self) {
+        for part in self.parts {
+            part.stop(STOP_WITHIN).await;
+        }
+    }
+}
+
+/// Whether the harness may touch the host of a URL.
+fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
+    let parsed: reqwest::Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
+    let host = parsed.host_str().with_context(|| format!("`{url}` names no host"))?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_listed = allow_hosts.iter().any(|allowed| allowed == bare);
+    let refused = || anyhow!("{host} is beyond loopback and not on the list of allowed hosts");
+    (is_loopback || is_listed).then_some(()).ok_or_else(refused)
+}
+
+/// The fault proxy whose proxies are the links of a target that runs already.
+async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failure> {
+    allowed(api, &scenario.allow_hosts).or_usage("name the host with --allow-host if it is yours to break")?;
+    let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
+    let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
+    let missing = scenario.faults.iter().map(|fault| fault.link.get_ref()).find(|link| !links.contains_key(*link));
+    let known: Vec<&str> = links.keys().map(String::as_str).collect();
+    match missing {
+        None => Ok(control),
+        Some(link) => Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
+            .or_usage("make the proxy, or name another link"),
+    }
+}
+
+/// Whether anything answers there.
+async fn reachable(url: &str) -> anyhow::Result<()> {
+    let client =
+        reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().context("making a client")?;
+    let health = format!("{}/health/live", url.trim_end_matches('/'));
+    let answer = client.get(&health).send().await.with_context(|| format!("cannot reach {url}"))?;
+    answer.error_for_status().map(drop).with_context(|| format!("{url} does not say that it is alive"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_and_listed_hosts_are_touched() {
+        let listed = ["staging.example".to_owned()];
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://127.9.9.9",
+            "http://[::1]:80",
+            "http://localhost:1",
+            "http://staging.example",
+        ] {
+            assert!(allowed(url, &listed).is_ok(), "{url}");
+        }
+        for url in [
+            "http://10.0.0.1",
+            "http://example.org",
+            "http://0.0.0.0:80",
+            "http://localhost.example",
+            "nonsense",
+            "http:///x",
+        ] {
+            assert!(allowed(url, &listed).is_err(), "{url}");
+        }
+    }
+}

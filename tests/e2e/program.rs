@@ -1,0 +1,152 @@
+//! Starts the real program in a folder of its own, and looks at what it does from outside.
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// The scenario that most tests run.
+pub const SHORT: &str = include_str!("data/short.toml");
+
+/// How long anything here may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a scenario in it, and the program in that folder.
+pub struct Workplace {
+    folder: tempfile::TempDir,
+}
+
+impl Workplace {
+    pub fn new(scenario: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program with some arguments, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness-under-test"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn harness(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts `harness run` on the scenario.
+    pub fn start(&self, arguments: &[&str]) -> Program {
+        let mut command = self.command(&["run", "./scenario.toml", "--out", "runs"]);
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Program { child, children: Vec::new() }
+    }
+
+    /// The folder of the only run.
+    pub fn run_folder(&self) -> PathBuf {
+        let runs: Vec<_> = fs::read_dir(self.path().join("runs")).unwrap().flatten().map(|entry| entry.path()).collect();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs[0].clone()
+    }
+
+    /// Waits until the first measures are on disk: the load has begun.
+    pub fn wait_for_measures(&self) {
+        wait_until("measures on disk", || {
+            let runs = fs::read_dir(self.path().join("runs")).into_iter().flatten().flatten();
+            let logs = runs.map(|run| fs::read_to_string(run.path().join("measures.hlog")).unwrap_or_default());
+            logs.into_iter().any(|log| log.contains("Tag="))
+        });
+    }
+}
+
+/// A program that runs, and the children that it started.
+pub struct Program {
+    child: Child,
+    children: Vec<(i32, String)>,
+}
+
+impl Program {
+    pub fn signal(&mut self, signal: Signal) {
+        self.look_for_children();
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    /// Kills the child that carries out a sub-command.
+    pub fn kill_child(&mut self, sub_command: &str) {
+        self.look_for_children();
+        let (pid, _) = self.children.iter().find(|(_, line)| line.contains(sub_command)).expect("it has such a child");
+        kill(Pid::from_raw(*pid), Signal::SIGKILL).unwrap();
+    }
+
+    pub fn close_stdout(&mut self) {
+        drop(self.child.stdout.take());
+    }
+
+    /// Waits for the end: exit code, standard output, standard error; and that no child outlives it.
+    pub fn end(mut self) -> (Option<i32>, String, String) {
+        wait_until("the program's end", || {
+            self.look_for_children();
+            self.child.try_wait().unwrap().is_some()
+        });
+        let code = self.child.wait().unwrap().code();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.child.stdout.take().map(|mut pipe| pipe.read_to_string(&mut out));
+        self.child.stderr.take().map(|mut pipe| pipe.read_to_string(&mut err));
+        assert!(!self.children.is_empty(), "it has started children: {err}");
+        wait_until("the children's end", || self.children.iter().all(|(pid, line)| command_line(*pid).as_ref() != Some(line)));
+        (code, out, err)
+    }
+
+    pub fn children_count(&mut self) -> usize {
+        self.look_for_children();
+        self.children.len()
+    }
+
+    fn look_for_children(&mut self) {
+        let parent = self.child.id().cast_signed();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let is_known = self.children.iter().any(|(known, _)| *known == pid);
+            if !is_known && parent_of(pid) == Some(parent) {
+                self.children.extend(command_line(pid).map(|line| (pid, line)));
+            }
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Polls a condition until it holds; panics when it takes too long.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The command line of a living process; a zombie has none.
+fn command_line(pid: i32) -> Option<String> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(line.replace('\0', " ")).filter(|line| line.contains("--with-parent"))
+}
