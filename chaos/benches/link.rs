@@ -22,12 +22,13 @@ use tokio::{
     net::TcpListener,
 };
 
-const ROUNDS: usize = 5;
-const PINGS: usize = 3_000;
+/// Many short rounds rather than few long ones: what else the machine does then hits all routes alike.
+const ROUNDS: usize = 21;
+const PINGS: usize = 1_000;
 const CROWD: usize = 50;
-const CROWD_PINGS: usize = 200;
-const STREAM_BYTES: u64 = 1_000_000_000;
-const CONNECTS: usize = 3_000;
+const CROWD_PINGS: usize = 60;
+const STREAM_BYTES: u64 = 300_000_000;
+const CONNECTS: usize = 600;
 const COPY_BYTES: usize = 64 * 1024;
 /// Positions of the services of the server in its list of addresses.
 const ECHO: usize = 0;
@@ -195,9 +196,10 @@ async fn compare() -> Outcome<()> {
     let link = Player::start("link", &server.addresses)?;
     let routes = [("none", &server), ("copy loop", &copy), ("our link", &link)];
     let mut rounds: [Vec<Round>; 3] = Default::default();
-    for _ in 0..ROUNDS {
-        for (rounds, (_, player)) in rounds.iter_mut().zip(routes) {
-            rounds.push(measure(player).await?);
+    for round in 0..ROUNDS {
+        for turn in 0..routes.len() {
+            let route = (round + turn) % routes.len();
+            rounds[route].push(measure(routes[route].1).await?);
         }
     }
     print_costs(&routes.map(|(name, _)| name), &rounds);
