@@ -320,7 +320,7 @@ mod tests {
             ("chat = 2", "chart = 2", "unknown journey `chart`"),
             ("poisson", "poison", "unknown variant `poison`"),
             ("ramp", "ramps", "unknown field `ramps`"),
-            ("25/s", "25", "is not a unit of rate"),
+            ("25/s", "25", "has no unit of rate"),
             ("\"40s\"", "40", "invalid type"),
         ] {
             let error = toml::from_str::<Settings>(&QUICKSTART.replace(line, instead)).unwrap_err().to_string();

@@ -22,6 +22,16 @@ pub enum Error {
         /// The units that would do.
         known: &'static str,
     },
+    /// A number stands alone.
+    #[error("`{number}` has no unit of {quantity}; use one of {known}")]
+    NoUnit {
+        /// The number as written.
+        number: String,
+        /// What is being measured, in plain words.
+        quantity: &'static str,
+        /// The units that would do.
+        known: &'static str,
+    },
     /// The value does not fit (negative, not finite, or beyond 292 years).
     #[error("`{0}` is out of range")]
     OutOfRange(String),
@@ -82,10 +92,7 @@ pub fn parse_rate(text: &str) -> Result<f64, Error> {
         "/s" => number,
         "/m" => number / 60.0,
         "/h" => number / 3600.0,
-        other => {
-            let known = "/s, /m, /h";
-            return Err(Error::UnknownUnit { unit: other.to_owned(), quantity: "rate", known });
-        }
+        other => return Err(no_such_unit(text, other, "rate", "/s, /m, /h")),
     };
     in_range(per_second, text)
 }
@@ -187,11 +194,17 @@ fn sum_of_parts(text: &str, units: &[(&str, f64)], quantity: &'static str, known
         let end = after.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(after.len());
         let (unit, left) = after.split_at(end);
         let scale = units.iter().find(|(name, _)| *name == unit).map(|(_, scale)| *scale);
-        let unknown = || Error::UnknownUnit { unit: unit.to_owned(), quantity, known };
-        sum += number * scale.ok_or_else(unknown)?;
+        sum += number * scale.ok_or_else(|| no_such_unit(text, unit, quantity, known))?;
         rest = left.trim_start();
     }
     in_range(sum, text)
+}
+
+fn no_such_unit(text: &str, unit: &str, quantity: &'static str, known: &'static str) -> Error {
+    match unit {
+        "" => Error::NoUnit { number: text.trim().to_owned(), quantity, known },
+        unit => Error::UnknownUnit { unit: unit.to_owned(), quantity, known },
+    }
 }
 
 fn split_number(text: &str) -> Result<(f64, &str), Error> {

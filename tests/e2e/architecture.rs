@@ -123,7 +123,8 @@ fn only_the_program_reads_arguments_and_environment_or_writes_to_the_terminal() 
 #[test]
 fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
     let pure = ["loadtest/src/arrivals", "chaos/src/timeline.rs", "reports/src/gate", "scenarios/src/plan.rs"];
-    let impure = ["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "std::fs", "rand::rng", "thread_rng"];
+    let impure =
+        ["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "std::fs", "rand::rng", "thread_rng"];
     let mut seen = 0;
     for (_, folder) in CRATES.iter().filter(|(name, _)| *name != "tests") {
         for (path, text) in sources(folder) {
@@ -155,8 +156,22 @@ fn every_file_opens_with_its_purpose_and_stays_readable() {
 #[test]
 fn the_top_level_holds_what_the_architecture_lists() {
     let listed = [
-        "Cargo.toml", "Cargo.lock", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "service", "loadtest", "chaos",
-        "reports", "scenarios", "tests", "clippy.toml", "rustfmt.toml", "deny.toml", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "service",
+        "loadtest",
+        "chaos",
+        "reports",
+        "scenarios",
+        "tests",
+        "clippy.toml",
+        "rustfmt.toml",
+        "deny.toml",
+        "target",
     ];
     for entry in fs::read_dir(root()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -24,7 +24,8 @@ fn rejected_folder() -> PathBuf {
 #[test]
 fn each_rejected_scenario_has_its_exact_message() {
     let place = Workplace::new("");
-    let mut files: Vec<PathBuf> = fs::read_dir(rejected_folder()).unwrap().flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(rejected_folder()).unwrap().flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     assert!(files.len() >= 8, "{files:?}");
@@ -47,14 +48,25 @@ fn each_rejected_scenario_has_its_exact_message() {
 
 #[test]
 fn an_unknown_scenario_names_where_to_look() {
-    refused(&Workplace::new("").harness(&["run", "quickstrat"]), 2, &["no scenario `quickstrat`", "harness scenario list"]);
+    refused(
+        &Workplace::new("").harness(&["run", "quickstrat"]),
+        2,
+        &["no scenario `quickstrat`", "harness scenario list"],
+    );
     refused(&Workplace::new("").harness(&["run", "./missing.toml"]), 2, &["cannot read scenario ./missing.toml"]);
 }
 
 #[test]
 fn an_unreachable_target_is_told_apart_from_a_wrong_one() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let scenario: String = SHORT.split("[target.service]").next().unwrap().to_owned() + SHORT.split_once("[load]").map(|(_, load)| "[load]".to_owned() + load).unwrap().split("[[faults]]").next().unwrap();
+    let scenario: String = SHORT.split("[target.service]").next().unwrap().to_owned()
+        + SHORT
+            .split_once("[load]")
+            .map(|(_, load)| "[load]".to_owned() + load)
+            .unwrap()
+            .split("[[faults]]")
+            .next()
+            .unwrap();
     let place = Workplace::new(&scenario.replace("    \"p50 < 2s for flights.search window=during\",\n", ""));
     let run = |url: &str| place.harness(&["run", "./scenario.toml", "--out", "runs", "--target", url]);
     refused(&run(&format!("http://{closed}")), 75, &["cannot reach", "is the service running there?"]);

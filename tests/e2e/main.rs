@@ -1,4 +1,6 @@
 //! End to end: the rules of the architecture, and the real program as a user starts it.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod architecture;
 mod bad_input;
 mod interruption;

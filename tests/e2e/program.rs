@@ -54,7 +54,8 @@ impl Workplace {
 
     /// The folder of the only run.
     pub fn run_folder(&self) -> PathBuf {
-        let runs: Vec<_> = fs::read_dir(self.path().join("runs")).unwrap().flatten().map(|entry| entry.path()).collect();
+        let runs: Vec<_> =
+            fs::read_dir(self.path().join("runs")).unwrap().flatten().map(|entry| entry.path()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");
         runs[0].clone()
     }
@@ -103,7 +104,9 @@ impl Program {
         self.child.stdout.take().map(|mut pipe| pipe.read_to_string(&mut out));
         self.child.stderr.take().map(|mut pipe| pipe.read_to_string(&mut err));
         assert!(!self.children.is_empty(), "it has started children: {err}");
-        wait_until("the children's end", || self.children.iter().all(|(pid, line)| command_line(*pid).as_ref() != Some(line)));
+        wait_until("the children's end", || {
+            self.children.iter().all(|(pid, line)| command_line(*pid).as_ref() != Some(line))
+        });
         (code, out, err)
     }
 

@@ -12,7 +12,9 @@ fn a_run_loads_breaks_judges_and_leaves_a_report() {
     assert!(plan[0].starts_with("scenario scenario: A few seconds") && plan[1].contains("seed 3"), "{err}");
 
     let folder = place.run_folder();
-    for name in ["run.json", "scenario.toml", "measures.hlog", "seconds.csv", "report.html", "report.md", "summary.json"] {
+    for name in
+        ["run.json", "scenario.toml", "measures.hlog", "seconds.csv", "report.html", "report.md", "summary.json"]
+    {
         assert!(fs::metadata(folder.join(name)).is_ok_and(|file| file.len() > 0), "{name} is there");
     }
     let run = reports::record::folder::read_run(&folder).unwrap();
@@ -51,7 +53,10 @@ fn a_report_is_made_again_from_the_folder_alone() {
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&again.stdout), first);
     assert!(folder.join("report.html").is_file());
-    let pictures = fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "png"));
+    let pictures = fs::read_dir(folder.join("charts"))
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "png"));
     assert!(pictures.count() >= 4, "each chart is a picture");
     let json = place.harness(&["report", "latest", "--out", "runs", "--format", "json"]);
     let summary: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON document and nothing else");
@@ -61,7 +66,7 @@ fn a_report_is_made_again_from_the_folder_alone() {
 #[test]
 fn a_gate_that_does_not_hold_fails_the_run() {
     let place = Workplace::new(&SHORT.replace("\"4s\"", "\"3s\""));
-    let (code, out, _) = place.start(&["--threshold", "p50 < 1us for trips.create"]).end();
+    let (code, out, _) = place.start(&["--threshold", "error-rate > 50% for trips.create"]).end();
     assert_eq!(code, Some(3), "{out}");
     assert!(out.lines().next().unwrap().contains("FAILED"), "{out}");
 }

@@ -2,7 +2,7 @@
 use super::{Journey, Step};
 use crate::{
     client::{Answer, post},
-    draw::Draw,
+    draw::{Draw, Purpose},
     feeders,
     outcome::{Meta, of_refusal},
     visit::Visit,
@@ -17,6 +17,10 @@ const SEARCH: usize = 0;
 const PATH: &str = "/api/v1/flights/search";
 /// How old a cached answer may be, in seconds, without being less than was asked for (service contract 8.1).
 const FRESH_S: f64 = 300.0;
+/// How many searches are made by many users.
+const POPULAR_COUNT: u32 = 24;
+/// They are the same under every seed, as popular routes are.
+const POPULAR_SEED: u64 = 0;
 
 /// The journey of one search.
 pub(super) struct FlightSearch;
@@ -57,8 +61,17 @@ struct Search {
 }
 
 impl Search {
-    /// Two to sixteen weeks ahead, two in three with a way back, mostly for one or two in economy.
+    /// Half of the time one of a few searches that many users make, so that a cache has something to do; else one of its own.
     fn draw(draw: &mut Draw, day: Date) -> Self {
+        if draw.below(2) == 0 {
+            return Self::any(draw, day);
+        }
+        let number = draw.between(0, POPULAR_COUNT - 1);
+        Self::any(&mut Draw::new(POPULAR_SEED, Purpose::Payload, u64::from(number)), day)
+    }
+
+    /// Two to sixteen weeks ahead, two in three with a way back, mostly for one or two in economy.
+    fn any(draw: &mut Draw, day: Date) -> Self {
         let (origin, destination) = feeders::route(draw);
         let departure_date = feeders::day_after(draw, day, 14, 112);
         let is_return = draw.below(3) > 0;
@@ -151,7 +164,7 @@ struct Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{draw::Purpose, outcome::tests::answer};
+    use crate::outcome::tests::answer;
     use serde_json::{Value, json};
 
     fn search() -> Search {

@@ -19,11 +19,13 @@ impl Machine {
     /// This machine. What the system does not tell is "unknown" or 0.
     #[must_use]
     pub fn this() -> Self {
-        let wanted = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::everything());
+        let wanted =
+            RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::everything());
         let system = System::new_with_specifics(wanted).ok();
         let name = System::name().unwrap_or_else(|_| "unknown".to_owned());
         let kernel = System::kernel_version().unwrap_or_default();
-        let cpu_model = system.as_ref().and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
+        let cpu_model =
+            system.as_ref().and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
         Self {
             system: format!("{name}, kernel {kernel}"),
             cpu_model: cpu_model.unwrap_or_else(|| "unknown".to_owned()),

@@ -126,7 +126,7 @@ fn gates<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
         let gate: &crate::gate::GateResult = gate;
         gate.observed.map_or_else(|| "–".to_owned(), |observed| observed.to_string())
     };
-    let gate_width = shown.iter().map(|gate| gate.gate.chars().count()).max().unwrap_or(0).min(64);
+    let gate_width = shown.iter().map(|gate| gate.gate.chars().count()).max().unwrap_or(0).min(70);
     let observed_width = shown.iter().map(|gate| observed(gate).chars().count()).max().unwrap_or(0);
     let mut reasons_left = MOST_REASONS;
     for gate in shown {
@@ -135,7 +135,7 @@ fn gates<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
         page.marked(&format!("{mark} {text:gate_width$}  {:>observed_width$}  {}", observed(gate), gate.margin_text()));
         if matches!(gate.outcome, GateOutcome::Inconclusive | GateOutcome::Invalid) && reasons_left > 0 {
             reasons_left -= 1;
-            page.line(&format!("      {}", cut(&gate.reason, WIDTH - 6)));
+            wrapped(&gate.reason, WIDTH - 6).iter().for_each(|line| page.line(&format!("      {line}")));
         }
     }
     if sorted.len() > shown.len() {

@@ -9,8 +9,13 @@ use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use std::{fs, ops::Deref, path::Path, time::Duration};
-use toml::Spanned;
+use std::{
+    fs,
+    ops::{Deref, Range},
+    path::Path,
+    time::Duration,
+};
+use toml::{Spanned, de::DeTable};
 
 /// What a scenario file says. Each crate owns its part of it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -199,8 +204,12 @@ impl Scenario {
     }
 
     fn mistakes(&self) -> Vec<Mistake> {
-        let load = self.load.check().err().map(|error| Mistake { text: error.to_string(), range: None, hint: None });
-        let gates = self.gates.iter().filter_map(|gate| gate_mistake(gate));
+        let load = self.load.check().err().map(|error| Mistake {
+            text: error.to_string(),
+            range: place_in_load(&self.text, error.key()),
+            hint: None,
+        });
+        let gates = self.gates.iter().filter_map(gate_mistake);
         let needs_links = self.target.url.is_some() && self.links.api.is_none();
         let unreachable = self.faults.iter().filter(|_| needs_links).map(|fault| {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
@@ -208,6 +217,13 @@ impl Scenario {
         });
         self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(gates).collect()
     }
+}
+
+/// Where the value of a key below `[load]` is; `None` when it is not written there (it was given by a flag, or is a default).
+fn place_in_load(text: &str, key: &str) -> Option<Range<usize>> {
+    let file = DeTable::parse(text).ok()?;
+    let load = file.get_ref().get("load")?.get_ref().as_table()?;
+    Some(load.get(key.split('.').next()?)?.span())
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {

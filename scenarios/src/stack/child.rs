@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::timeout,
 };
 
@@ -57,6 +57,8 @@ pub(crate) struct Part<'a> {
 pub(crate) struct Running {
     name: &'static str,
     child: Child,
+    /// Kept here, because waiting for a child closes the standard input that it still holds.
+    input: Option<ChildStdin>,
     log: PathBuf,
     addresses: BTreeMap<String, SocketAddr>,
     died: Option<String>,
@@ -85,6 +87,7 @@ impl Running {
             .spawn()
             .with_context(|| format!("cannot start the {}", part.name))?;
         let stdout = child.stdout.take().expect("its standard output is a pipe");
+        let input = child.stdin.take();
         let mut line = String::new();
         let mut lines = BufReader::new(stdout);
         let read = timeout(START_WITHIN, lines.read_line(&mut line)).await;
@@ -98,7 +101,7 @@ impl Running {
         };
         // The pipe is kept open and drained, so that a part that prints again is neither blocked nor killed by it.
         tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
-        Ok(Self { name: part.name, child, log, addresses: ready.addresses, died: None })
+        Ok(Self { name: part.name, child, input, log, addresses: ready.addresses, died: None })
     }
 
     /// Where it listens, by name.
@@ -134,7 +137,7 @@ impl Running {
 
     /// Asks it to stop, waits, and kills it when it takes longer.
     pub(crate) async fn stop(mut self, within: Duration) {
-        drop(self.child.stdin.take());
+        drop(self.input.take());
         if timeout(within, self.child.wait()).await.is_err() {
             tracing::warn!(part = self.name, "the {} did not stop within {within:?}: killed", self.name);
             if let Err(error) = self.child.kill().await {

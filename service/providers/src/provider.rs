@@ -37,7 +37,7 @@ static TABLE: [Row; 4] = [
     Row { provider: Provider::Flights, name: "flights", service_time: ServiceTime::quiet(120), router: mcp::flights::router },
     Row { provider: Provider::Memory, name: "memory", service_time: ServiceTime::quiet(15), router: mcp::memory::router },
     Row { provider: Provider::Weather, name: "weather", service_time: ServiceTime::quiet(60), router: mcp::weather::router },
-    Row { provider: Provider::Llm, name: "llm", service_time: ServiceTime::quiet(250), router: llm::router },
+    Row { provider: Provider::Llm, name: "llm", service_time: ServiceTime::quiet(200), router: llm::router },
 ];
 
 /// What a provider is built from.

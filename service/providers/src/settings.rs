@@ -76,7 +76,7 @@ pub struct LlmSettings {
     pub models: Vec<String>,
     /// The length of a text answer in tokens, within 1 to 4096. Default: 20 to 60.
     pub tokens: RangeInclusive<u32>,
-    /// The time from one token to the next. Default: `lognormal:15ms:0.5`.
+    /// The time from one token to the next. Default: `lognormal:10ms:0.5`.
     pub gap: ServiceTime,
     /// The bearer token that requests must carry; `None` accepts every request. Default: `None`.
     pub api_key: Option<String>,
@@ -100,7 +100,7 @@ impl Default for LlmSettings {
         Self {
             models: vec!["gpt-4o".to_owned(), "gpt-4o-mini".to_owned()],
             tokens: 20..=60,
-            gap: ServiceTime::LogNormal { median: Duration::from_millis(15), sigma: 0.5 },
+            gap: ServiceTime::LogNormal { median: Duration::from_millis(10), sigma: 0.5 },
             api_key: None,
         }
     }
@@ -172,8 +172,8 @@ mod tests {
     fn the_defaults_are_as_documented() {
         let settings = Settings::new(1);
         let texts = Provider::ALL.map(|provider| settings.service_time(provider).to_string());
-        assert_eq!(texts, ["lognormal:120ms:0.3", "lognormal:15ms:0.3", "lognormal:60ms:0.3", "lognormal:250ms:0.3"]);
-        assert_eq!(settings.llm.gap.to_string(), "lognormal:15ms:0.5");
+        assert_eq!(texts, ["lognormal:120ms:0.3", "lognormal:15ms:0.3", "lognormal:60ms:0.3", "lognormal:200ms:0.3"]);
+        assert_eq!(settings.llm.gap.to_string(), "lognormal:10ms:0.5");
         settings.check().unwrap();
     }
 
