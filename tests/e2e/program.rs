@@ -12,48 +12,48 @@ use std::{
 };
 
 /// The scenario that most tests run.
-pub const SHORT: &str = include_str!("data/short.toml");
+pub(crate) const SHORT: &str = include_str!("data/short.toml");
 
 /// How long anything here may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a scenario in it, and the program in that folder.
-pub struct Workplace {
+pub(crate) struct Workplace {
     folder: tempfile::TempDir,
 }
 
 impl Workplace {
-    pub fn new(scenario: &str) -> Self {
+    pub(crate) fn new(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
         Self { folder }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// The program with some arguments, not yet started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness-under-test"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command
     }
 
     /// Runs the program to its end.
-    pub fn harness(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn harness(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// Starts `harness run` on the scenario.
-    pub fn start(&self, arguments: &[&str]) -> Program {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
         let mut command = self.command(&["run", "./scenario.toml", "--out", "runs"]);
         let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Program { child, children: Vec::new() }
     }
 
     /// The folder of the only run.
-    pub fn run_folder(&self) -> PathBuf {
+    pub(crate) fn run_folder(&self) -> PathBuf {
         let runs: Vec<_> =
             fs::read_dir(self.path().join("runs")).unwrap().flatten().map(|entry| entry.path()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");
@@ -61,7 +61,7 @@ impl Workplace {
     }
 
     /// Waits until the first measures are on disk: the load has begun.
-    pub fn wait_for_measures(&self) {
+    pub(crate) fn wait_for_measures(&self) {
         wait_until("measures on disk", || {
             let runs = fs::read_dir(self.path().join("runs")).into_iter().flatten().flatten();
             let logs = runs.map(|run| fs::read_to_string(run.path().join("measures.hlog")).unwrap_or_default());
@@ -71,30 +71,30 @@ impl Workplace {
 }
 
 /// A program that runs, and the children that it started.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     children: Vec<(i32, String)>,
 }
 
 impl Program {
-    pub fn signal(&mut self, signal: Signal) {
+    pub(crate) fn signal(&mut self, signal: Signal) {
         self.look_for_children();
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
     /// Kills the child that carries out a sub-command.
-    pub fn kill_child(&mut self, sub_command: &str) {
+    pub(crate) fn kill_child(&mut self, sub_command: &str) {
         self.look_for_children();
         let (pid, _) = self.children.iter().find(|(_, line)| line.contains(sub_command)).expect("it has such a child");
         kill(Pid::from_raw(*pid), Signal::SIGKILL).unwrap();
     }
 
-    pub fn close_stdout(&mut self) {
+    pub(crate) fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }
 
     /// Waits for the end: exit code, standard output, standard error; and that no child outlives it.
-    pub fn end(mut self) -> (Option<i32>, String, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         wait_until("the program's end", || {
             self.look_for_children();
             self.child.try_wait().unwrap().is_some()
@@ -110,7 +110,7 @@ impl Program {
         (code, out, err)
     }
 
-    pub fn children_count(&mut self) -> usize {
+    pub(crate) fn children_count(&mut self) -> usize {
         self.look_for_children();
         self.children.len()
     }
@@ -135,7 +135,7 @@ impl Drop for Program {
 }
 
 /// Polls a condition until it holds; panics when it takes too long.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
