@@ -204,6 +204,9 @@ pub struct Providers {
     /// Service time of one provider, such as flights=lognormal:120ms:0.3 (repeat for more).
     #[arg(long = "service-time", value_name = "PROVIDER=TIME")]
     pub service_times: Vec<String>,
+    /// Time from one token of the LLM to the next.
+    #[arg(long, value_name = "TIME", default_value = "lognormal:10ms:0.5")]
+    pub llm_gap: String,
     /// Stop when standard input is closed or the parent is gone.
     #[arg(long, hide = true)]
     pub with_parent: bool,

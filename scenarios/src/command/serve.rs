@@ -36,6 +36,7 @@ pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Fail
 /// When a flag names no provider or service time, or a port is in use.
 pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit, Failure> {
     let service_times = flags.service_times.iter().map(|text| service_time(text));
+    let gap = flags.llm_gap.parse().or_usage("write a service time, such as constant:5ms")?;
     let settings = providers::Settings {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         first_port: flags.first_port,
@@ -43,7 +44,7 @@ pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit
         service_times: service_times
             .collect::<Result<_, _>>()
             .or_usage("write PROVIDER=TIME, such as flights=constant:5ms")?,
-        llm: providers::LlmSettings::default(),
+        llm: providers::LlmSettings { gap, ..Default::default() },
     };
     let running =
         providers::start(settings).await.or_try_again("another process may listen there; choose --first-port")?;
