@@ -157,8 +157,9 @@ async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Optio
     let link = link_effects(fault, control).await?;
     match fault.means {
         Means::Disable => {
+            // The kernel refuses connections to a disabled proxy without telling it: none cut does not mean none hit.
             let connections = link.cut.saturating_sub(cut_before);
-            Some(FaultEffect { connections, ..FaultEffect::default() })
+            (connections > 0).then(|| FaultEffect { connections, ..FaultEffect::default() })
         }
         Means::Toxic { .. } => {
             // The last of the name: an earlier run on the same links may have used it too.

@@ -264,10 +264,12 @@ fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), fini
         mix: live.plan.routes().iter().zip(&live.journey_counts).map(entry).collect(),
         counts: Counts {
             planned: live.plan.arrival_count(),
+            arrived: figures.arrived,
             offered: figures.offered,
             completed: figures.completed,
             dropped: figures.dropped,
             unfinished: figures.unfinished,
+            unsent: figures.unsent,
             lost: figures.lost + recorded.late_count,
         },
     };

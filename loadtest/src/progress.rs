@@ -10,6 +10,7 @@ pub struct Progress {
     pub(crate) completed: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) unfinished: AtomicU64,
+    pub(crate) unsent: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) p50_ns: AtomicU64,
@@ -30,6 +31,8 @@ pub struct Figures {
     pub dropped: u64,
     /// Requests without an outcome when the run was ended.
     pub unfinished: u64,
+    /// Of those, arrivals that were never sent.
+    pub unsent: u64,
     /// Samples that did not reach the recorder.
     pub lost: u64,
     /// Requests that are out now.
@@ -53,6 +56,7 @@ impl Progress {
             completed: read(&self.completed),
             dropped: read(&self.dropped),
             unfinished: read(&self.unfinished),
+            unsent: read(&self.unsent),
             lost: read(&self.lost),
             in_flight: read(&self.in_flight),
             p50_ns: read(&self.p50_ns),

@@ -121,6 +121,9 @@ impl Mailboxes {
 
     pub(crate) fn unfinished(&self, user: u32, due_ns: u64, sent_ns: Option<u64>) {
         add(&self.progress.unfinished);
+        if sent_ns.is_none() {
+            add(&self.progress.unsent);
+        }
         self.put(user as usize, Event::Unfinished { due_ns, sent_ns });
     }
 

@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// The measurement cannot be trusted, or could not be kept.
     Invalid = 8,
+    /// A fault could not be lifted.
+    FaultsLeft = 9,
     /// Temporary failure before the first request; safe to try again.
     TryAgain = 75,
     /// Stopped by the user before there was anything to judge.
@@ -32,7 +34,6 @@ Exit codes:
     1  internal error (a bug)
     2  wrong usage, or a scenario that cannot be run as written
     3  a gate failed
-    6  ended early: the run could not go on
     7  inconclusive: the run cannot tell
     8  the measurement is invalid; the report names the check
     9  faults were left behind; the message names them

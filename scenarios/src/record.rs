@@ -43,10 +43,11 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
     }
 }
 
-/// A wall-clock instant as RFC 3339 in UTC.
+/// A wall-clock instant as RFC 3339 in UTC, to the millisecond.
 #[must_use]
 pub(crate) fn timestamp(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| at.to_string())
+    let rounded = jiff::Timestamp::try_from(at).and_then(|at| at.round(jiff::Unit::Millisecond));
+    rounded.map_or_else(|_| String::new(), |at| at.to_string())
 }
 
 /// What processes used between two looks.

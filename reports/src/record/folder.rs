@@ -5,7 +5,7 @@
 //!   run.json         the head: scenario, machine, phases, fault windows, counts
 //!   scenario.toml    the scenario as read
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
-//!   seconds.csv      offered, sent, completed and dropped per second
+//!   seconds.csv      offered, sent, completed, dropped and unsent per second
 //! ```
 use super::{
     FORMAT, Measure, Outcome, Run, SecondCounts,
@@ -27,7 +27,7 @@ const RUN: &str = "run.json";
 const SCENARIO: &str = "scenario.toml";
 const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
-const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped";
+const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent";
 
 /// Why a run folder could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -205,10 +205,10 @@ pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
     let row = |(index, line): (usize, &str)| {
         let numbers: Result<Vec<u64>, _> = line.split(',').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok([_, offered, sent, completed, dropped]) => {
-                Ok(SecondCounts { offered: *offered, sent: *sent, completed: *completed, dropped: *dropped })
+            Ok(&[_, offered, sent, completed, dropped, unsent]) => {
+                Ok(SecondCounts { offered, sent, completed, dropped, unsent })
             }
-            _ => Err(bad(index + 1, "not five whole numbers")),
+            _ => Err(bad(index + 1, "not six whole numbers")),
         }
     };
     text.lines().enumerate().skip(1).map(row).collect()
@@ -270,7 +270,8 @@ fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u6
 
 fn seconds_table(seconds: &[SecondCounts]) -> String {
     let row = |(second, counts): (usize, &SecondCounts)| {
-        format!("{second},{},{},{},{}\n", counts.offered, counts.sent, counts.completed, counts.dropped)
+        let SecondCounts { offered, sent, completed, dropped, unsent } = counts;
+        format!("{second},{offered},{sent},{completed},{dropped},{unsent}\n")
     };
     let rows: String = seconds.iter().enumerate().map(row).collect();
     format!("{SECONDS_HEAD}\n{rows}")

@@ -41,6 +41,8 @@ pub struct SecondCounts {
     pub completed: u64,
     /// Arrivals due in it that were given up.
     pub dropped: u64,
+    /// Arrivals due in it that were never sent, because the run was ended.
+    pub unsent: u64,
 }
 
 type Key = (usize, usize, Outcome, Measure);
@@ -57,6 +59,8 @@ pub struct Recorder<W: Write> {
     scratch: Histogram<u64>,
     /// Samples that belonged to a second that was already written: never, unless a request outlived the longest time-out.
     late_count: u64,
+    /// What the log has not taken yet; it goes on from there, so that a full disk tears no line apart.
+    pending: Vec<u8>,
 }
 
 impl<W: Write> Recorder<W> {
@@ -80,6 +84,7 @@ impl<W: Write> Recorder<W> {
             seconds: Vec::new(),
             scratch: histogram(),
             late_count: 0,
+            pending: Vec::new(),
         })
     }
 
@@ -111,8 +116,9 @@ impl<W: Write> Recorder<W> {
     /// Counts one request that was sent and has no outcome, because the run was ended.
     pub fn unfinished(&mut self, due_ns: u64, sent_ns: Option<u64>) {
         self.second(due_ns).offered += 1;
-        if let Some(sent_ns) = sent_ns {
-            self.second(sent_ns).sent += 1;
+        match sent_ns {
+            Some(sent_ns) => self.second(sent_ns).sent += 1,
+            None => self.second(due_ns).unsent += 1,
         }
     }
 
@@ -121,14 +127,27 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// When the log cannot be written (a full disk). What was not written is kept and tried again with the next call.
     pub fn close_before(&mut self, second: u64) -> io::Result<()> {
+        self.drain()?;
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() < second) {
-            let mut block = Vec::new();
-            write_second(&mut block, &mut self.scratch, *entry.key(), entry.get(), &self.phases, &self.steps)?;
-            self.log.write_all(&block)?;
+            let keys = entry.get();
+            write_second(&mut self.pending, &mut self.scratch, *entry.key(), keys, &self.phases, &self.steps)?;
             entry.remove();
+            self.drain()?;
         }
         self.closed_before = self.closed_before.max(second);
         self.log.flush()
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        while !self.pending.is_empty() {
+            match self.log.write(&self.pending) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => drop(self.pending.drain(..taken)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The counts per second so far; they are complete even when the log cannot be written.
@@ -200,6 +219,61 @@ fn write_second(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Takes a few bytes, then is full for a while, then takes everything.
+    struct Filling {
+        taken: Vec<u8>,
+        calls: usize,
+    }
+
+    impl Write for Filling {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.calls += 1;
+            let is_full = (3..9).contains(&self.calls);
+            if is_full && self.calls.is_multiple_of(2) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let count = if is_full { bytes.len().min(40) } else { bytes.len() };
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_was_full_for_a_while_tears_no_line_apart() {
+        let phases = super::super::cut(0, 10 * SECOND_NS, &[]);
+        let step = StepInfo { name: "s".to_owned(), journey: "j".to_owned(), is_streamed: false };
+        let write = |calls| {
+            let log = Filling { taken: Vec::new(), calls: 100 };
+            let mut recorder =
+                Recorder::start(log, SystemTime::UNIX_EPOCH, phases.clone(), vec![step.clone()]).unwrap();
+            recorder.log.calls = calls;
+            for second in 0..10 {
+                let due_ns = second * SECOND_NS;
+                recorder.observe(&Sample {
+                    step_index: 0,
+                    outcome: Outcome::Full,
+                    due_ns,
+                    released_ns: due_ns + 5,
+                    sent_ns: due_ns + 9,
+                    first_byte_ns: None,
+                    done_ns: due_ns + 12_345,
+                    stream: None,
+                });
+            }
+            let failures = (0..10).filter(|_| recorder.close_before(10).is_err()).count();
+            (recorder.finish().unwrap().0.taken, failures)
+        };
+        let (whole, none) = write(100);
+        let (torn, some) = write(0);
+        assert_eq!(none, 0);
+        assert!(some >= 1, "the disk was full");
+        assert_eq!(String::from_utf8(torn).unwrap(), String::from_utf8(whole).unwrap());
+    }
 
     #[test]
     fn a_bucket_is_the_lowest_value_that_the_histogram_cannot_tell_apart() {

@@ -159,7 +159,9 @@ pub struct MixEntry {
 pub struct Counts {
     /// Arrivals in the plan.
     pub planned: u64,
-    /// Requests that became due before the run ended.
+    /// Arrivals that became due before the run ended; each begins a journey of one or more requests.
+    pub arrived: u64,
+    /// Requests that became due before the run ended, later steps of journeys included.
     pub offered: u64,
     /// Requests whose outcome is known, timeouts and failed connections included.
     pub completed: u64,
@@ -167,6 +169,8 @@ pub struct Counts {
     pub dropped: u64,
     /// Requests still without an outcome when the run was ended.
     pub unfinished: u64,
+    /// Of the unfinished, arrivals that were never sent.
+    pub unsent: u64,
     /// Samples that did not reach the recorder.
     pub lost: u64,
 }

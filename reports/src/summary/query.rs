@@ -52,8 +52,8 @@ impl Summary {
             phase.is_some_and(|phase| window.holds(phase))
         };
         let meant = self.seconds.iter().enumerate().filter(|(second, _)| is_meant(*second));
-        let (offered, dropped) = meant.fold((0, 0), |sum, (_, s)| (sum.0 + s.offered, sum.1 + s.dropped));
-        (offered > 0).then(|| (offered - dropped) as f64 / offered as f64)
+        let (offered, dropped) = meant.fold((0, 0), |sum, (_, s)| (sum.0 + s.offered, sum.1 + s.dropped + s.unsent));
+        (offered > 0).then(|| offered.saturating_sub(dropped) as f64 / offered as f64)
     }
 
     /// Whether the run has a phase of this kind with at least one request in it.

@@ -18,11 +18,12 @@ pub(super) fn check(run: &Run, summary: &Summary) -> Check {
     let lag = summary.latency(&Scope::All, &Window::Everything, Measure::ScheduleLag).quantile(0.99);
     let lag_ns = lag.and_then(crate::summary::Quantile::finite).unwrap_or(0);
     let counts = run.load.counts;
-    let sent = counts.offered.saturating_sub(counts.dropped);
-    let is_whole_plan = run.end == RunEnd::Completed && counts.planned > 0;
-    let sent_share = if is_whole_plan { sent as f64 / counts.planned as f64 } else { 1.0 };
+    // Arrivals, not requests: a journey's later steps must not make up for arrivals that were never sent.
+    let sent = counts.arrived.saturating_sub(counts.dropped + counts.unsent);
+    let is_whole_plan = run.end == RunEnd::Completed && counts.arrived > 0;
+    let sent_share = if is_whole_plan { sent as f64 / counts.arrived as f64 } else { 1.0 };
     let of_plan =
-        if is_whole_plan { format!(", {} of the plan sent", number::percent(sent_share)) } else { String::new() };
+        if is_whole_plan { format!(", {} of the arrivals sent", number::percent(sent_share)) } else { String::new() };
     Check::new(
         "schedule kept",
         lag_ns <= limit_ns && sent_share >= SENT_SHARE,

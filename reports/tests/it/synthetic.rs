@@ -119,6 +119,7 @@ impl Draft {
         let offered = (self.samples.len() + self.dropped_ns.len()) as u64;
         let counts = Counts {
             planned: offered,
+            arrived: offered,
             offered,
             completed: self.samples.len() as u64,
             dropped: self.dropped_ns.len() as u64,

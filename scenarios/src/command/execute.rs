@@ -31,9 +31,11 @@ pub fn execute(cli: Cli) -> ExitCode {
 }
 
 fn carry_out(cli: Cli) -> Result<u8, Failure> {
-    let is_serving = matches!(cli.command, Command::Serve(_) | Command::Providers(_) | Command::Links(_));
-    if !is_serving {
-        log_to_standard_error(cli.verbose);
+    match &cli.command {
+        // The service has its own log.
+        Command::Serve(_) => {}
+        Command::Providers(_) | Command::Links(_) => log_to_standard_error(cli.verbose.max(1)),
+        _ => log_to_standard_error(cli.verbose),
     }
     match cli.command {
         Command::Run(flags) if flags.dry_run => plan::plan(&flags.which).map(code),
@@ -75,5 +77,10 @@ fn log_to_standard_error(verbose: u8) {
         _ => "debug,goose=info,hyper=info",
     };
     let filter = EnvFilter::try_from_env("HARNESS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .compact()
+        .init();
 }

@@ -17,7 +17,7 @@ use crate::{
 use anyhow::Context as _;
 use loadtest::{LoadResult, Ready, Recording, Stop};
 use reports::{
-    record::{FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
+    record::{FaultEnd, FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
     render,
 };
 use std::{
@@ -98,7 +98,15 @@ async fn drive(
             None => Vec::new(),
         }
     };
-    let both = async { tokio::join!(ready.drive(clock_zero, recording, &own), faults) };
+    let load = async {
+        let result = ready.drive(clock_zero, recording, &own).await;
+        // Whatever ended the load, no fault goes on without it.
+        if result.is_err() {
+            own.drain.cancel();
+        }
+        result
+    };
+    let both = async { tokio::join!(load, faults) };
     tokio::pin!(both);
     let mut broken = None;
     let ((load, faults), processes) = loop {
@@ -112,7 +120,8 @@ async fn drive(
         }
     };
     drop(display);
-    let load = load.context("driving the load")?;
+    let faults = if stack.own_links_are_gone() { faults.into_iter().map(gone_with_its_link).collect() } else { faults };
+    let load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
     let end = match (&broken, &load.measures_written, stop.drain.is_cancelled()) {
         (Some(how), ..) => RunEnd::Broken(how.clone()),
         (_, Err(error), _) => RunEnd::Broken(format!("the measures could not be written: {error}")),
@@ -121,6 +130,25 @@ async fn drive(
     };
     let processes = record::used_between(&before, processes);
     Ok(Some(Driven { load, faults, processes, clock_zero: wall_zero, end }))
+}
+
+/// A fault cannot outlive the process that holds it.
+fn gone_with_its_link(fault: FaultRecord) -> FaultRecord {
+    match fault.end {
+        FaultEnd::LeftBehind => FaultRecord { end: FaultEnd::LeaseExpired, ..fault },
+        _ => fault,
+    }
+}
+
+/// The load could not be carried out: that is a bug, unless a fault was left behind, which is worse.
+fn broken_off(error: anyhow::Error, faults: &[FaultRecord]) -> Failure {
+    let left: Vec<&str> =
+        faults.iter().filter(|fault| fault.end == FaultEnd::LeftBehind).map(|fault| fault.name.as_str()).collect();
+    if left.is_empty() {
+        return error.into();
+    }
+    let hint = Some("lift them by hand: POST /reset on the fault proxy".to_owned());
+    Failure { exit: Exit::FaultsLeft, hint, error: error.context(format!("left behind: {}", left.join(", "))) }
 }
 
 /// Logs the users in and connects them; `None` when it was interrupted meanwhile.

@@ -86,8 +86,8 @@ async fn asked_to_stop(with_parent: bool, stop: Stop) {
     if !with_parent {
         return stop.drain.cancelled().await;
     }
-    tokio::select! {
-        gone = parent_gone() => if let Err(error) = gone { tracing::error!("{error:#}") },
-        () = stop.drain.cancelled() => {}
+    // Signals are the parent's business: whoever signals the whole process tree must not take the target away from under the load.
+    if let Err(error) = parent_gone().await {
+        tracing::error!("{error:#}");
     }
 }

@@ -29,12 +29,18 @@ impl Mistake {
     /// A mistake at a place.
     #[must_use]
     pub fn at(range: Range<usize>, text: impl fmt::Display, hint: impl Into<Option<String>>) -> Self {
-        Self { text: text.to_string(), range: Some(range), hint: hint.into() }
+        // What was given by a flag has no place in the file.
+        let range = Some(range).filter(|range| !range.is_empty());
+        Self { text: text.to_string(), range, hint: hint.into() }
     }
 
     /// What is wrong with a gate. A gate is written as a basic string without escapes, so its text begins one byte after the quote.
     #[must_use]
     pub fn in_gate(gate: &toml::Spanned<String>, error: &ParseError) -> Self {
+        if gate.span().is_empty() {
+            let text = format!("in --threshold `{}`: {error}", gate.get_ref());
+            return Self { text, range: None, hint: error.hint.clone() };
+        }
         let start = gate.span().start + 1;
         Self::at(start + error.range.start..start + error.range.end, error, error.hint.clone())
     }
@@ -66,8 +72,8 @@ impl Mistakes {
         let title = Level::ERROR.primary_title(mistake.text.as_str());
         let mut group = match &mistake.range {
             Some(range) => {
-                let end = range.end.min(self.source.len());
-                let span = range.start.min(end)..end;
+                let end = self.source.floor_char_boundary(range.end);
+                let span = self.source.floor_char_boundary(range.start.min(end))..end;
                 let snippet = Snippet::source(self.source.as_str()).path(self.path.as_str());
                 title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
             }

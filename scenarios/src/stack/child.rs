@@ -3,10 +3,7 @@
 //! Three things end it: its standard input is closed (it stops by itself, in order), the parent dies (the kernel kills it), or the
 //! guard is dropped (it is killed). It has its own process group, so Ctrl-C in a terminal reaches the program alone.
 use anyhow::{Context as _, bail};
-use nix::{
-    sys::{prctl, signal::Signal},
-    unistd::getppid,
-};
+use nix::sys::{prctl, signal::Signal};
 use reports::record::ProcessUsage;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -153,9 +150,6 @@ impl Running {
 /// When the kernel refuses to end this process with its parent.
 pub(crate) async fn parent_gone() -> anyhow::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).context("cannot ask the kernel to end this process with its parent")?;
-    if getppid().as_raw() == 1 {
-        return Ok(());
-    }
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 64];
     while input.read(&mut buffer).await.unwrap_or(0) > 0 {}

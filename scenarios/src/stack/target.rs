@@ -31,6 +31,10 @@ impl Stack {
     /// # Errors
     /// When a part cannot be started, the target or its links cannot be reached, or a host beyond loopback is not allowed.
     pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> Result<Self, Failure> {
+        if let Some(api) = &scenario.links.api {
+            allowed(api.get_ref(), &scenario.allow_hosts)
+                .or_usage("name the host with --allow-host if it is yours to break")?;
+        }
         let Some(url) = &scenario.target.url else {
             return bundled::start(scenario, folder).await.or_try_again("the run's folder holds the logs of its parts");
         };
@@ -62,6 +66,12 @@ impl Stack {
             return std::future::pending().await;
         }
         select_all(self.parts.iter_mut().map(|part| Box::pin(part.died()))).await.0
+    }
+
+    /// Whether the process that holds the harness's own links has ended by itself, and every fault with it.
+    #[must_use]
+    pub(crate) fn own_links_are_gone(&self) -> bool {
+        self.parts.iter().map(Running::usage).any(|part| part.name == "links" && part.died.is_some())
     }
 
     /// What is known of the target, with what its parts have used so far.
@@ -107,7 +117,6 @@ fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
 
 /// The fault proxy whose proxies are the links of a target that runs already.
 async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failure> {
-    allowed(api, &scenario.allow_hosts).or_usage("name the host with --allow-host if it is yours to break")?;
     let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
     let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
     let missing = scenario.faults.iter().map(|fault| fault.link.get_ref()).find(|link| !links.contains_key(*link));

@@ -93,7 +93,7 @@ impl Storage {
             .fetch_all(
                 "SELECT id, title, start_date, end_date, destinations, status, created_at FROM trips \
                  WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
-                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE $3 ESCAPE '\\') \
+                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\') \
                  ORDER BY created_at DESC, id LIMIT $4 OFFSET $5",
                 &values,
             )
@@ -102,7 +102,7 @@ impl Storage {
             .fetch_optional(
                 "SELECT COUNT(*) AS total FROM trips \
                  WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
-                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE $3 ESCAPE '\\')",
+                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')",
                 &values[..3],
             )
             .await?;
@@ -222,6 +222,6 @@ fn summary(row: &Row) -> Result<TripSummary, Error> {
 
 /// A `LIKE` pattern for a part of a text, its wildcards taken literally.
 fn like_pattern(text: &str) -> String {
-    let literal = text.to_lowercase().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    let literal = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
     format!("%{literal}%")
 }
