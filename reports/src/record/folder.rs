@@ -7,10 +7,7 @@
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      offered, sent, completed, dropped and unsent per second
 //! ```
-use super::{
-    FORMAT, Measure, Outcome, Run, SecondCounts,
-    recorder::{SECOND_NS, histogram},
-};
+use super::{FORMAT, Measure, Outcome, Run, SecondCounts, recorder::histogram};
 use hdrhistogram::{
     Histogram,
     serialization::{
@@ -181,15 +178,6 @@ pub fn read_run(folder: &Path) -> Result<Run, Error> {
     serde_json::from_value(value).map_err(head)
 }
 
-/// Reads the scenario text that was run.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn read_scenario(folder: &Path) -> Result<String, Error> {
-    let path = folder.join(SCENARIO);
-    fs::read_to_string(&path).map_err(|source| Error::Read { path, source })
-}
-
 /// Reads the counts per second; empty for a run that was killed before they were written.
 ///
 /// # Errors
@@ -246,9 +234,6 @@ pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) 
     }
     Ok(())
 }
-
-/// The interval's length in nanoseconds: every interval covers one second.
-pub const INTERVAL_NS: u64 = SECOND_NS;
 
 fn place_of(run: &Run, tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
     let mut parts = tag.split('/');

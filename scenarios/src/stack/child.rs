@@ -125,6 +125,12 @@ impl Running {
         how
     }
 
+    /// Whether it is the part of that name, and was seen to end by itself.
+    #[must_use]
+    pub(crate) fn has_died(&self, name: &str) -> bool {
+        self.name == name && self.died.is_some()
+    }
+
     /// What it has used so far.
     #[must_use]
     pub(crate) fn usage(&self) -> ProcessUsage {

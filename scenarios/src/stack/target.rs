@@ -71,7 +71,7 @@ impl Stack {
     /// Whether the process that holds the harness's own links has ended by itself, and every fault with it.
     #[must_use]
     pub(crate) fn own_links_are_gone(&self) -> bool {
-        self.parts.iter().map(Running::usage).any(|part| part.name == "links" && part.died.is_some())
+        self.parts.iter().any(|part| part.has_died("links"))
     }
 
     /// What is known of the target, with what its parts have used so far.
