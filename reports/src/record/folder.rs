@@ -7,7 +7,10 @@
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      offered, sent, completed, dropped and unsent per second
 //! ```
-use super::{FORMAT, Measure, Outcome, Run, SecondCounts, recorder::histogram};
+use super::{
+    FORMAT, Measure, Outcome, Run, SecondCounts,
+    recorder::{DIGITS, LONGEST_NS, histogram},
+};
 use hdrhistogram::{
     Histogram,
     serialization::{
@@ -248,6 +251,10 @@ fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u6
     let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| error.to_string())?;
     let found: Histogram<u64> =
         deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| format!("{error:?}"))?;
+    // Histograms of the record's own bounds are taken as they are; others are brought to them.
+    if (found.low(), found.high(), found.sigfig()) == (1, LONGEST_NS, DIGITS) {
+        return Ok(found);
+    }
     let mut same_bounds = histogram();
     same_bounds.add(&found).map_err(|error| format!("{error:?}"))?;
     Ok(same_bounds)
