@@ -29,3 +29,8 @@ pub mod telemetry;
 
 pub use config::Config;
 pub use server::{Error, Server, bind};
+
+/// The OpenAPI 3.1 document of the service, as JSON.
+pub fn openapi() -> String {
+    http::document()
+}

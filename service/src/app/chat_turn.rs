@@ -25,6 +25,7 @@ use crate::{
         meta::{Degradation, Meta},
     },
     llm::{self, Piece, Prompt, PromptMessage, ToolCall},
+    mcp::{Caller, memory::Memory as _},
     metrics::HandoffLabels,
     storage::{self, FinishedTurn, NewTurn},
 };
@@ -178,9 +179,9 @@ impl Turn {
 
     /// What is known about the user, if the memory says so in time. Its failure is only counted.
     async fn recall(&self) -> Vec<String> {
-        let Some(memory) = &self.app.memory else { return Vec::new() };
-        let deadline = Instant::now() + self.app.config.memory_budget;
-        let recalled = timeout_at(deadline, memory.recall(self.user_id, self.message(), deadline)).await;
+        let Some(memory) = &self.app.servers.memory else { return Vec::new() };
+        let caller = Caller::platform(Instant::now() + self.app.config.memory_budget);
+        let recalled = timeout_at(caller.deadline, memory.recall(self.user_id, self.message(), &caller)).await;
         recalled.ok().and_then(Result::ok).unwrap_or_default()
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::cache::{Cache, Found, Life};
@@ -13,7 +12,7 @@ use crate::{
         flight::{FlightSearch, FlightsFound, rank},
         meta::{Degradation, Meta, Source},
     },
-    mcp::flights::Flights,
+    mcp::{Caller, flights::Flights},
     metrics::Metrics,
 };
 
@@ -31,17 +30,17 @@ impl FlightFinder {
         Self { provider, cache: Cache::new(PROVIDER, life, metrics) }
     }
 
-    /// Answers a search in its normal form by `deadline`.
+    /// Answers a search in its normal form by the caller's deadline.
     ///
     /// # Errors
     /// The provider failed and nothing is remembered.
-    pub(crate) async fn find(&self, search: &FlightSearch, deadline: Instant) -> Result<Found<FlightsFound>, Failure> {
+    pub(crate) async fn find(&self, search: &FlightSearch, caller: &Caller) -> Result<Found<FlightsFound>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
         self.cache
-            .get(search, deadline, || {
-                let (provider, search) = (Arc::clone(provider), search.clone());
+            .get(search, caller.deadline, || {
+                let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
-                    let offers = provider.search(&search, deadline).await?;
+                    let offers = provider.search(&search, &caller).await?;
                     Ok(rank(&search, Uuid::new_v4(), PROVIDER, offers))
                 }
                 .boxed()

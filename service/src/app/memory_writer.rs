@@ -7,7 +7,10 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use crate::{mcp::memory::Memory, metrics::Metrics};
+use crate::{
+    mcp::{Caller, memory::Memory},
+    metrics::Metrics,
+};
 
 /// Turns that wait to be told; more are dropped, and counted.
 const QUEUE: usize = 1_024;
@@ -50,8 +53,8 @@ async fn write_all(waiting: mpsc::Receiver<Observation>, memory: Arc<dyn Memory>
     let write = |observation: Observation| {
         let (memory, metrics) = (&memory, &metrics);
         async move {
-            let deadline = Instant::now() + TIMEOUT;
-            let written = memory.remember(observation.user_id, vec![observation.text], deadline).await;
+            let caller = Caller::platform(Instant::now() + TIMEOUT);
+            let written = memory.remember(observation.user_id, vec![observation.text], &caller).await;
             metrics.memory_write(written.err().map_or("ok", |failure| failure.label()));
         }
     };
@@ -69,10 +72,10 @@ mod tests {
     struct Hung;
 
     impl Memory for Hung {
-        fn recall<'a>(&'a self, _: Uuid, _: &'a str, _: Instant) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        fn recall<'a>(&'a self, _: Uuid, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
             std::future::pending().boxed()
         }
-        fn remember(&self, _: Uuid, _: Vec<String>, _: Instant) -> BoxFuture<'_, Result<(), Failure>> {
+        fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
             std::future::pending().boxed()
         }
     }

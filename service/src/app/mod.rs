@@ -6,14 +6,17 @@ mod cache;
 mod chat_turn;
 mod clock;
 mod flight_finder;
+mod health;
 mod memory_writer;
 mod passwords;
+mod servers;
 mod state;
 mod tokens;
 mod tools;
 
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
+pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
 pub(crate) use state::{App, OpenError};
-pub(crate) use tokens::{Kind, TokenError, TokenPair};
+pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};

@@ -5,25 +5,23 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use jiff::Timestamp;
-use serde::Serialize;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::Life,
-    clock::now,
     flight_finder::FlightFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
+    servers::Servers,
     tokens::Tokens,
     tools::{Providers, Tools},
 };
 use crate::{
-    config::{Config, ServerUrl},
-    dependency::{Limits, State},
-    domain::meta::Meta,
-    llm, mcp,
+    config::Config,
+    dependency::Limits,
+    domain::{meta::Meta, user::normal_email},
+    llm,
     mcp::{flights::Flights, memory::Memory, weather::Weather},
     metrics::{DegradedLabels, Metrics, ServerLabels},
     storage::{self, Storage},
@@ -40,8 +38,8 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) flights: Arc<FlightFinder>,
     pub(crate) tools: Tools,
-    pub(crate) memory: Option<Arc<dyn Memory>>,
     pub(crate) memory_writer: MemoryWriter,
+    pub(crate) servers: Servers,
     pub(crate) llm: Option<Arc<llm::Client>>,
     pub(crate) metrics: Arc<Metrics>,
     /// Places for requests in progress.
@@ -49,7 +47,6 @@ pub(crate) struct App {
     /// Cancelled when streams in progress must come to their end.
     pub(crate) stop_streams: CancellationToken,
     is_stopping: AtomicBool,
-    mcp_clients: Vec<Arc<mcp::Client>>,
 }
 
 /// Why the parts cannot be built.
@@ -61,24 +58,6 @@ pub(crate) enum OpenError {
     Passwords(#[from] HashError),
     #[error("cannot set up an HTTP client")]
     Http(#[from] reqwest::Error),
-}
-
-/// How the service is, as `/health` tells it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Health {
-    /// `healthy`, `degraded` (a provider is down) or `unhealthy` (the database is).
-    pub(crate) status: &'static str,
-    pub(crate) version: &'static str,
-    pub(crate) timestamp: Timestamp,
-    pub(crate) components: Vec<Component>,
-}
-
-/// How one part is.
-#[derive(Debug, Serialize)]
-pub(crate) struct Component {
-    pub(crate) name: &'static str,
-    /// `healthy`, `probing`, `unavailable` or `not_configured`.
-    pub(crate) status: &'static str,
 }
 
 impl App {
@@ -94,33 +73,28 @@ impl App {
             pool_wait: config.database_pool_wait,
         };
         let storage = Storage::open(&config.database_url, limits, Arc::clone(&metrics)).await?;
-        let flights_client = mcp_client("flights", config.mcp_flights_url.as_ref(), &config, &metrics)?;
-        let memory_client = mcp_client("memory", config.mcp_memory_url.as_ref(), &config, &metrics)?;
-        let weather_client = mcp_client("weather", config.mcp_weather_url.as_ref(), &config, &metrics)?;
-        let mcp_clients = [&flights_client, &memory_client, &weather_client].into_iter().flatten().cloned().collect();
-
-        let flights = flights_client.map(|client| client as Arc<dyn Flights>);
+        let servers = Servers::open(&config, &metrics)?;
         let life = Life { ttl: config.flights_cache_ttl, stale_for: config.stale_for };
+        let flights = servers.flights.clone().map(|client| client as Arc<dyn Flights>);
         let flights = Arc::new(FlightFinder::new(flights, life, Arc::clone(&metrics)));
         let providers = Providers {
             flights: Arc::clone(&flights),
-            weather: weather_client.map(|client| client as Arc<dyn Weather>),
+            weather: servers.weather.clone().map(|client| client as Arc<dyn Weather>),
             weather_life: Life { ttl: config.weather_cache_ttl, stale_for: config.stale_for },
         };
-        let memory = memory_client.map(|client| client as Arc<dyn Memory>);
+        let memory = servers.memory.clone().map(|client| client as Arc<dyn Memory>);
         Ok(Self {
             storage,
             passwords: Passwords::new(config.argon2_memory_kib)?,
-            tokens: Tokens::new(&config.jwt_key),
+            tokens: Tokens::new(&config.jwt_key, config.admin_emails.iter().map(|email| normal_email(email)).collect()),
             flights,
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
-            memory_writer: MemoryWriter::start(memory.clone(), Arc::clone(&metrics)),
-            memory,
+            memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
+            servers,
             llm: llm_client(&config, &metrics)?,
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             stop_streams: CancellationToken::new(),
             is_stopping: AtomicBool::new(false),
-            mcp_clients,
             metrics,
             config,
         })
@@ -136,32 +110,9 @@ impl App {
         !self.is_stopping.load(Ordering::Acquire) && self.database_works().await
     }
 
-    /// How every part is.
-    pub(crate) async fn health(&self) -> Health {
-        let database_works = self.database_works().await;
-        let mut components =
-            vec![Component { name: "database", status: if database_works { "healthy" } else { "unavailable" } }];
-        components.extend(
-            self.mcp_clients
-                .iter()
-                .map(|client| Component { name: client.server(), status: status(client.breaker_state()) }),
-        );
-        components.push(Component {
-            name: "llm",
-            status: self.llm.as_ref().map_or("not_configured", |llm| status(llm.breaker_state())),
-        });
-        let all_work = components.iter().all(|component| component.status == "healthy");
-        let status = match (database_works, all_work) {
-            (false, _) => "unhealthy",
-            (true, false) => "degraded",
-            (true, true) => "healthy",
-        };
-        Health { status, version: env!("CARGO_PKG_VERSION"), timestamp: now(), components }
-    }
-
     /// All metrics as text; those that are states are read now.
     pub(crate) fn metrics_page(&self) -> String {
-        for client in &self.mcp_clients {
+        for client in self.servers.iter() {
             let gauge = self.metrics.mcp_breaker.get_or_create_owned(&ServerLabels { server: client.server() });
             gauge.set(client.breaker_state() as i64);
         }
@@ -178,36 +129,9 @@ impl App {
         }
     }
 
-    async fn database_works(&self) -> bool {
+    pub(super) async fn database_works(&self) -> bool {
         matches!(timeout(PROBE_TIMEOUT, self.storage.probe()).await, Ok(Ok(())))
     }
-}
-
-fn status(state: State) -> &'static str {
-    match state {
-        State::Closed => "healthy",
-        State::HalfOpen => "probing",
-        State::Open => "unavailable",
-    }
-}
-
-fn mcp_client(
-    server: &'static str,
-    url: Option<&ServerUrl>,
-    config: &Config,
-    metrics: &Arc<Metrics>,
-) -> reqwest::Result<Option<Arc<mcp::Client>>> {
-    let Some(url) = url else {
-        tracing::warn!(server, "no address for the {server} server, what needs it answers 503");
-        return Ok(None);
-    };
-    let limits = Limits {
-        concurrent: config.mcp_max_concurrent,
-        attempt_timeout: config.mcp_attempt_timeout,
-        failures_to_open: config.breaker_failures,
-        open_for: config.breaker_open,
-    };
-    mcp::Client::new(server, url.expose(), limits, Arc::clone(metrics)).map(|client| Some(Arc::new(client)))
 }
 
 fn llm_client(config: &Config, metrics: &Arc<Metrics>) -> reqwest::Result<Option<Arc<llm::Client>>> {

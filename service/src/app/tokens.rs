@@ -12,6 +12,8 @@ pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(60);
 const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Difference of clocks that is forgiven, in seconds.
 const LEEWAY_S: u64 = 5;
+/// What an administrator's token has besides the scopes of every user.
+pub(crate) const ADMIN_SCOPE: &str = "admin:access";
 const SCOPES: [&str; 6] = ["trips:read", "trips:write", "flights:read", "chat:access", "memory:read", "memory:write"];
 
 /// Signs and checks tokens.
@@ -19,6 +21,8 @@ pub(crate) struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    /// E-mail addresses of administrators, in normal form.
+    admins: Vec<String>,
 }
 
 /// What a token says.
@@ -63,22 +67,23 @@ pub(crate) enum TokenError {
 }
 
 impl Tokens {
-    pub(crate) fn new(key: &SecretString) -> Self {
+    pub(crate) fn new(key: &SecretString, admins: Vec<String>) -> Self {
         let key = key.expose_secret().as_bytes();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_S;
-        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation }
+        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation, admins }
     }
 
     /// New tokens for a user.
     pub(crate) fn issue(&self, user_id: Uuid, email: &str, now: Timestamp) -> TokenPair {
         let refresh_id = Uuid::new_v4();
+        let admin_scope = self.admins.iter().any(|admin| admin == email).then_some(ADMIN_SCOPE);
         let sign = |typ, jti, life: SignedDuration| {
             let claims = Claims {
                 sub: user_id,
                 user_id,
                 email: email.to_owned(),
-                scopes: SCOPES.map(str::to_owned).into(),
+                scopes: SCOPES.into_iter().chain(admin_scope).map(str::to_owned).collect(),
                 iat: now.as_second(),
                 exp: (now + life).as_second(),
                 typ,
@@ -113,7 +118,7 @@ mod tests {
     use super::*;
 
     fn tokens(key: &str) -> Tokens {
-        Tokens::new(&SecretString::from(key))
+        Tokens::new(&SecretString::from(key), vec!["root@b.ch".into()])
     }
 
     #[test]
@@ -132,6 +137,17 @@ mod tests {
         let old = ours.issue(Uuid::nil(), "a@b.ch", now - ACCESS_LIFE - SignedDuration::from_secs(6));
         assert_eq!(refused(&old.access, Kind::Access), TokenError::Expired);
         assert!(ours.verify(&old.refresh, Kind::Refresh).is_ok());
+    }
+
+    #[test]
+    fn only_an_administrators_access_token_has_their_scope() {
+        let tokens = tokens("0123456789abcdef0123456789abcdef");
+        let is_admin = |email| {
+            let pair = tokens.issue(Uuid::nil(), email, Timestamp::now());
+            tokens.verify(&pair.access, Kind::Access).unwrap().scopes.contains(&ADMIN_SCOPE.to_owned())
+        };
+        assert!(is_admin("root@b.ch"));
+        assert!(!is_admin("a@b.ch"));
     }
 
     #[test]

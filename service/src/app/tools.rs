@@ -22,7 +22,7 @@ use crate::{
         weather::CurrentWeather,
     },
     llm::{Tool, ToolCall},
-    mcp::weather::Weather,
+    mcp::{Caller, weather::Weather},
     metrics::Metrics,
 };
 
@@ -112,7 +112,7 @@ impl Tools {
             return Err(ToolError::Arguments("departure_date is in the past".into()));
         }
         meta.queried(PROVIDER);
-        let found = self.flights.find(&search.normalized(), deadline).await;
+        let found = self.flights.find(&search.normalized(), &Caller::platform(deadline)).await;
         let found = found.map_err(|failure| ToolError::Provider { provider: PROVIDER, failure })?;
         found.describe(meta);
         Ok(shown(&found.value))
@@ -129,7 +129,7 @@ impl Tools {
         let key = city.to_lowercase();
         let fetch = || {
             let weather = Arc::clone(weather);
-            async move { weather.current(&city, deadline).await }.boxed()
+            async move { weather.current(&city, &Caller::platform(deadline)).await }.boxed()
         };
         let looked = timeout_at(deadline, self.weather_cache.get(&key, deadline, fetch)).await;
         let found = looked.unwrap_or(Err(Failure::TimedOut)).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! The agents of a conversation, and handing it from one to another.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::intent::{Detected, Intent};
 
@@ -8,7 +9,7 @@ use super::intent::{Detected, Intent};
 const HANDOFF_CONFIDENCE: f64 = 0.7;
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Agent {
     General,
@@ -20,7 +21,7 @@ pub(crate) enum Agent {
 }
 
 /// Control of a conversation going from one agent to another.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Handoff {
     pub(crate) from: Agent,
     pub(crate) to: Agent,
@@ -30,7 +31,7 @@ pub(crate) struct Handoff {
 }
 
 /// What made an agent hand over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Trigger {
     /// The user asked for something that a specialist does.

@@ -1,6 +1,10 @@
 //! An amount of money, exact to the cent.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 /// Largest amount on the wire: a hundred million, far below where a decimal number loses cents.
 const MAX: f64 = 1e8;
@@ -38,6 +42,15 @@ impl<'de> Deserialize<'de> for Amount {
         Ok(Self { cents: (number * 100.0).round() as i64 })
     }
 }
+
+impl PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(MAX));
+        number.description(Some("A sum of money in its currency, exact to the cent.")).into()
+    }
+}
+
+impl ToSchema for Amount {}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
@@ -21,7 +22,7 @@ const HISTORY_TOKENS_MAX: usize = 4_000;
 const CHARS_PER_TOKEN: usize = 4;
 
 /// A request to chat.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
     #[garde(length(min = 1, max = 100), dive)]
@@ -50,7 +51,7 @@ pub(crate) struct ChatRequest {
 }
 
 /// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Message {
     #[garde(skip)]
@@ -60,7 +61,7 @@ pub(crate) struct Message {
 }
 
 /// Who said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     User,
@@ -69,7 +70,7 @@ pub(crate) enum Role {
 }
 
 /// What a stream tells, in this order: `Started`, then any of the middle four, then one of `Final` and `Error`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ChatEvent {
     Started { session_id: Uuid },
@@ -82,7 +83,7 @@ pub(crate) enum ChatEvent {
 }
 
 /// What a tool gave.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ToolResult {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -92,7 +93,7 @@ pub(crate) struct ToolResult {
 }
 
 /// How a tool call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ToolStatus {
     Success,
@@ -100,7 +101,7 @@ pub(crate) enum ToolStatus {
 }
 
 /// The whole answer: the body of a JSON chat, the `final` event of a stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ChatAnswer {
     pub(crate) id: Uuid,
     pub(crate) session_id: Uuid,
@@ -117,7 +118,7 @@ pub(crate) struct ChatAnswer {
 }
 
 /// Why the model stopped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FinishReason {
     /// It has said what it had to say.
@@ -130,7 +131,7 @@ pub(crate) enum FinishReason {
 }
 
 /// Tokens used, as the model counts them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 pub(crate) struct Usage {
     pub(crate) prompt_tokens: u64,
     pub(crate) completion_tokens: u64,

@@ -3,6 +3,7 @@
 use garde::Validate;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::amount::Amount;
@@ -13,7 +14,7 @@ const PRICE_WEIGHT: f64 = 0.7;
 const STOP_PENALTY: f64 = 0.3;
 
 /// A flight search. All of it is the cache key: two searches that differ anywhere never share an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlightSearch {
     #[garde(custom(is_iata_code))]
@@ -55,7 +56,7 @@ pub(crate) struct FlightSearch {
 }
 
 /// Where in the aeroplane.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CabinClass {
     #[default]
@@ -66,7 +67,7 @@ pub(crate) enum CabinClass {
 }
 
 /// One flight from take-off to landing.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(crate) struct Segment {
     pub(crate) departure_airport: String,
     pub(crate) arrival_airport: String,
@@ -93,7 +94,7 @@ pub(crate) struct ProviderOffer {
 }
 
 /// An offer as answered.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Offer {
     pub(crate) id: String,
     pub(crate) search_id: Uuid,

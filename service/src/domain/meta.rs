@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The `meta` object of an answer.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub(crate) struct Meta {
     /// Whether anything is worse than asked for.
     pub(crate) degraded: bool,
@@ -24,7 +25,7 @@ pub(crate) struct Meta {
 }
 
 /// Where provider data is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Source {
     /// Asked for now.
@@ -36,7 +37,7 @@ pub(crate) enum Source {
 }
 
 /// A way in which an answer is worse than asked for. Also a metric label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Degradation {
     /// Flights are from a stale cache entry.

@@ -1,6 +1,7 @@
 //! A slice of a longer list.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Which slice is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +13,7 @@ pub(crate) struct Slice {
 }
 
 /// The slice, and how long the whole list is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     pub(crate) total: u64,

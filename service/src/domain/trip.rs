@@ -5,10 +5,11 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A request for a new trip. Also what an idempotency key stands for.
-#[derive(Debug, Clone, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TripDraft {
     #[garde(length(chars, min = 1, max = 100))]
@@ -25,11 +26,12 @@ pub(crate) struct TripDraft {
     /// Budget, accommodation, transport and so on; kept as given.
     #[serde(default)]
     #[garde(skip)]
+    #[schema(value_type = Option<Object>)]
     pub(crate) preferences: Option<Map<String, Value>>,
 }
 
 /// A stop of a trip.
-#[derive(Debug, Clone, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     #[garde(length(chars, min = 1, max = 100))]
@@ -55,7 +57,7 @@ pub(crate) struct Destination {
 }
 
 /// A place on Earth, in degrees.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Coordinates {
     #[garde(range(min = -90.0, max = 90.0))]
@@ -65,7 +67,7 @@ pub(crate) struct Coordinates {
 }
 
 /// A trip as stored and answered.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Trip {
     pub(crate) id: Uuid,
     pub(crate) user_id: Uuid,
@@ -78,6 +80,7 @@ pub(crate) struct Trip {
     pub(crate) duration_days: i32,
     pub(crate) destinations: Vec<Destination>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) preferences: Option<Map<String, Value>>,
     pub(crate) status: Status,
     pub(crate) created_at: Timestamp,
@@ -87,7 +90,7 @@ pub(crate) struct Trip {
 }
 
 /// A trip in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TripSummary {
     pub(crate) id: Uuid,
     pub(crate) title: String,
@@ -101,7 +104,7 @@ pub(crate) struct TripSummary {
 }
 
 /// How far a trip has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Planning,

@@ -3,10 +3,11 @@
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A user as others may see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
     pub(crate) email: String,
@@ -17,7 +18,7 @@ pub(crate) struct User {
 }
 
 /// A request to register.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     #[garde(custom(looks_like_an_email), length(max = 254))]
@@ -30,7 +31,7 @@ pub(crate) struct Registration {
 }
 
 /// A request to log in. Its rules are loose: what cannot be right is simply a wrong password.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
     #[garde(length(min = 1, max = 254))]

@@ -1,9 +1,10 @@
 //! The weather of a city, now.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Current weather, in metric units.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(crate) struct CurrentWeather {
     pub(crate) city: String,
     pub(crate) temperature_celsius: f64,

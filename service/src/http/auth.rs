@@ -6,6 +6,8 @@ use axum::{Json, extract::State};
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{error::ApiError, extract::Valid};
@@ -19,7 +21,7 @@ use crate::{
 const EXPIRES_IN_S: i64 = 3_600;
 
 /// What a login gives.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Tokens {
     access_token: String,
     refresh_token: String,
@@ -29,14 +31,20 @@ pub(crate) struct Tokens {
 }
 
 /// A request for new tokens.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Refresh {
     #[garde(length(min = 1, max = 4_096))]
     refresh_token: String,
 }
 
-/// `POST /auth/register`
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(register)).routes(routes!(login)).routes(routes!(refresh))
+}
+
+/// Register a user.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration,
+    responses((status = 201, body = User), (status = 409)))]
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Valid(new): Valid<Registration>,
@@ -56,7 +64,11 @@ pub(crate) async fn register(
     }
 }
 
-/// `POST /auth/login`
+/// Log in.
+///
+/// The access token lives 60 minutes, the refresh token 7 days.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Credentials,
+    responses((status = 200, body = Tokens), (status = 401, description = "The e-mail address or the password is wrong.")))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
     Valid(credentials): Valid<Credentials>,
@@ -71,7 +83,11 @@ pub(crate) async fn login(
     Ok(Json(tokens(pair, user)))
 }
 
-/// `POST /auth/refresh`
+/// Spend a refresh token for a new pair.
+///
+/// Each refresh token can be used once.
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh,
+    responses((status = 200, body = Tokens), (status = 401, description = "The refresh token is expired, spent or not one.")))]
 pub(crate) async fn refresh(
     State(app): State<Arc<App>>,
     Valid(request): Valid<Refresh>,

@@ -18,6 +18,7 @@ use http::{
 };
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     app::{App, Listener, Turn},
-    domain::chat::{ChatEvent, ChatRequest, Role},
+    domain::chat::{ChatAnswer, ChatEvent, ChatRequest, Role},
 };
 
 const ROUTE: &str = "/api/v1/chat";
@@ -38,7 +39,19 @@ const EVENTS_WAITING: usize = 64;
 const LAST_EVENT_WAIT: Duration = Duration::from_secs(1);
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
-/// `POST /chat`
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(chat))
+}
+
+/// Take a turn in a chat.
+///
+/// With `stream` (the default) the answer is a stream of events, `data:` lines with one JSON object each, of which the
+/// last is `final` or `error`, and then `data: [DONE]`.
+#[utoipa::path(post, path = "/chat", tag = "chat", request_body = ChatRequest, security(("bearer" = [])),
+    responses(
+        (status = 200, content((ChatAnswer = "application/json"), (String = "text/event-stream")),
+            headers(("X-Session-Id" = Uuid, description = "The session of the turn."))),
+        (status = 404), (status = 502)))]
 pub(crate) async fn chat(
     State(app): State<Arc<App>>,
     principal: Principal,

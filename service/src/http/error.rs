@@ -87,6 +87,10 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, code, "authentication", message)
     }
 
+    pub(crate) fn forbidden(message: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AUTHORIZATION_ERROR", "authorization", message)
+    }
+
     pub(crate) fn not_found(message: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND", "validation", message)
     }

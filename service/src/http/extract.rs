@@ -1,10 +1,10 @@
-//! What handlers take out of a request: who asks, and a valid body.
+//! What handlers take out of a request: who asks, for what, and a valid body.
 
 use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
 };
 use garde::Validate;
 use http::{StatusCode, header::AUTHORIZATION, request::Parts};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
-use crate::app::{App, Kind};
+use crate::app::{ADMIN_SCOPE, App, Kind};
 
 /// Part of the request deadline in which the body must be here.
 const BODY_TIME_SHARE: f64 = 0.8;
@@ -22,7 +22,11 @@ const BODY_TIME_SHARE: f64 = 0.8;
 /// The user who asks, by the access token. Asks nobody else.
 pub(crate) struct Principal {
     pub(crate) user_id: Uuid,
+    is_admin: bool,
 }
+
+/// An administrator: a user whose access token has the scope `admin:access`.
+pub(crate) struct Admin(pub(crate) Principal);
 
 impl FromRequestParts<Arc<App>> for Principal {
     type Rejection = ApiError;
@@ -35,7 +39,31 @@ impl FromRequestParts<Arc<App>> for Principal {
             return Err(missing());
         }
         let claims = app.tokens.verify(token.trim(), Kind::Access)?;
-        Ok(Self { user_id: claims.user_id })
+        let is_admin = claims.scopes.iter().any(|scope| scope == ADMIN_SCOPE);
+        Ok(Self { user_id: claims.user_id, is_admin })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let principal = Principal::from_request_parts(parts, app).await?;
+        if principal.is_admin { Ok(Self(principal)) } else { Err(ApiError::forbidden("this is for administrators")) }
+    }
+}
+
+/// The id in the path. What is not a UUID names nothing: 404.
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl FromRequestParts<Arc<App>> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        // Who may not ask at all is told so first.
+        Principal::from_request_parts(parts, app).await?;
+        let path: Result<Path<Uuid>, _> = Path::from_request_parts(parts, app).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| ApiError::not_found("there is no such thing"))
     }
 }
 

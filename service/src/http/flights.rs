@@ -9,6 +9,8 @@ use axum::{
 };
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
@@ -23,18 +25,21 @@ use crate::{
         flight::{FlightSearch, Offer},
         meta::{Meta, Source},
     },
+    mcp::Caller,
 };
 
 const ROUTE: &str = "/api/v1/flights/search";
 /// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
 const ANSWER_TIME: Duration = Duration::from_millis(100);
 
-#[derive(Serialize)]
+/// Flight offers, best first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FlightSearchAnswer)]
 struct Answer<'a> {
     search_id: Uuid,
     offers: &'a [Offer],
     total_results: usize,
-    search_duration_ms: u128,
+    search_duration_ms: u64,
     currency: &'a str,
     min_price: Option<Amount>,
     max_price: Option<Amount>,
@@ -43,7 +48,15 @@ struct Answer<'a> {
     meta: Meta,
 }
 
-/// `POST /flights/search`
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(search))
+}
+
+/// Search flights.
+///
+/// Offers are remembered for 5 minutes; when the provider fails, an answer up to an hour older is given and says so.
+#[utoipa::path(post, path = "/flights/search", tag = "flights", request_body = FlightSearch, security(("bearer" = [])),
+    responses((status = 200, body = Answer<'_>), (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
     _: Principal,
@@ -56,7 +69,7 @@ pub(crate) async fn search(
     }
     let search = search.normalized();
     let started = Instant::now();
-    let found = app.flights.find(&search, deadline.0 - ANSWER_TIME).await;
+    let found = app.flights.find(&search, &Caller::platform(deadline.0 - ANSWER_TIME)).await;
     let found = found.map_err(|failure| ApiError::dependency(&FLIGHTS, failure))?;
     let mut meta = Meta::default();
     found.describe(&mut meta);
@@ -66,7 +79,7 @@ pub(crate) async fn search(
         search_id: flights.search_id,
         offers: &flights.offers,
         total_results: flights.offers.len(),
-        search_duration_ms: started.elapsed().as_millis(),
+        search_duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         currency: &search.currency,
         min_price: flights.min_price,
         max_price: flights.max_price,

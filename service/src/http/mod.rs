@@ -6,9 +6,11 @@ mod error;
 mod extract;
 mod flights;
 mod health;
+mod idempotency;
 mod middleware;
+mod openapi;
 mod router;
 mod trips;
 mod users;
 
-pub(crate) use router::router;
+pub(crate) use router::{document, router};

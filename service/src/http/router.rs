@@ -1,7 +1,7 @@
-//! Every route, on one page.
+//! Every route, on one page. A new resource is a file with `routes()` and one line here.
 //!
 //! ```text
-//!  request id, error envelope ─▶ panics caught ─┬─▶ probes, metrics
+//!  request id, error envelope ─▶ panics caught ─┬─▶ probes, metrics, OpenAPI
 //!                                               └─▶ admission (shed), measured ─┬─▶ deadline ─▶ resources
 //!                                                                               └─▶ chat (its own deadlines)
 //! ```
@@ -12,42 +12,50 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
 };
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, chat, error, flights, health, middleware, trips, users};
+use super::{auth, chat, error, flights, health, middleware, openapi, trips, users};
 use crate::app::App;
 
 /// Largest request body, in bytes.
 const BODY_BYTES_MAX: usize = 512 * 1024;
 
+/// The routes of the API whose requests have the common deadline.
+fn resources() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().merge(auth::routes()).merge(users::routes()).merge(flights::routes()).merge(trips::routes())
+}
+
+/// The routes of the API that keep their own time.
+fn streams() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().merge(chat::routes())
+}
+
 /// The service as one router.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let resources = Router::new()
-        .route("/auth/register", post(auth::register))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/users/me", get(users::me))
-        .route("/flights/search", post(flights::search))
-        .route("/trips", post(trips::create).get(trips::list))
-        .route("/trips/{id}", get(trips::get))
-        .layer(from_fn_with_state(Arc::clone(&app), middleware::deadline));
-    let streams = Router::new().route("/chat", post(chat::chat));
-    let api = Router::new()
-        .nest("/api/v1", resources.merge(streams))
+    let resources = resources().layer(from_fn_with_state(Arc::clone(&app), middleware::deadline));
+    let api = OpenApiRouter::with_openapi(openapi::Base::openapi())
+        .nest("/api/v1", resources.merge(streams()))
         .layer(from_fn_with_state(Arc::clone(&app), middleware::admission));
-    let probes = Router::new()
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
-    probes
-        .merge(api)
+    let (routes, document) = api.merge(health::routes()).split_for_parts();
+    routes
+        .merge(openapi::router(openapi::complete(&document)))
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(middleware::envelope))
         .with_state(app)
+}
+
+/// The OpenAPI 3.1 document of the service, as JSON.
+pub(crate) fn document() -> String {
+    let api = OpenApiRouter::<Arc<App>>::with_openapi(openapi::Base::openapi())
+        .nest("/api/v1", resources().merge(streams()))
+        .merge(health::routes());
+    let document: Value = openapi::complete(&api.into_openapi());
+    openapi::text(&document)
 }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse as _, Response},
 };
 use garde::Validate;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION};
+use http::{HeaderValue, StatusCode, header::LOCATION};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
     error::ApiError,
-    extract::{Principal, Valid, ValidQuery},
+    extract::{Id, Principal, Valid, ValidQuery},
+    idempotency::{IdempotencyKey, REPLAYED},
 };
 use crate::{
     app::{App, now},
@@ -22,16 +25,13 @@ use crate::{
         page::{Page, Slice},
         trip::{Status, Trip, TripDraft, TripSummary},
     },
-    storage::{Creation, IdempotencyKey, TripFilter},
+    storage::{self, Creation, TripFilter},
 };
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
 /// Which trips to list.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
     #[serde(default)]
     #[garde(range(max = 1_000_000))]
@@ -47,29 +47,36 @@ pub(crate) struct List {
     q: Option<String>,
 }
 
-/// `POST /trips`
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get))
+}
+
+/// Create a trip.
+///
+/// Sent again with the same `Idempotency-Key` within 24 h, it answers with the trip of the first time.
+#[utoipa::path(post, path = "/trips", tag = "trips", request_body = TripDraft, security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this write.")),
+    responses((status = 201, body = Trip, headers(("Location" = String))), (status = 409)))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     principal: Principal,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Valid(draft): Valid<TripDraft>,
 ) -> Result<Response, ApiError> {
-    let key = idempotency_key(&headers)?.map(|key| IdempotencyKey { key, fingerprint: draft.fingerprint() });
+    let key = key.as_deref().map(|key| storage::IdempotencyKey { key, fingerprint: draft.fingerprint() });
     let trip = draft.into_trip(Uuid::new_v4(), principal.user_id, now());
     match app.storage.create_trip(&trip, key).await? {
         Creation::Created => Ok(created(&trip)),
-        Creation::Replayed(trip) => {
-            let mut response = created(&trip);
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            Ok(response)
-        }
+        Creation::Replayed(trip) => Ok(([REPLAYED], created(&trip)).into_response()),
         Creation::Clash => {
             Err(ApiError::conflict("IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request"))
         }
     }
 }
 
-/// `GET /trips`
+/// List one's trips, newest first.
+#[utoipa::path(get, path = "/trips", tag = "trips", params(List), security(("bearer" = [])),
+    responses((status = 200, body = Page<TripSummary>), (status = 422)))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -80,31 +87,17 @@ pub(crate) async fn list(
     Ok(Json(app.storage.trips(principal.user_id, &filter, slice).await?))
 }
 
-/// `GET /trips/{id}`
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(id): Path<String>,
-) -> Result<Json<Trip>, ApiError> {
-    let missing = || ApiError::not_found("there is no such trip");
-    let id: Uuid = id.parse().map_err(|_| missing())?;
-    app.storage.trip(id, principal.user_id).await?.map(Json).ok_or_else(missing)
+/// Read a trip.
+#[utoipa::path(get, path = "/trips/{id}", tag = "trips", params(("id" = Uuid, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Trip), (status = 404)))]
+pub(crate) async fn get(State(app): State<Arc<App>>, principal: Principal, Id(id): Id) -> Result<Json<Trip>, ApiError> {
+    let trip = app.storage.trip(id, principal.user_id).await?;
+    trip.map(Json).ok_or_else(|| ApiError::not_found("there is no such trip"))
 }
 
 fn created(trip: &Trip) -> Response {
     let location = HeaderValue::try_from(format!("/api/v1/trips/{}", trip.id)).expect("a UUID is a header value");
     (StatusCode::CREATED, [(LOCATION, location)], Json(trip)).into_response()
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_BYTES_MAX => Ok(Some(key)),
-        _ => Err(ApiError::bad_request(
-            "INVALID_IDEMPOTENCY_KEY",
-            "the idempotency key must be 1 to 255 ASCII characters",
-        )),
-    }
 }
 
 fn ten() -> u32 {

@@ -13,7 +13,6 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue};
-use reqwest::Url;
 use rmcp::{
     model::{
         CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientJsonRpcMessage,
@@ -24,11 +23,13 @@ use rmcp::{
         StreamableHttpClient as _, StreamableHttpError, StreamableHttpPostResponse, StreamableHttpResponseLimits,
     },
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
+    config::McpServer,
     dependency::{Connections, Dependency, Failure, Limits, Repeat, State},
     metrics::Metrics,
 };
@@ -46,7 +47,17 @@ pub(crate) struct Client {
     dependency: Dependency,
     meta: RequestMetaObject,
     last_id: AtomicI64,
+    platform_key: Option<SecretString>,
     metrics: Arc<Metrics>,
+}
+
+/// For whom a tool is called, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// When the answer must be here.
+    pub(crate) deadline: Instant,
+    /// The user's own key for the server; the platform's is used when the user has none.
+    pub(crate) user_key: Option<Arc<SecretString>>,
 }
 
 /// What is wrong with an answer that arrived.
@@ -64,25 +75,39 @@ enum BadAnswer {
     Shape(#[source] serde_json::Error),
 }
 
+impl Caller {
+    /// A call on the platform's own account.
+    pub(crate) fn platform(deadline: Instant) -> Self {
+        Self { deadline, user_key: None }
+    }
+}
+
 impl Client {
-    /// A client for the server named `server` in metrics, at `url`.
+    /// A client for the server named `name` in metrics; none when it has no address.
     ///
     /// # Errors
     /// The HTTP client cannot be set up.
-    pub(crate) fn new(server: &'static str, url: &Url, limits: Limits, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
+    pub(crate) fn new(
+        name: &'static str,
+        server: &McpServer,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> reqwest::Result<Option<Self>> {
+        let Some(url) = server.urls.first() else { return Ok(None) };
         let us = Implementation::new("tripsage", env!("CARGO_PKG_VERSION"));
-        Ok(Self {
-            server,
-            uri: url.as_str().into(),
-            dependency: Dependency::new(server, limits, Connections::to(url)?),
+        Ok(Some(Self {
+            server: name,
+            uri: url.expose().as_str().into(),
+            dependency: Dependency::new(name, limits, Connections::to(url.expose())?),
             meta: RequestMetaObject::with_client_context(
                 ProtocolVersion::V_2026_07_28,
                 us,
                 ClientCapabilities::default(),
             ),
             last_id: AtomicI64::new(0),
+            platform_key: server.api_key.clone(),
             metrics,
-        })
+        }))
     }
 
     /// Its name in metrics.
@@ -104,7 +129,7 @@ impl Client {
         tool: &'static str,
         arguments: &impl Serialize,
         repeat: Repeat,
-        deadline: Instant,
+        caller: &Caller,
     ) -> Result<T, Failure> {
         let arguments = match serde_json::to_value(arguments) {
             Ok(Value::Object(arguments)) => arguments,
@@ -113,8 +138,8 @@ impl Client {
         let ended = |failure: Option<&Failure>, took| {
             self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
         };
-        let attempt = |http| async { content(self.post(http, tool, arguments.clone()).await?) };
-        self.dependency.call(repeat, deadline, ended, attempt).await.inspect_err(|failure| {
+        let attempt = |http| async { content(self.post(http, tool, arguments.clone(), caller).await?) };
+        self.dependency.call(repeat, caller.deadline, ended, attempt).await.inspect_err(|failure| {
             if matches!(failure, Failure::BreakerOpen { .. } | Failure::Saturated) {
                 self.metrics.mcp_refusal(self.server, tool, failure.label());
             }
@@ -126,6 +151,7 @@ impl Client {
         http: reqwest::Client,
         tool: &'static str,
         arguments: JsonObject,
+        caller: &Caller,
     ) -> Result<CallToolResult, Failure> {
         let mut params = CallToolRequestParams::new(tool).with_arguments(arguments);
         params.meta = Some(self.meta.clone());
@@ -136,7 +162,8 @@ impl Client {
         limits.max_json_response_size = ANSWER_BYTES_MAX;
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
         let uri = Arc::clone(&self.uri);
-        let posted = http.post_message_with_response_limits(uri, message, None, None, headers(tool), limits).await;
+        let key = caller.user_key.as_deref().or(self.platform_key.as_ref()).map(|key| key.expose_secret().to_owned());
+        let posted = http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
         let answer = match posted.map_err(failure)? {
             StreamableHttpPostResponse::Json(answer, _) => answer,
             stream => stream.expect_initialized().await.map_err(failure)?.0,

@@ -3,9 +3,8 @@
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
-use super::Client;
+use super::{Caller, Client};
 use crate::{
     dependency::{Failure, Repeat},
     domain::{
@@ -20,7 +19,7 @@ pub(crate) trait Flights: Send + Sync {
     fn search<'a>(
         &'a self,
         search: &'a FlightSearch,
-        deadline: Instant,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Vec<ProviderOffer>, Failure>>;
 }
 
@@ -71,7 +70,7 @@ impl Flights for Client {
     fn search<'a>(
         &'a self,
         search: &'a FlightSearch,
-        deadline: Instant,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Vec<ProviderOffer>, Failure>> {
         let arguments = Arguments {
             origin: &search.origin,
@@ -87,7 +86,7 @@ impl Flights for Client {
             currency: &search.currency,
         };
         async move {
-            let answer: Answer = self.call("search_flights", &arguments, Repeat::Once, deadline).await?;
+            let answer: Answer = self.call("search_flights", &arguments, Repeat::Once, caller).await?;
             Ok(answer.offers.into_iter().map(ProviderOffer::from).collect())
         }
         .boxed()

@@ -2,10 +2,9 @@
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Client;
+use super::{Caller, Client};
 use crate::dependency::{Failure, Repeat};
 
 /// Remembers travellers.
@@ -15,16 +14,16 @@ pub(crate) trait Memory: Send + Sync {
         &'a self,
         user_id: Uuid,
         query: &'a str,
-        deadline: Instant,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 
     /// Adds observations about the user.
-    fn remember(
-        &self,
+    fn remember<'a>(
+        &'a self,
         user_id: Uuid,
         observations: Vec<String>,
-        deadline: Instant,
-    ) -> BoxFuture<'_, Result<(), Failure>>;
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 /// Entities asked for.
@@ -65,25 +64,25 @@ impl Memory for Client {
         &'a self,
         user_id: Uuid,
         query: &'a str,
-        deadline: Instant,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         async move {
             let search = Search { query, user_id, limit: LIMIT };
-            let found: Found = self.call("search_nodes", &search, Repeat::Once, deadline).await?;
+            let found: Found = self.call("search_nodes", &search, Repeat::Once, caller).await?;
             Ok(found.entities.into_iter().flat_map(|entity| entity.observations).collect())
         }
         .boxed()
     }
 
-    fn remember(
-        &self,
+    fn remember<'a>(
+        &'a self,
         user_id: Uuid,
         observations: Vec<String>,
-        deadline: Instant,
-    ) -> BoxFuture<'_, Result<(), Failure>> {
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let observations = Observations { user_id, name: "conversation", observations };
-            self.call::<Added>("add_observations", &observations, Repeat::Never, deadline).await.map(|_| ())
+            self.call::<Added>("add_observations", &observations, Repeat::Never, caller).await.map(|_| ())
         }
         .boxed()
     }

@@ -7,4 +7,4 @@ pub(crate) mod flights;
 pub(crate) mod memory;
 pub(crate) mod weather;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Caller, Client};

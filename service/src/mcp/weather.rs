@@ -2,9 +2,8 @@
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde::Serialize;
-use tokio::time::Instant;
 
-use super::Client;
+use super::{Caller, Client};
 use crate::{
     dependency::{Failure, Repeat},
     domain::weather::CurrentWeather,
@@ -13,7 +12,7 @@ use crate::{
 /// Knows the weather.
 pub(crate) trait Weather: Send + Sync {
     /// The weather of a city, now.
-    fn current<'a>(&'a self, city: &'a str, deadline: Instant) -> BoxFuture<'a, Result<CurrentWeather, Failure>>;
+    fn current<'a>(&'a self, city: &'a str, caller: &'a Caller) -> BoxFuture<'a, Result<CurrentWeather, Failure>>;
 }
 
 #[derive(Serialize)]
@@ -22,7 +21,7 @@ struct Arguments<'a> {
 }
 
 impl Weather for Client {
-    fn current<'a>(&'a self, city: &'a str, deadline: Instant) -> BoxFuture<'a, Result<CurrentWeather, Failure>> {
-        async move { self.call("get_current_weather", &Arguments { city }, Repeat::Once, deadline).await }.boxed()
+    fn current<'a>(&'a self, city: &'a str, caller: &'a Caller) -> BoxFuture<'a, Result<CurrentWeather, Failure>> {
+        async move { self.call("get_current_weather", &Arguments { city }, Repeat::Once, caller).await }.boxed()
     }
 }

@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use super::{
+    idempotency::KEY_LIFE,
     row::{Row, Value},
-    trips::KEY_LIFE,
 };
 use crate::{config::DatabaseUrl, metrics::Metrics};
 

@@ -6,6 +6,7 @@
 
 mod chats;
 mod database;
+mod idempotency;
 mod row;
 mod tokens;
 mod trips;
@@ -13,6 +14,7 @@ mod users;
 
 pub(crate) use chats::{FinishedTurn, NewTurn};
 pub(crate) use database::{Error, Limits, OpenError, Storage};
+pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use tokens::Spending;
-pub(crate) use trips::{Creation, IdempotencyKey, TripFilter};
+pub(crate) use trips::{Creation, TripFilter};
 pub(crate) use users::NewUser;

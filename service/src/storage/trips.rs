@@ -1,11 +1,11 @@
-//! Trips, and the idempotency keys under which they are created.
+//! Trips.
 
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{
     Error, Storage,
     database::Connection,
+    idempotency::{Claim, IdempotencyKey, claim},
     row::{Row, Value, json},
 };
 use crate::domain::{
@@ -13,20 +13,11 @@ use crate::domain::{
     trip::{Destination, Status, Trip, TripSummary, duration_days},
 };
 
-/// The operation that the keys here belong to.
+/// The operation of the idempotency keys here.
 const OPERATION: &str = "trip.create";
-/// How long a key is remembered.
-pub(super) const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 const TRIP_COLUMNS: &str = "SELECT id, user_id, title, description, start_date, end_date, destinations, preferences, status, version, \
      created_at, updated_at FROM trips WHERE id = $1 AND user_id = $2";
-
-/// A client's name for one creation, and what it was to create.
-pub(crate) struct IdempotencyKey<'a> {
-    pub(crate) key: &'a str,
-    /// Of the request body.
-    pub(crate) fingerprint: String,
-}
 
 /// What came of a creation.
 pub(crate) enum Creation {
@@ -50,10 +41,16 @@ impl Storage {
     /// Stores a trip, its audit event and its idempotency key, all or nothing.
     pub(crate) async fn create_trip(&self, trip: &Trip, key: Option<IdempotencyKey<'_>>) -> Result<Creation, Error> {
         let mut transaction = self.write().await?;
-        if let Some(key) = key
-            && !claim(&mut transaction, trip, &key).await?
-        {
-            return replay(&mut transaction, trip.user_id, &key).await;
+        if let Some(key) = key {
+            match claim(&mut transaction, (trip.user_id, OPERATION), &key, trip.id, trip.created_at).await? {
+                Claim::Taken => {}
+                Claim::Replay(id) => {
+                    let made = find(&mut transaction, id, trip.user_id).await?;
+                    // A trip that was deleted since then is not made anew under its old key.
+                    return Ok(made.map_or(Creation::Clash, |trip| Creation::Replayed(Box::new(trip))));
+                }
+                Claim::Clash => return Ok(Creation::Clash),
+            }
         }
         insert(&mut transaction, trip).await?;
         transaction
@@ -114,46 +111,6 @@ impl Storage {
             limit: slice.limit,
         })
     }
-}
-
-/// Takes the key for this trip, unless a live one stands in its way.
-async fn claim(transaction: &mut Connection, trip: &Trip, key: &IdempotencyKey<'_>) -> Result<bool, Error> {
-    let oldest = trip.created_at - KEY_LIFE;
-    let rows = transaction
-        .execute(
-            "INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, resource_id, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (user_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
-               resource_id = excluded.resource_id, created_at = excluded.created_at \
-             WHERE idempotency_keys.created_at < $7",
-            &[
-                trip.user_id.into(),
-                OPERATION.into(),
-                key.key.into(),
-                key.fingerprint.as_str().into(),
-                trip.id.into(),
-                trip.created_at.into(),
-                oldest.into(),
-            ],
-        )
-        .await?;
-    Ok(rows == 1)
-}
-
-async fn replay(connection: &mut Connection, user_id: Uuid, key: &IdempotencyKey<'_>) -> Result<Creation, Error> {
-    let row = connection
-        .fetch_optional(
-            "SELECT fingerprint, resource_id FROM idempotency_keys WHERE user_id = $1 AND operation = $2 AND key = $3",
-            &[user_id.into(), OPERATION.into(), key.key.into()],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(Creation::Clash) };
-    if row.text("fingerprint")? != key.fingerprint {
-        return Ok(Creation::Clash);
-    }
-    let trip = find(connection, row.id("resource_id")?, user_id).await?;
-    // A trip that was deleted since then is not made anew under its old key.
-    Ok(trip.map_or(Creation::Clash, |trip| Creation::Replayed(Box::new(trip))))
 }
 
 async fn insert(transaction: &mut Connection, trip: &Trip) -> Result<(), Error> {

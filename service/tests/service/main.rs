@@ -7,6 +7,7 @@ mod chat;
 mod fakes;
 mod gate;
 mod lifecycle;
+mod openapi;
 mod program;
 mod providers;
 mod search;

@@ -3,13 +3,19 @@
 //! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
+mod mcp;
+mod url;
+mod vars;
 
-use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use std::{net::SocketAddr, time::Duration};
 
-/// Shortest signing key accepted, in bytes: the output size of HS256.
-const JWT_KEY_BYTES_MIN: usize = 32;
+use secrecy::SecretString;
+
+pub use mcp::{Mcp, McpServer};
+pub use url::{DatabaseUrl, ServerUrl};
+pub use vars::Error;
+
+use vars::{Vars, secs};
 
 /// Everything that can be set. The default of each field is in its comment.
 #[derive(Debug, Clone)]
@@ -24,16 +30,8 @@ pub struct Config {
     pub database_statement_timeout: Duration,
     /// `TRIPSAGE_DATABASE_POOL_WAIT`: longest wait for a connection. Default `500ms`.
     pub database_pool_wait: Duration,
-    /// `TRIPSAGE_MCP_FLIGHTS_URL`: endpoint of the flights MCP server; without it a search answers 503.
-    pub mcp_flights_url: Option<ServerUrl>,
-    /// `TRIPSAGE_MCP_MEMORY_URL`: endpoint of the memory MCP server; without it chats have no memory.
-    pub mcp_memory_url: Option<ServerUrl>,
-    /// `TRIPSAGE_MCP_WEATHER_URL`: endpoint of the weather MCP server; without it chats have no weather tool.
-    pub mcp_weather_url: Option<ServerUrl>,
-    /// `TRIPSAGE_MCP_ATTEMPT_TIMEOUT`: longest wait for one attempt of one tool call. Default `2s`.
-    pub mcp_attempt_timeout: Duration,
-    /// `TRIPSAGE_MCP_MAX_CONCURRENT`: calls in progress per MCP server. Default 128.
-    pub mcp_max_concurrent: usize,
+    /// The MCP servers.
+    pub mcp: Mcp,
     /// `TRIPSAGE_LLM_URL`: base of the OpenAI-compatible API, ending in `/v1`; without it chats answer 503.
     pub llm_url: Option<ServerUrl>,
     /// `TRIPSAGE_LLM_API_KEY`: bearer key for it. Default none.
@@ -48,6 +46,8 @@ pub struct Config {
     pub llm_max_concurrent: usize,
     /// `TRIPSAGE_JWT_KEY`: secret that signs tokens, at least 32 bytes. Required.
     pub jwt_key: SecretString,
+    /// `TRIPSAGE_ADMIN_EMAILS`: e-mail addresses whose users are administrators, separated by commas. Default none.
+    pub admin_emails: Vec<String>,
     /// `TRIPSAGE_ARGON2_MEMORY_KIB`: memory of one password hash, in KiB, 8 or more. Default 19456.
     pub argon2_memory_kib: u32,
     /// `TRIPSAGE_REQUEST_DEADLINE`: longest time for one request that is not a chat. Default `5s`.
@@ -74,55 +74,6 @@ pub struct Config {
     pub log: String,
 }
 
-/// The address of a server; its password is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ServerUrl(Url);
-
-/// A database address; its password is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
-
-/// Why the environment cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A required value is absent.
-    #[error("{name} is not set")]
-    Missing {
-        /// The absent name.
-        name: &'static str,
-        /// How to get a value.
-        hint: &'static str,
-    },
-    /// A `TRIPSAGE_` name that means nothing.
-    #[error("unknown setting {name}, did you mean {nearest}?")]
-    Unknown {
-        /// The name found.
-        name: String,
-        /// The known name most like it.
-        nearest: &'static str,
-    },
-    /// A value that does not parse or is out of range.
-    #[error("{name} must be {expected}, not `{value}`")]
-    Invalid {
-        /// Its name.
-        name: &'static str,
-        /// The value found; masked for secrets.
-        value: String,
-        /// What is accepted.
-        expected: &'static str,
-    },
-}
-
-impl Error {
-    /// What the operator can do about it, when there is something to say.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Missing { hint, .. } => Some(hint),
-            Self::Unknown { .. } | Self::Invalid { .. } => None,
-        }
-    }
-}
-
 impl Config {
     /// Reads the configuration from name-value pairs, usually the environment; names of other programs are ignored.
     ///
@@ -139,11 +90,7 @@ impl Config {
             database_readers: vars.count("TRIPSAGE_DATABASE_READERS", 4)?,
             database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
             database_pool_wait: vars.duration("TRIPSAGE_DATABASE_POOL_WAIT", Duration::from_millis(500))?,
-            mcp_flights_url: vars.url("TRIPSAGE_MCP_FLIGHTS_URL")?,
-            mcp_memory_url: vars.url("TRIPSAGE_MCP_MEMORY_URL")?,
-            mcp_weather_url: vars.url("TRIPSAGE_MCP_WEATHER_URL")?,
-            mcp_attempt_timeout: vars.duration("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", secs(2))?,
-            mcp_max_concurrent: vars.count("TRIPSAGE_MCP_MAX_CONCURRENT", 128)? as usize,
+            mcp: Mcp::read(&mut vars)?,
             llm_url: vars.url("TRIPSAGE_LLM_URL")?,
             llm_api_key: vars.text("TRIPSAGE_LLM_API_KEY").map(SecretString::from),
             llm_model: vars.text("TRIPSAGE_LLM_MODEL").unwrap_or_else(|| "gpt-4o-mini".into()),
@@ -151,6 +98,7 @@ impl Config {
             llm_total_timeout: vars.duration("TRIPSAGE_LLM_TOTAL_TIMEOUT", secs(30))?,
             llm_max_concurrent: vars.count("TRIPSAGE_LLM_MAX_CONCURRENT", 512)? as usize,
             jwt_key,
+            admin_emails: vars.list("TRIPSAGE_ADMIN_EMAILS"),
             argon2_memory_kib: vars.at_least("TRIPSAGE_ARGON2_MEMORY_KIB", 19_456, 8, "a number of KiB, 8 or more")?,
             request_deadline: vars.duration("TRIPSAGE_REQUEST_DEADLINE", secs(5))?,
             memory_budget: vars.duration("TRIPSAGE_MEMORY_BUDGET", Duration::from_millis(200))?,
@@ -167,148 +115,6 @@ impl Config {
         vars.refuse_unknown()?;
         Ok(config)
     }
-}
-
-impl ServerUrl {
-    /// The address itself, password included.
-    pub fn expose(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(masked(self.0.clone()).as_str())
-    }
-}
-
-impl DatabaseUrl {
-    /// The address itself, password included.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for DatabaseUrl {
-    fn from(url: &str) -> Self {
-        Self(url.to_owned())
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Url::parse(&self.0) {
-            Ok(url) if url.password().is_some() => f.write_str(masked(url).as_str()),
-            _ => f.write_str(&self.0),
-        }
-    }
-}
-
-/// The variables given, and the names asked for: what is left over is a mistake.
-struct Vars {
-    given: BTreeMap<String, String>,
-    known: Vec<&'static str>,
-}
-
-impl Vars {
-    fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = |name: &str| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL";
-        Self { given: vars.into_iter().filter(|(name, _)| ours(name)).collect(), known: Vec::new() }
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<String> {
-        self.known.push(name);
-        self.given.remove(name).filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &'static str, expected: &'static str) -> Result<Option<T>, Error> {
-        let Some(value) = self.text(name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| Error::Invalid { name, value, expected })
-    }
-
-    fn at_least(&mut self, name: &'static str, default: u32, min: u32, expected: &'static str) -> Result<u32, Error> {
-        match self.parsed(name, expected)? {
-            None => Ok(default),
-            Some(value) if value >= min => Ok(value),
-            Some(value) => Err(Error::Invalid { name, value: value.to_string(), expected }),
-        }
-    }
-
-    fn count(&mut self, name: &'static str, default: u32) -> Result<u32, Error> {
-        self.at_least(name, default, 1, "a number, 1 or more")
-    }
-
-    fn duration(&mut self, name: &'static str, default: Duration) -> Result<Duration, Error> {
-        const EXPECTED: &str = "a duration such as 250ms, 60s, 5m or 1h";
-        let Some(value) = self.text(name) else { return Ok(default) };
-        parse_duration(&value).ok_or(Error::Invalid { name, value, expected: EXPECTED })
-    }
-
-    fn url(&mut self, name: &'static str) -> Result<Option<ServerUrl>, Error> {
-        const EXPECTED: &str = "an http or https URL";
-        let Some(url) = self.parsed::<Url>(name, EXPECTED)? else { return Ok(None) };
-        match url.scheme() {
-            "http" | "https" => Ok(Some(ServerUrl(url))),
-            _ => Err(Error::Invalid { name, value: url.to_string(), expected: EXPECTED }),
-        }
-    }
-
-    fn jwt_key(&mut self) -> Result<SecretString, Error> {
-        const NAME: &str = "TRIPSAGE_JWT_KEY";
-        const HINT: &str = "set it to a random secret of at least 32 bytes, for example from `openssl rand -hex 32`";
-        let key = SecretString::from(self.text(NAME).ok_or(Error::Missing { name: NAME, hint: HINT })?);
-        if key.expose_secret().len() < JWT_KEY_BYTES_MIN {
-            return Err(Error::Invalid { name: NAME, value: "****".into(), expected: "at least 32 bytes long" });
-        }
-        Ok(key)
-    }
-
-    fn refuse_unknown(self) -> Result<(), Error> {
-        let Some(name) = self.given.into_keys().next() else { return Ok(()) };
-        let nearest = self.known.into_iter().min_by_key(|known| edit_distance(known, &name)).unwrap_or("DATABASE_URL");
-        Err(Error::Unknown { name, nearest })
-    }
-}
-
-fn masked(mut url: Url) -> Url {
-    if url.password().is_some() {
-        // Only an address without a host refuses a password, and that has none.
-        let _ = url.set_password(Some("****"));
-    }
-    url
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    number.checked_mul(millis).filter(|total| *total > 0).map(Duration::from_millis)
-}
-
-/// Levenshtein's distance between two names, in edits of one byte.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
