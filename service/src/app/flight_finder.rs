@@ -5,7 +5,10 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 
-use super::cache::{Cache, Found, Life};
+use super::{
+    cache::{Cache, Found, Life},
+    prepared::Prepared,
+};
 use crate::{
     dependency::Failure,
     domain::{
@@ -22,7 +25,7 @@ pub(crate) const PROVIDER: &str = "flights";
 /// The flight search, shared by the search endpoint and the chat's tool.
 pub(crate) struct FlightFinder {
     provider: Option<Arc<dyn Flights>>,
-    cache: Cache<FlightSearch, FlightsFound>,
+    cache: Cache<FlightSearch, Prepared<FlightsFound>>,
 }
 
 impl FlightFinder {
@@ -34,14 +37,18 @@ impl FlightFinder {
     ///
     /// # Errors
     /// The provider failed and nothing is remembered.
-    pub(crate) async fn find(&self, search: &FlightSearch, caller: &Caller) -> Result<Found<FlightsFound>, Failure> {
+    pub(crate) async fn find(
+        &self,
+        search: &FlightSearch,
+        caller: &Caller,
+    ) -> Result<Found<Prepared<FlightsFound>>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
         self.cache
             .get(search, caller.deadline, || {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
                     let offers = provider.search(&search, &caller).await?;
-                    Ok(rank(&search, Uuid::new_v4(), PROVIDER, offers))
+                    Ok(Prepared::new(rank(&search, Uuid::new_v4(), PROVIDER, offers)))
                 }
                 .boxed()
             })
@@ -49,7 +56,7 @@ impl FlightFinder {
     }
 }
 
-impl Found<FlightsFound> {
+impl Found<Prepared<FlightsFound>> {
     /// Says in `meta` where the flights are from.
     pub(crate) fn describe(&self, meta: &mut Meta) {
         meta.source = Some(self.source);

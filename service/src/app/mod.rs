@@ -9,6 +9,7 @@ mod flight_finder;
 mod health;
 mod memory_writer;
 mod passwords;
+mod prepared;
 mod servers;
 mod state;
 mod tokens;

@@ -123,12 +123,16 @@ pub(crate) struct Offer {
 }
 
 /// The offers of one search, best first.
-#[derive(Debug)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FlightsFound {
     pub(crate) search_id: Uuid,
     pub(crate) offers: Vec<Offer>,
+    pub(crate) total_results: usize,
+    pub(crate) currency: String,
     pub(crate) min_price: Option<Amount>,
     pub(crate) max_price: Option<Amount>,
+    /// The search as understood.
+    pub(crate) search_parameters: FlightSearch,
 }
 
 impl FlightSearch {
@@ -171,7 +175,15 @@ pub(crate) fn rank(
     let cheapest = min_price.unwrap_or_default();
     let mut offers: Vec<_> = admitted.into_iter().map(|offer| score(offer, search_id, source, cheapest)).collect();
     offers.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-    FlightsFound { search_id, offers, min_price, max_price }
+    FlightsFound {
+        search_id,
+        total_results: offers.len(),
+        offers,
+        currency: search.currency.clone(),
+        min_price,
+        max_price,
+        search_parameters: search.clone(),
+    }
 }
 
 fn score(offer: ProviderOffer, search_id: Uuid, source: &'static str, cheapest: Amount) -> Offer {

@@ -109,7 +109,11 @@ fn unreadable(rejection: BytesRejection) -> ApiError {
     }
 }
 
+/// Reads a body; one that is wrong is read again, to say where.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if let Ok(body) = serde_json::from_slice(bytes) {
+        return Ok(body);
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let malformed = || ApiError::bad_request("MALFORMED_JSON", "the request body is not JSON");
     let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {

@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::State,
     response::{IntoResponse as _, Response},
 };
+use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use super::{
     error::{ApiError, FLIGHTS, FieldError},
@@ -21,31 +21,34 @@ use super::{
 use crate::{
     app::{App, today},
     domain::{
-        amount::Amount,
-        flight::{FlightSearch, Offer},
+        flight::{FlightSearch, FlightsFound},
         meta::{Meta, Source},
     },
     mcp::Caller,
 };
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ROUTE: &str = "/api/v1/flights/search";
 /// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
 const ANSWER_TIME: Duration = Duration::from_millis(100);
 
-/// Flight offers, best first.
+/// What an answer says besides the flights, which are written once and remembered.
 #[derive(Serialize, ToSchema)]
-#[schema(as = FlightSearchAnswer)]
-struct Answer<'a> {
-    search_id: Uuid,
-    offers: &'a [Offer],
-    total_results: usize,
+struct About {
     search_duration_ms: u64,
-    currency: &'a str,
-    min_price: Option<Amount>,
-    max_price: Option<Amount>,
-    search_parameters: &'a FlightSearch,
     cached: bool,
     meta: Meta,
+}
+
+/// Flight offers, best first.
+#[derive(ToSchema)]
+#[schema(as = FlightSearchAnswer)]
+#[expect(dead_code, reason = "it is the schema of both parts together")]
+struct Answer {
+    #[serde(flatten)]
+    found: FlightsFound,
+    #[serde(flatten)]
+    about: About,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -56,7 +59,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 ///
 /// Offers are remembered for 5 minutes; when the provider fails, an answer up to an hour older is given and says so.
 #[utoipa::path(post, path = "/flights/search", tag = "flights", request_body = FlightSearch, security(("bearer" = [])),
-    responses((status = 200, body = Answer<'_>), (status = 502)))]
+    responses((status = 200, body = Answer), (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
     _: Principal,
@@ -74,18 +77,10 @@ pub(crate) async fn search(
     let mut meta = Meta::default();
     found.describe(&mut meta);
     app.note_degraded(ROUTE, &meta);
-    let flights = &found.value;
-    let answer = Answer {
-        search_id: flights.search_id,
-        offers: &flights.offers,
-        total_results: flights.offers.len(),
+    let about = About {
         search_duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        currency: &search.currency,
-        min_price: flights.min_price,
-        max_price: flights.max_price,
-        search_parameters: &search,
         cached: found.source != Source::Live,
         meta,
     };
-    Ok(Json(answer).into_response())
+    Ok(([(CONTENT_TYPE, JSON)], found.value.with(&about)).into_response())
 }
