@@ -18,6 +18,7 @@ use http::{
 };
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -39,6 +40,14 @@ const EVENTS_WAITING: usize = 64;
 const LAST_EVENT_WAIT: Duration = Duration::from_secs(1);
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
+/// One event of a stream, as a parser of event streams gives it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is the schema of what `line` writes")]
+struct StreamEvent {
+    /// A `ChatEvent` as JSON, or `[DONE]`.
+    data: String,
+}
+
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(chat))
 }
@@ -49,7 +58,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 /// last is `final` or `error`, and then `data: [DONE]`.
 #[utoipa::path(post, path = "/chat", tag = "chat", request_body = ChatRequest, security(("bearer" = [])),
     responses(
-        (status = 200, content((ChatAnswer = "application/json"), (String = "text/event-stream")),
+        (status = 200, content((ChatAnswer = "application/json"), (StreamEvent = "text/event-stream")),
             headers(("X-Session-Id" = Uuid, description = "The session of the turn."))),
         (status = 404), (status = 502)))]
 pub(crate) async fn chat(

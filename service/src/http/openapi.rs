@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Document};
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::domain::chat::ChatEvent;
+
 /// Where the document is served.
 const PATH: &str = "/openapi.json";
 /// Where the interactive page is.
@@ -52,7 +54,7 @@ const STATUSES: [(&str, &str); 13] = [
         title = "TripSage",
         description = "Flight search, chat, trips and bookings. Every error has one envelope, `Error`; its `type` and `code` say what to do about it."
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, ChatEvent)),
     modifiers(&Bearer)
 )]
 pub(super) struct Base;

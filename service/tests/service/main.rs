@@ -5,6 +5,7 @@
 mod auth;
 mod chat;
 mod fakes;
+mod foreign;
 mod gate;
 mod lifecycle;
 mod openapi;
