@@ -16,6 +16,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use crate::fakes::{FakeLlm, FakeMcp};
 
 pub(crate) const PASSWORD: &str = "Abcdef1!";
+pub(crate) const JWT_KEY: &str = "a key for tests, long enough for HS256";
 
 /// A running service with scripted providers.
 pub(crate) struct Stack {
@@ -183,11 +184,7 @@ impl Stack {
 
 /// A configuration for tests: free port, cheap passwords, no wait that a test would notice.
 pub(crate) fn config(vars: &[(&str, String)]) -> Config {
-    let base = [
-        ("TRIPSAGE_LISTEN", "127.0.0.1:0"),
-        ("TRIPSAGE_JWT_KEY", "a key for tests, long enough for HS256"),
-        ("TRIPSAGE_ARGON2_MEMORY_KIB", "8"),
-    ];
+    let base = [("TRIPSAGE_LISTEN", "127.0.0.1:0"), ("TRIPSAGE_JWT_KEY", JWT_KEY), ("TRIPSAGE_ARGON2_MEMORY_KIB", "8")];
     let base = base.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let given = vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     Config::from_vars(base.into_iter().chain(given)).unwrap()
