@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Storage,
-    database::Connection,
+    connection::Connection,
     row::{Row, Value, json},
 };
 use crate::domain::{

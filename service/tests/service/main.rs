@@ -7,6 +7,8 @@ mod chat;
 mod fakes;
 mod gate;
 mod lifecycle;
+mod outage;
+mod postgres;
 mod program;
 mod providers;
 mod search;
