@@ -25,7 +25,10 @@ use crate::{config::DatabaseUrl, metrics::Metrics};
 /// Longest time to open a connection at start.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("migrations/0001_initial.sql")),
+    (2, "indexes", include_str!("migrations/0002_indexes.sql")),
+];
 
 /// Everything the service remembers.
 pub(crate) struct Storage {

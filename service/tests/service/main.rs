@@ -8,6 +8,7 @@ mod fakes;
 mod gate;
 mod lifecycle;
 mod outage;
+mod plans;
 mod postgres;
 mod program;
 mod providers;
