@@ -68,7 +68,7 @@ impl App {
     pub(crate) async fn open(config: Config) -> Result<Self, OpenError> {
         let metrics = Arc::new(Metrics::new());
         let limits = storage::Limits {
-            readers: config.database_readers,
+            connections: config.database_connections,
             statement_timeout: config.database_statement_timeout,
             pool_wait: config.database_pool_wait,
         };

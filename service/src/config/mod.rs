@@ -22,10 +22,12 @@ use vars::{Vars, secs};
 pub struct Config {
     /// `TRIPSAGE_LISTEN`: address to listen on; port 0 takes a free one. Default `127.0.0.1:8000`.
     pub listen: SocketAddr,
-    /// `DATABASE_URL`: where users, trips and chats are kept. Default `sqlite://tripsage.db`.
+    /// `DATABASE_URL`: where users, trips and chats are kept, `sqlite://FILE` or `postgres://...`.
+    /// Default `sqlite://tripsage.db`.
     pub database_url: DatabaseUrl,
-    /// `TRIPSAGE_DATABASE_READERS`: connections for reading (SQLite has one more for writing). Default 4.
-    pub database_readers: u32,
+    /// `TRIPSAGE_DATABASE_CONNECTIONS`: connections to the database; SQLite has one more, for writing.
+    /// Default 16 for PostgreSQL, 4 for SQLite.
+    pub database_connections: u32,
     /// `TRIPSAGE_DATABASE_STATEMENT_TIMEOUT`: longest run of one statement. Default `2s`.
     pub database_statement_timeout: Duration,
     /// `TRIPSAGE_DATABASE_POOL_WAIT`: longest wait for a connection. Default `500ms`.
@@ -82,12 +84,14 @@ impl Config {
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
         let mut vars = Vars::new(vars);
         let jwt_key = vars.jwt_key()?;
+        let database_url = DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into()));
         let config = Self {
             listen: vars
                 .parsed("TRIPSAGE_LISTEN", "an address such as 127.0.0.1:8000")?
                 .unwrap_or(([127, 0, 0, 1], 8000).into()),
-            database_url: DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into())),
-            database_readers: vars.count("TRIPSAGE_DATABASE_READERS", 4)?,
+            database_connections: vars
+                .count("TRIPSAGE_DATABASE_CONNECTIONS", if database_url.is_postgres() { 16 } else { 4 })?,
+            database_url,
             database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
             database_pool_wait: vars.duration("TRIPSAGE_DATABASE_POOL_WAIT", Duration::from_millis(500))?,
             mcp: Mcp::read(&mut vars)?,
@@ -150,12 +154,24 @@ mod tests {
         assert_eq!(read(vars).unwrap_err().to_string(), message);
     }
 
-    #[test]
-    fn secrets_are_masked_when_the_configuration_is_shown() {
+    #[rstest]
+    #[case("sqlite://tripsage.db", "", 4)]
+    #[case("postgres://db/x", "", 16)]
+    #[case("postgresql://db/x", "7", 7)]
+    #[case("sqlite://tripsage.db", "7", 7)]
+    fn the_number_of_connections_fits_the_database(#[case] url: &str, #[case] given: &str, #[case] connections: u32) {
+        let config = read(&[KEY, ("DATABASE_URL", url), ("TRIPSAGE_DATABASE_CONNECTIONS", given)]).unwrap();
+        assert_eq!(config.database_connections, connections);
+    }
+
+    #[rstest]
+    #[case("postgres://me:hunter2@db/x")]
+    #[case("postgresql:///x?user=me&password=hunter2")]
+    fn secrets_are_masked_when_the_configuration_is_shown(#[case] database_url: &str) {
         let vars = [
             KEY,
             ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"),
-            ("DATABASE_URL", "postgres://me:hunter2@db/x"),
+            ("DATABASE_URL", database_url),
             ("TRIPSAGE_LLM_URL", "http://me:hunter3@llm/v1"),
         ];
         let shown = format!("{:?}", read(&vars).unwrap());

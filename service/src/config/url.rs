@@ -30,6 +30,11 @@ impl DatabaseUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it names a PostgreSQL server.
+    pub fn is_postgres(&self) -> bool {
+        self.0.starts_with("postgres:") || self.0.starts_with("postgresql:")
+    }
 }
 
 impl From<&str> for DatabaseUrl {
@@ -41,7 +46,7 @@ impl From<&str> for DatabaseUrl {
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Url::parse(&self.0) {
-            Ok(url) if url.password().is_some() => f.write_str(masked(url).as_str()),
+            Ok(url) if url.password().is_some() || has_query_password(&url) => f.write_str(masked(url).as_str()),
             _ => f.write_str(&self.0),
         }
     }
@@ -52,5 +57,13 @@ fn masked(mut url: Url) -> Url {
         // Only an address without a host refuses a password, and that has none.
         let _ = url.set_password(Some("****"));
     }
+    if has_query_password(&url) {
+        url.set_query(Some("****"));
+    }
     url
+}
+
+/// `postgres:///x?password=...` is as good as `postgres://:...@/x`.
+fn has_query_password(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| name == "password")
 }

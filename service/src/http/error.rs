@@ -206,6 +206,13 @@ impl From<storage::Error> for ApiError {
             }
             // Callers that expect a taken value handle it before this.
             storage::Error::Duplicate(_) => Self::conflict("CONFLICT", "the value is taken").because(error),
+            storage::Error::Unstorable => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "VALIDATION_ERROR",
+                "validation",
+                "a text holds the character U+0000",
+            ),
+            storage::Error::Aborted => Self::internal().because(error),
             storage::Error::Busy(_) | storage::Error::TimedOut | storage::Error::Failed(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "DATABASE_ERROR",

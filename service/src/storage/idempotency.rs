@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Error, database::Connection};
+use super::{Error, connection::Connection};
 
 /// How long a key is remembered.
 pub(super) const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);

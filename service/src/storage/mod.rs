@@ -1,19 +1,25 @@
 //! The only place with SQL.
 //!
-//! `database` owns the pools and hides which database it is; `users`, `tokens`, `trips` and `chats` hold the statements,
-//! one text for every database: `$1` placeholders, `TEXT` and `BIGINT` columns only. Another database is another variant
-//! in `database`, nothing else. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text.
+//! `users`, `tokens`, `trips` and `chats` hold the statements, one text for every database: `$1` placeholders, `TEXT` and
+//! `BIGINT` columns only. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text. `database` hides which
+//! database it is; `sqlite` and `postgres` know how each is held. A sum of `BIGINT`s is cast back to one: PostgreSQL makes
+//! it a `NUMERIC`.
 
 mod chats;
+mod connection;
 mod database;
+mod error;
 mod idempotency;
+mod postgres;
 mod row;
+mod sqlite;
 mod tokens;
 mod trips;
 mod users;
 
 pub(crate) use chats::{FinishedTurn, NewTurn};
-pub(crate) use database::{Error, Limits, OpenError, Storage};
+pub(crate) use database::{Limits, OpenError, Storage};
+pub(crate) use error::Error;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use tokens::Spending;
 pub(crate) use trips::{Creation, TripFilter};

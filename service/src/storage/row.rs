@@ -2,7 +2,9 @@
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{
+    Database, Decode, Encode, Postgres, Row as _, Sqlite, Type, postgres::PgRow, query::Query, sqlite::SqliteRow,
+};
 use uuid::Uuid;
 
 use super::Error;
@@ -52,6 +54,33 @@ impl From<Date> for Value<'_> {
     }
 }
 
+impl Value<'_> {
+    /// Whether it is a text with the one character that not every database can keep.
+    pub(super) fn holds_nul(&self) -> bool {
+        let text = match self {
+            Self::Text(text) | Self::OptionalText(Some(text)) => text,
+            Self::Owned(text) => text.as_str(),
+            Self::OptionalText(None) | Self::Integer(_) => return false,
+        };
+        text.contains('\0')
+    }
+}
+
+/// A statement with its parameters.
+pub(super) fn bound<'q, DB: Database>(sql: &'static str, values: &'q [Value<'q>]) -> Query<'q, DB, DB::Arguments>
+where
+    &'q str: Encode<'q, DB> + Type<DB>,
+    Option<&'q str>: Encode<'q, DB> + Type<DB>,
+    i64: Encode<'q, DB> + Type<DB>,
+{
+    values.iter().fold(sqlx::query(sql), |query, value| match value {
+        Value::Text(text) => query.bind(*text),
+        Value::Owned(text) => query.bind(text.as_str()),
+        Value::OptionalText(text) => query.bind(*text),
+        Value::Integer(number) => query.bind(*number),
+    })
+}
+
 /// A value as JSON text.
 pub(super) fn json<'a>(value: &impl Serialize) -> Value<'a> {
     Value::Owned(serde_json::to_string(value).expect("what is stored has only string keys"))
@@ -60,24 +89,29 @@ pub(super) fn json<'a>(value: &impl Serialize) -> Value<'a> {
 /// A row of an answer.
 pub(super) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 impl Row {
     pub(super) fn text(&self, column: &'static str) -> Result<String, Error> {
-        match self {
-            Self::Sqlite(row) => Ok(row.try_get(column)?),
-        }
+        self.value(column)
     }
 
     pub(super) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
-        match self {
-            Self::Sqlite(row) => Ok(row.try_get(column)?),
-        }
+        self.value(column)
     }
 
     pub(super) fn integer(&self, column: &'static str) -> Result<i64, Error> {
+        self.value(column)
+    }
+
+    fn value<T>(&self, column: &'static str) -> Result<T, Error>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
         match self {
             Self::Sqlite(row) => Ok(row.try_get(column)?),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
 

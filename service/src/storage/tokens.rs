@@ -17,12 +17,9 @@ pub(crate) enum Spending {
 impl Storage {
     /// Stores a refresh token that has just been given out.
     pub(crate) async fn keep_refresh_token(&self, id: Uuid, user_id: Uuid, expires_at: Timestamp) -> Result<(), Error> {
-        let mut transaction = self.write().await?;
         let values = [id.into(), user_id.into(), expires_at.into()];
-        transaction
-            .execute("INSERT INTO refresh_tokens (id, user_id, expires_at) VALUES ($1, $2, $3)", &values)
-            .await?;
-        transaction.commit().await
+        self.write_once("INSERT INTO refresh_tokens (id, user_id, expires_at) VALUES ($1, $2, $3)", &values).await?;
+        Ok(())
     }
 
     /// Spends a refresh token and stores the one that replaces it, both or neither.

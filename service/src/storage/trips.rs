@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Storage,
-    database::Connection,
+    connection::Connection,
     idempotency::{Claim, IdempotencyKey, claim},
     row::{Row, Value, json},
 };

@@ -22,14 +22,12 @@ impl Storage {
     /// # Errors
     /// [`Error::Duplicate`] when the e-mail address is taken.
     pub(crate) async fn create_user(&self, new: NewUser<'_>) -> Result<(), Error> {
-        let mut transaction = self.write().await?;
-        transaction
-            .execute(
-                "INSERT INTO users (id, email, full_name, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
-                &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
-            )
-            .await?;
-        transaction.commit().await
+        self.write_once(
+            "INSERT INTO users (id, email, full_name, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
+            &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
+        )
+        .await?;
+        Ok(())
     }
 
     /// The user with that e-mail address (in its normal form), and the hash of the password.

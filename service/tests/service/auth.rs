@@ -2,17 +2,21 @@
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::stack::{PASSWORD, Stack};
+use crate::stack::{Database, PASSWORD, Stack};
 
 async fn post(stack: &Stack, path: &str, body: Value) -> crate::stack::Answer {
     stack.send(Method::POST, &format!("/api/v1/auth/{path}"), None, Some(&body)).await
 }
 
+#[rstest]
 #[tokio::test]
-async fn users_register_once_and_log_in_with_their_password_only() {
-    let stack = Stack::start(&[]).await;
+async fn users_register_once_and_log_in_with_their_password_only(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let ann = json!({"email": "Ann@Example.org", "password": PASSWORD, "full_name": "Ann"});
     let registered = post(&stack, "register", ann.clone()).await;
     assert_eq!(registered.status, 201);
@@ -45,9 +49,10 @@ async fn users_register_once_and_log_in_with_their_password_only() {
     assert_eq!((me.status.as_u16(), &me.json()["id"]), (200, &login["user"]["id"]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn routes_are_closed_without_an_access_token() {
-    let stack = Stack::start(&[]).await;
+async fn routes_are_closed_without_an_access_token(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let cases = [
         (None, "AUTHENTICATION_ERROR"),
@@ -75,9 +80,12 @@ async fn routes_are_closed_without_an_access_token() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refresh_token_is_good_once_even_for_ten_at_a_time() {
-    let stack = Stack::start(&[]).await;
+async fn a_refresh_token_is_good_once_even_for_ten_at_a_time(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let refresh = |token: &str| post(&stack, "refresh", json!({"refresh_token": token}));
     let answers = join_all((0..10).map(|_| refresh(&user.refresh_token))).await;

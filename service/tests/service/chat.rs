@@ -2,12 +2,11 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     fakes::{Answers, FakeLlm, FakeMcp, Says},
     gate::Gate,
-    stack::{Answer, Stack, User, until},
+    stack::{Answer, Database, Obstacle, Stack, User, until},
 };
 
 const CHAT: &str = "/api/v1/chat";
@@ -26,9 +25,12 @@ fn types(events: &[Value]) -> Vec<&str> {
     types
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_stream_begins_with_started_and_ends_with_one_final() {
-    let stack = Stack::start(&[]).await;
+async fn a_stream_begins_with_started_and_ends_with_one_final(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let answer = say(&stack, &user, "Hello there", json!({})).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "text/event-stream"));
@@ -167,9 +169,12 @@ async fn an_open_breaker_of_the_model_is_a_plain_503_for_streams_too() {
     assert_eq!(stack.metric("tripsage_llm_breaker_state").await, 2.0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_session_goes_on_with_its_history_for_its_owner_only() {
-    let stack = Stack::start(&[]).await;
+async fn a_session_goes_on_with_its_history_for_its_owner_only(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let (ann, bob) = (stack.user().await, stack.user().await);
     let first = say(&stack, &ann, "First", json!({"stream": false})).await.json();
     let session = first["session_id"].clone();
@@ -231,14 +236,15 @@ async fn what_is_no_chat_is_refused_before_anything_is_spent() {
     assert!(stack.llm.requests().is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_database_that_does_not_write_is_503_before_the_model_is_asked() {
+async fn a_database_that_does_not_write_is_503_before_the_model_is_asked(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
     let limits = [("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", "200ms"), ("TRIPSAGE_DATABASE_POOL_WAIT", "100ms")];
-    let stack = Stack::start(&limits).await;
+    let Some(stack) = Stack::on(database, &limits).await else { return };
     let user = stack.user().await;
-    let mut other =
-        SqliteConnection::connect(&format!("sqlite://{}/tripsage.db", stack.folder.path().display())).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let _obstacle = Obstacle::put(&stack.database_url).await;
     assert_eq!(say(&stack, &user, "Hello", json!({})).await.error(), (503, "DATABASE_ERROR".into()));
     assert!(stack.llm.requests().is_empty());
 }

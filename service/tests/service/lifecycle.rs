@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::json;
 
 use crate::{
     fakes::{Answers, Says},
-    stack::{Stack, config, read, until},
+    stack::{Database, Stack, config, read, until},
 };
 
 #[tokio::test]
@@ -111,19 +113,29 @@ async fn a_stop_gives_a_stream_that_does_not_end_its_terminal_event() {
     stack.ended().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_was_stored_is_there_after_a_restart() {
-    let mut stack = Stack::start(&[]).await;
+async fn what_was_stored_is_there_after_a_restart(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(mut stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let trip = json!({"title": "Alps", "start_date": "2099-05-01", "end_date": "2099-05-08", "destinations": [{"name": "Zermatt"}]});
     assert_eq!(stack.post("/api/v1/trips", &user, &trip).await.status, 201);
     let folder = std::mem::replace(&mut stack.folder, tempfile::TempDir::new().unwrap());
+    let url = stack.database_url.clone();
     stack.stop();
     stack.ended().await;
-    let url = format!("sqlite://{}/tripsage.db", folder.path().display());
-    let next = Stack::start(&[("DATABASE_URL", &url)]).await;
+    let next = Stack::with(folder, url, &[]).await;
     // The same signing key: the old token still works.
     assert_eq!(next.get("/api/v1/trips", &user).await.json()["total"], 1);
+}
+
+#[tokio::test]
+async fn replicas_that_start_at_once_on_a_new_database_all_start() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let Some(url) = Database::Postgres.url(&folder).await else { return };
+    let bind = || service::bind(config(&[("DATABASE_URL", url.clone())]));
+    let replicas = join_all((0..4).map(|_| bind())).await;
+    assert!(replicas.iter().all(Result::is_ok), "{:?}", replicas.iter().filter_map(|r| r.as_ref().err()).next());
 }
 
 #[tokio::test]
@@ -135,7 +147,14 @@ async fn a_service_that_cannot_start_says_why() {
     let cases = [
         (vec![("TRIPSAGE_LISTEN", address.clone()), ("DATABASE_URL", database)], format!("cannot listen on {address}")),
         (vec![("DATABASE_URL", "sqlite:///nowhere/at/all/x.db".to_owned())], "cannot open the database".to_owned()),
-        (vec![("DATABASE_URL", "mysql://x/y".to_owned())], "DATABASE_URL must start with sqlite://".to_owned()),
+        (
+            vec![("DATABASE_URL", "postgres:///x?host=/nowhere/at/all".to_owned())],
+            "cannot open the database".to_owned(),
+        ),
+        (
+            vec![("DATABASE_URL", "mysql://x/y".to_owned())],
+            "DATABASE_URL must start with sqlite:// or postgres://".to_owned(),
+        ),
     ];
     for (vars, expected) in cases {
         let error = service::bind(config(&vars)).await.err().unwrap();

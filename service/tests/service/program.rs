@@ -5,8 +5,8 @@ use std::{process::Stdio, time::Duration};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::Command,
+    io::{AsyncBufReadExt as _, BufReader, copy, sink},
+    process::{Child, Command},
     time::timeout,
 };
 
@@ -16,6 +16,29 @@ fn tripsage() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripsage"));
     command.env_clear().stderr(Stdio::piped()).kill_on_drop(true);
     command
+}
+
+/// The program on that database, and where it listens; its log holds no secret.
+pub(crate) async fn listening(database_url: &str) -> (Child, String) {
+    let mut child = tripsage()
+        .env("TRIPSAGE_JWT_KEY", KEY)
+        .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
+        .env("TRIPSAGE_ARGON2_MEMORY_KIB", "8")
+        .env("DATABASE_URL", database_url)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
+        assert!(!line.contains(KEY), "{line}");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = line["address"].as_str() {
+            break address.to_owned();
+        }
+    };
+    // Somebody must go on reading, or its next line ends it.
+    tokio::spawn(async move { copy(&mut lines.into_inner(), &mut sink()).await });
+    (child, address)
 }
 
 #[tokio::test]
@@ -32,21 +55,8 @@ async fn without_a_key_it_refuses_to_start_and_says_what_to_do() {
 #[tokio::test]
 async fn it_serves_logs_json_without_secrets_and_ends_well_on_sigterm() {
     let folder = TempDir::new().unwrap();
-    let mut child = tripsage()
-        .env("TRIPSAGE_JWT_KEY", KEY)
-        .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
-        .env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display()))
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
-        assert!(!line.contains(KEY), "{line}");
-        let line: Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = line["address"].as_str() {
-            break address.to_owned();
-        }
-    };
+    let url = format!("sqlite://{}/tripsage.db", folder.path().display());
+    let (mut child, address) = listening(&url).await;
     let live = crate::stack::client().get(format!("http://{address}/health/live")).send().await.unwrap();
     assert_eq!(live.status(), 200);
     let pid = child.id().unwrap().to_string();

@@ -10,13 +10,30 @@ use std::{
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use service::{Config, bind};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
-use crate::fakes::{FakeLlm, FakeMcp};
+use crate::{
+    fakes::{FakeLlm, FakeMcp},
+    postgres::Cluster,
+};
 
 pub(crate) const PASSWORD: &str = "Abcdef1!";
 pub(crate) const JWT_KEY: &str = "a key for tests, long enough for HS256";
+
+/// Which database the service keeps things in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Another client of the database, in whose way everybody is who wants to write.
+pub(crate) enum Obstacle {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
 
 /// A running service with scripted providers.
 pub(crate) struct Stack {
@@ -25,6 +42,7 @@ pub(crate) struct Stack {
     pub(crate) memory: FakeMcp,
     pub(crate) weather: FakeMcp,
     pub(crate) llm: FakeLlm,
+    pub(crate) database_url: String,
     pub(crate) folder: TempDir,
     client: Client,
     stop: Option<oneshot::Sender<()>>,
@@ -77,17 +95,30 @@ impl Answer {
 }
 
 impl Stack {
-    /// Starts it, with these settings on top of those that make tests quick.
+    /// Starts it on SQLite, with these settings on top of those that make tests quick.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        Self::on(Database::Sqlite, settings).await.expect("SQLite is part of the service")
+    }
+
+    /// Starts it on a new database of that kind, with these settings on top of those that make tests quick.
+    ///
+    /// `None` when that kind is not installed: the test is skipped, and a line says so.
+    pub(crate) async fn on(database: Database, settings: &[(&str, &str)]) -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let url = database.url(&folder).await?;
+        Some(Self::with(folder, url, settings).await)
+    }
+
+    /// Starts it on this database.
+    pub(crate) async fn with(folder: TempDir, database_url: String, settings: &[(&str, &str)]) -> Self {
         let (flights, memory, weather) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
         let llm = FakeLlm::start().await;
-        let folder = TempDir::new().unwrap();
         let mut vars = vec![
             ("TRIPSAGE_MCP_FLIGHTS_URL", format!("http://{}/mcp", flights.address)),
             ("TRIPSAGE_MCP_MEMORY_URL", format!("http://{}/mcp", memory.address)),
             ("TRIPSAGE_MCP_WEATHER_URL", format!("http://{}/mcp", weather.address)),
             ("TRIPSAGE_LLM_URL", format!("http://{}/v1", llm.address)),
-            ("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display())),
+            ("DATABASE_URL", database_url.clone()),
         ];
         vars.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let config = config(&vars);
@@ -102,6 +133,7 @@ impl Stack {
             memory,
             weather,
             llm,
+            database_url,
             folder,
             client,
             stop: Some(stop),
@@ -179,6 +211,38 @@ impl Stack {
     /// Waits for its end.
     pub(crate) async fn ended(self) {
         tokio::time::timeout(Duration::from_secs(5), self.running).await.unwrap().unwrap().unwrap();
+    }
+}
+
+impl Database {
+    /// The address of a new database of that kind, when it is installed.
+    pub(crate) async fn url(self, folder: &TempDir) -> Option<String> {
+        match self {
+            Self::Sqlite => Some(format!("sqlite://{}/tripsage.db", folder.path().display())),
+            Self::Postgres => Some(Cluster::shared()?.database().await),
+        }
+    }
+}
+
+impl Obstacle {
+    /// Nobody else writes from now on; who only reads is not held up.
+    pub(crate) async fn put(url: &str) -> Self {
+        if url.starts_with("sqlite:") {
+            let mut other = SqliteConnection::connect(url).await.unwrap();
+            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+            return Self::Sqlite(other);
+        }
+        let mut other = PgConnection::connect(url).await.unwrap();
+        let lock = "BEGIN; LOCK TABLE users, trips, chat_messages IN EXCLUSIVE MODE";
+        sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+        Self::Postgres(other)
+    }
+
+    pub(crate) async fn lift(self) {
+        match self {
+            Self::Sqlite(other) => other.close().await.unwrap(),
+            Self::Postgres(other) => other.close().await.unwrap(),
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, SqliteConnection};
 
-use crate::stack::{Answer, Stack, User};
+use crate::stack::{Answer, Database, Obstacle, Stack, User};
 
 const TRIPS: &str = "/api/v1/trips";
 
@@ -20,9 +20,12 @@ async fn create(stack: &Stack, user: &User, key: &str, body: &Value) -> Answer {
     stack.send_with(Method::POST, TRIPS, Some(&user.token), Some(body), &[("Idempotency-Key", key)]).await
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_trip_is_created_listed_and_read_by_its_owner_only() {
-    let stack = Stack::start(&[]).await;
+async fn a_trip_is_created_listed_and_read_by_its_owner_only(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let (ann, bob) = (stack.user().await, stack.user().await);
     let created = stack.post(TRIPS, &ann, &trip("100% Alps")).await;
     assert_eq!(created.status, 201);
@@ -68,9 +71,10 @@ async fn a_trip_is_created_listed_and_read_by_its_owner_only() {
     assert_eq!(stack.get(TRIPS, &bob).await.json()["total"], 0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_wrong_body_is_named_field_by_field() {
-    let stack = Stack::start(&[]).await;
+async fn a_wrong_body_is_named_field_by_field(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let mut wrong = trip("");
     wrong["end_date"] = json!("2099-04-30");
@@ -82,12 +86,14 @@ async fn a_wrong_body_is_named_field_by_field() {
     assert_eq!(fields, ["end_date", "title"]);
 
     let too_large = format!("{{\"title\": \"{}\"}}", "x".repeat(600 * 1024));
+    let nul = trip("a\0b").to_string();
     let bodies = [
         ("{", 400, "MALFORMED_JSON"),
         ("", 400, "MALFORMED_JSON"),
         ("{} x", 422, "VALIDATION_ERROR"),
         ("[]", 422, "VALIDATION_ERROR"),
         (r#"{"title": 1}"#, 422, "VALIDATION_ERROR"),
+        (nul.as_str(), 422, "VALIDATION_ERROR"),
         (too_large.as_str(), 413, "PAYLOAD_TOO_LARGE"),
     ];
     for (body, status, code) in bodies {
@@ -97,9 +103,10 @@ async fn a_wrong_body_is_named_field_by_field() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_idempotency_key_stands_for_one_request() {
-    let stack = Stack::start(&[]).await;
+async fn an_idempotency_key_stands_for_one_request(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let (ann, bob) = (stack.user().await, stack.user().await);
     let first = create(&stack, &ann, "k1", &trip("Alps")).await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
@@ -112,9 +119,10 @@ async fn an_idempotency_key_stands_for_one_request() {
     assert_eq!(stack.get(TRIPS, &ann).await.json()["total"], 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn thirty_at_once_with_one_key_make_one_trip() {
-    let stack = Stack::start(&[]).await;
+async fn thirty_at_once_with_one_key_make_one_trip(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
     let body = trip("Alps");
     let answers = join_all((0..30).map(|_| create(&stack, &user, "same", &body))).await;
@@ -123,16 +131,17 @@ async fn thirty_at_once_with_one_key_make_one_trip() {
     assert_eq!(stack.get(TRIPS, &user).await.json()["total"], 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn while_the_database_does_not_write_writes_are_503_reads_work_and_readiness_tells() {
+async fn while_the_database_does_not_write_writes_are_503_reads_work_and_readiness_tells(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
     let limits = [("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", "400ms"), ("TRIPSAGE_DATABASE_POOL_WAIT", "200ms")];
-    let stack = Stack::start(&limits).await;
+    let Some(stack) = Stack::on(database, &limits).await else { return };
     let user = stack.user().await;
     assert_eq!(create(&stack, &user, "before", &trip("Before")).await.status, 201);
 
-    let mut other =
-        SqliteConnection::connect(&format!("sqlite://{}/tripsage.db", stack.folder.path().display())).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let obstacle = Obstacle::put(&stack.database_url).await;
     let started = Instant::now();
     let body = trip("During");
     let answers = join_all((0..5).map(|_| create(&stack, &user, "during", &body))).await;
@@ -146,23 +155,24 @@ async fn while_the_database_does_not_write_writes_are_503_reads_work_and_readine
     assert_eq!(stack.probe("/health/ready").await.status, 503);
     assert_eq!(stack.probe("/health").await.json()["status"], "unhealthy");
 
-    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    obstacle.lift().await;
     assert_eq!(create(&stack, &user, "during", &body).await.status, 201);
     assert_eq!(stack.probe("/health/ready").await.status, 200);
     assert_eq!(stack.get(TRIPS, &user).await.json()["total"], 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_of_a_write_does_not_hold_the_writer() {
-    let stack = Stack::start(&[]).await;
+async fn a_client_that_leaves_in_the_middle_of_a_write_does_not_hold_the_writer(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
     let user = stack.user().await;
-    let mut other =
-        SqliteConnection::connect(&format!("sqlite://{}/tripsage.db", stack.folder.path().display())).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let obstacle = Obstacle::put(&stack.database_url).await;
     let impatient =
         stack.request(Method::POST, TRIPS, Some(&user.token)).json(&trip("Gone")).timeout(Duration::from_millis(100));
     assert!(impatient.send().await.unwrap_err().is_timeout());
-    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    obstacle.lift().await;
     for number in 0..3 {
         assert_eq!(create(&stack, &user, &number.to_string(), &trip("Here")).await.status, 201);
     }
