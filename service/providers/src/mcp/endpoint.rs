@@ -2,27 +2,82 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{
+    Json, Router,
+    extract::Request,
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
 use rmcp::{
     ServerHandler,
-    transport::streamable_http_server::{
-        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
-    },
+    transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
+};
+use serde_json::json;
+
+use super::{hosted::Hosted, sessions::Sessions};
+use crate::{
+    key::{self, ACCOUNT_HEADER, Account, RETRY_AFTER_SECONDS, Refusal},
+    provider::{Context, Mount},
 };
 
-use crate::provider::Context;
+/// Instances of `server`, which they share.
+pub(super) fn mount(server: impl ServerHandler) -> Mount {
+    let server = Arc::new(server);
+    Box::new(move |context| routes(context, Arc::clone(&server)))
+}
 
 /// The routes of an MCP server: `/mcp`.
 ///
-/// Stateless with JSON answers: each POST is one call and one answer, which costs less than half of a session with
-/// event streams. `Host` is checked against loopback names (DNS rebinding) unless the server is open to a network.
-pub(crate) fn mount(context: &Context, server: impl ServerHandler) -> Router {
-    let mut config = StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
+/// Clients of MCP 2026-07-28 post one call and get one JSON answer, which costs less than half of a session with event
+/// streams; older ones start with `initialize` and get a session. `Host` is checked against loopback names (DNS
+/// rebinding) unless the server is open to a network.
+fn routes(context: &Context, server: Arc<impl ServerHandler>) -> Router {
+    let mut config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(true)
+        .with_json_response(true)
+        .with_cancellation_token(context.hurry.clone());
     if !context.address.is_loopback() {
         config = config.disable_allowed_hosts();
     }
-    let server = Arc::new(server);
-    let service =
-        StreamableHttpService::new(move || Ok(Arc::clone(&server)), Arc::new(NeverSessionManager::default()), config);
-    Router::new().route_service("/mcp", service)
+    let hosted = Arc::new(Hosted::new(server, Arc::clone(&context.pace)));
+    let service = StreamableHttpService::new(move || Ok(Arc::clone(&hosted)), Arc::<Sessions>::default(), config);
+    Router::new().route_service("/mcp", service).layer(middleware::from_fn(with_account))
+}
+
+/// Refuses bad keys before the call is looked at, and tells the server whose account it is.
+async fn with_account(mut request: Request, next: Next) -> Response {
+    let account = key::given(request.headers()).and_then(|key| key.map_or(Ok(Account::platform()), Account::of));
+    let account = match account {
+        Ok(account) => account,
+        Err(refusal) => return refused(refusal),
+    };
+    let header = account.header();
+    request.extensions_mut().insert(account);
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(ACCOUNT_HEADER, header);
+    response
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let (status, code) = match refusal {
+        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
+        Refusal::Limited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+        Refusal::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+    };
+    let mut response = (status, Json(json!({"error": {"code": code, "message": refusal.to_string()}}))).into_response();
+    match refusal {
+        Refusal::Unknown => {
+            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        Refusal::Limited => {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        Refusal::Broken => {}
+    }
+    response
 }
