@@ -31,11 +31,14 @@ pub(super) fn mount(server: impl ServerHandler) -> Mount {
 }
 
 /// The routes of an MCP server: `/mcp`.
-///
+fn routes(context: &Context, server: Arc<impl ServerHandler>) -> Router {
+    Router::new().route_service("/mcp", service(context, server)).layer(middleware::from_fn(with_account))
+}
+
 /// Clients of MCP 2026-07-28 post one call and get one JSON answer, which costs less than half of a session with event
 /// streams; older ones start with `initialize` and get a session. `Host` is checked against loopback names (DNS
 /// rebinding) unless the server is open to a network.
-fn routes(context: &Context, server: Arc<impl ServerHandler>) -> Router {
+fn service<S: ServerHandler>(context: &Context, server: Arc<S>) -> StreamableHttpService<Arc<Hosted<S>>, Sessions> {
     let mut config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(true)
         .with_json_response(true)
@@ -44,8 +47,7 @@ fn routes(context: &Context, server: Arc<impl ServerHandler>) -> Router {
         config = config.disable_allowed_hosts();
     }
     let hosted = Arc::new(Hosted::new(server, Arc::clone(&context.pace)));
-    let service = StreamableHttpService::new(move || Ok(Arc::clone(&hosted)), Arc::<Sessions>::default(), config);
-    Router::new().route_service("/mcp", service).layer(middleware::from_fn(with_account))
+    StreamableHttpService::new(move || Ok(Arc::clone(&hosted)), Arc::<Sessions>::default(), config)
 }
 
 /// Refuses bad keys before the call is looked at, and tells the server whose account it is.
@@ -80,4 +82,48 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::Broken => {}
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use axum::body::Body;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{mcp::sessions::IDLE_MAX, pace::Pace};
+
+    struct Nothing;
+
+    impl ServerHandler for Nothing {}
+
+    fn post(session: Option<&HeaderValue>, message: serde_json::Value) -> Request {
+        let mut request = Request::post("http://localhost/mcp")
+            .header("host", "localhost")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json");
+        if let Some(session) = session {
+            request = request.header("mcp-session-id", session);
+        }
+        request.body(Body::from(message.to_string())).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_idle_for_too_long_is_over() {
+        let hurry = CancellationToken::new();
+        let pace = Arc::new(Pace::new("constant:0s".parse().unwrap(), 1, "nothing", hurry.clone()));
+        let context = Context { address: Ipv4Addr::LOCALHOST.into(), pace, hurry };
+        let service = service(&context, Arc::new(Nothing));
+        let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}});
+        let session = service.handle(post(None, hello)).await.headers()["mcp-session-id"].clone();
+        let ping = || post(Some(&session), json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        for _ in 0..3 {
+            tokio::time::sleep(IDLE_MAX - Duration::from_secs(1)).await;
+            assert_eq!(service.handle(ping()).await.status(), StatusCode::ACCEPTED);
+        }
+        tokio::time::sleep(IDLE_MAX + Duration::from_secs(1)).await;
+        assert_eq!(service.handle(ping()).await.status(), StatusCode::NOT_FOUND);
+    }
 }

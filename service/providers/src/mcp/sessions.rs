@@ -13,10 +13,10 @@ use rmcp::{
 use tracing::debug;
 
 /// The most sessions of one server; one more ends the one that was idle longest.
-pub(super) const SESSIONS_MAX: usize = 256;
+const SESSIONS_MAX: usize = 256;
 
 /// How long a session may be idle.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(300);
 
 /// rmcp's sessions in memory, and when each was last used.
 #[derive(Debug)]

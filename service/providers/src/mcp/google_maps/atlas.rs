@@ -1,5 +1,7 @@
 //! The places of the world in the shape of Google's, found by id, by address or by words.
 
+use std::sync::OnceLock;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -103,48 +105,58 @@ impl Geometry {
     }
 }
 
-/// Where an address is: that of a sight, or else the city it names.
-pub(super) fn addressed(source: &Source, address: &str) -> Option<Place> {
-    let city = City::named(address)
-        .or_else(|| City::of_airport(address.trim()))
-        .or_else(|| City::all().find(|city| contains_words(address, city.name)))?;
-    let sight = sights(source, city)
-        .into_iter()
-        .find(|sight| sight.address.eq_ignore_ascii_case(address.trim()) || contains_words(address, &sight.name));
-    Some(sight.map_or_else(|| Place::of_city(city), Place::of_sight))
+/// All places, made when the first is asked for: about half a megabyte.
+pub(super) struct Atlas {
+    source: Source,
+    places: OnceLock<Vec<Place>>,
 }
 
-/// The place called `id`.
-pub(super) fn with_id(source: &Source, id: &str) -> Option<Place> {
-    let rest = id.strip_prefix("plc_")?;
-    let (airport, is_sight) = rest.split_once('_').map_or((rest, false), |(airport, _)| (airport, true));
-    let city = City::all().find(|city| city.airport == airport)?;
-    if !is_sight {
-        return Some(Place::of_city(city));
+impl Atlas {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, places: OnceLock::new() }
     }
-    sights(source, city).into_iter().find(|sight| sight.id == id).map(Place::of_sight)
-}
 
-/// The places that have all words of `query`, those of `kind` or of what the query says; cities before sights.
-pub(super) fn matching(source: &Source, query: &str, kind: Option<Kind>, near: Option<(Point, f64)>) -> Vec<Place> {
-    let kind = kind.or_else(|| kind_in(query));
-    let wanted: Vec<_> =
-        words(query).filter(|word| !FILLERS.contains(&word.as_str()) && kind_of(word).is_none()).collect();
-    if wanted.is_empty() && near.is_none() && kind.is_none() {
-        return Vec::new();
+    /// All cities, then all sights.
+    fn places(&self) -> &[Place] {
+        self.places.get_or_init(|| {
+            let sights = City::all().flat_map(|city| sights(&self.source, city)).map(Place::of_sight);
+            City::all().map(Place::of_city).chain(sights).collect()
+        })
     }
-    let cities = City::all().filter(|_| kind.is_none_or(|kind| kind == Kind::Locality)).map(Place::of_city);
-    let sights = City::all()
-        .filter(|_| kind != Some(Kind::Locality))
-        .filter(|city| near.is_none_or(|(point, km)| city.point.distance_km(point) < km + 10.0))
-        .flat_map(|city| sights(source, city))
-        .map(Place::of_sight);
-    cities
-        .chain(sights)
-        .filter(|place| kind.is_none_or(|kind| place.types.contains(&kind)))
-        .filter(|place| near.is_none_or(|(point, km)| place.point().distance_km(point) <= km))
-        .filter(|place| wanted.iter().all(|word| place.is_like(word)))
-        .collect()
+
+    /// Where an address is: that of a sight, or else the city it names.
+    pub(super) fn addressed(&self, address: &str) -> Option<&Place> {
+        let city = City::named(address)
+            .or_else(|| City::of_airport(address.trim()))
+            .or_else(|| City::all().find(|city| contains_words(address, city.name)))?;
+        let mut there = self.places().iter().filter(|place| place.city == city.name);
+        let the_city = there.next();
+        let sight = there.find(|sight| {
+            sight.formatted_address.eq_ignore_ascii_case(address.trim()) || contains_words(address, &sight.name)
+        });
+        sight.or(the_city)
+    }
+
+    /// The place called `id`.
+    pub(super) fn with_id(&self, id: &str) -> Option<&Place> {
+        self.places().iter().find(|place| place.place_id == id)
+    }
+
+    /// The places that have all words of `query`, those of `kind` or of what the query says; cities before sights.
+    pub(super) fn matching(&self, query: &str, kind: Option<Kind>, near: Option<(Point, f64)>) -> Vec<&Place> {
+        let kind = kind.or_else(|| kind_in(query));
+        let is_wanted = |word: &String| !FILLERS.contains(&word.as_str()) && kind_of(word).is_none();
+        let wanted: Vec<_> = words(query).filter(is_wanted).collect();
+        if wanted.is_empty() && near.is_none() && kind.is_none() {
+            return Vec::new();
+        }
+        self.places()
+            .iter()
+            .filter(|place| kind.is_none_or(|kind| place.types.contains(&kind)))
+            .filter(|place| near.is_none_or(|(point, km)| place.point().distance_km(point) <= km))
+            .filter(|place| wanted.iter().all(|word| place.is_like(word)))
+            .collect()
+    }
 }
 
 fn kind_in(query: &str) -> Option<Kind> {
@@ -181,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    fn source() -> Source {
-        Source::new(1, "places")
+    fn atlas() -> Atlas {
+        Atlas::new(Source::new(1, "places"))
     }
 
     #[rstest]
@@ -194,7 +206,7 @@ mod tests {
     #[case("Atlantis", None)]
     #[case("", None)]
     fn addresses_are_found(#[case] address: &str, #[case] name: Option<&str>) {
-        assert_eq!(addressed(&source(), address).map(|place| place.name).as_deref(), name);
+        assert_eq!(atlas().addressed(address).map(|place| place.name.as_str()), name);
     }
 
     #[rstest]
@@ -210,24 +222,27 @@ mod tests {
     #[case("the", None, 0)]
     #[case("", None, 0)]
     fn places_are_found_by_words(#[case] query: &str, #[case] kind: Option<Kind>, #[case] count: usize) {
-        let found = matching(&source(), query, kind, None);
+        let atlas = atlas();
+        let found = atlas.matching(query, kind, None);
         assert_eq!(found.len(), count, "{found:?}");
     }
 
     #[test]
     fn places_are_found_around_a_point() {
         let paris = City::named("Paris").unwrap().point;
-        let found = matching(&source(), "", Some(Kind::Museum), Some((paris, 20.0)));
+        let atlas = atlas();
+        let found = atlas.matching("", Some(Kind::Museum), Some((paris, 20.0)));
         assert!(found.len() == 4 && found.iter().all(|place| place.city == "Paris"), "{found:?}");
     }
 
     #[test]
     fn every_place_is_found_by_its_id() {
-        for place in matching(&source(), "Lisbon", None, None) {
-            assert_eq!(with_id(&source(), &place.place_id), Some(place));
+        let atlas = atlas();
+        for place in atlas.matching("Lisbon", None, None) {
+            assert_eq!(atlas.with_id(&place.place_id), Some(place));
         }
         for id in ["", "plc_", "plc_XXX", "plc_LIS_99", "plc_LIS_", "LIS"] {
-            assert_eq!(with_id(&source(), id), None, "{id}");
+            assert_eq!(atlas.with_id(id), None, "{id}");
         }
     }
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    atlas::{self, Place},
+    atlas::{Atlas, Place},
     zone,
 };
 use crate::{
@@ -38,14 +38,14 @@ const DETOUR: f64 = 1.3;
 pub(crate) fn open(settings: &Settings) -> Mount {
     endpoint::mount(GoogleMaps {
         tools: GoogleMaps::tool_router(),
-        source: Source::new(settings.seed, "places"),
+        atlas: Atlas::new(Source::new(settings.seed, "places")),
         zones: TimeZoneDatabase::bundled(),
     })
 }
 
 struct GoogleMaps {
     tools: ToolRouter<Self>,
-    source: Source,
+    atlas: Atlas,
     zones: TimeZoneDatabase,
 }
 
@@ -239,7 +239,7 @@ impl GoogleMaps {
     #[tool(description = "Where an address is.")]
     async fn geocode(&self, Parameters(arguments): Parameters<Geocode>) -> Result<Json<Places>, Refused> {
         check_text("address", &arguments.address)?;
-        Ok(Json(places(atlas::addressed(&self.source, &arguments.address).into_iter().collect())))
+        Ok(Json(places(self.atlas.addressed(&arguments.address).into_iter().cloned().collect())))
     }
 
     #[tool(description = "Find cities and sights by words, or around a place on earth.")]
@@ -284,13 +284,12 @@ impl GoogleMaps {
         }
         check_count("limit", LIMIT_MAX, arguments.limit)?;
         let near = near.map(|point| (point, arguments.radius / 1000.0));
-        let mut found = atlas::matching(&self.source, &arguments.query, arguments.kind, near);
-        found.truncate(arguments.limit);
-        Ok(places(found))
+        let found = self.atlas.matching(&arguments.query, arguments.kind, near);
+        Ok(places(found.into_iter().take(arguments.limit).cloned().collect()))
     }
 
     fn details(&self, place_id: String) -> Result<DetailedPlace, Refusal> {
-        let place = atlas::with_id(&self.source, &place_id).ok_or(Refusal::UnknownPlace(place_id))?;
+        let place = self.atlas.with_id(&place_id).ok_or(Refusal::UnknownPlace(place_id))?;
         let is_city = place.types.contains(&Kind::Locality);
         let days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
         let hours = |day: &str| format!("{day}: {}", if day == "Monday" { "closed" } else { "09:30 - 18:00" });
@@ -302,7 +301,7 @@ impl GoogleMaps {
             },
             weekday_text: if is_city { Vec::new() } else { days.map(hours).to_vec() },
             website: format!("https://guide.example/{}", place.place_id),
-            result: place,
+            result: place.clone(),
         })
     }
 
@@ -345,8 +344,7 @@ impl GoogleMaps {
             check_text("an address", address)?;
             Ok(match coordinates(address) {
                 Some(point) => Some((address.clone(), point)),
-                None => atlas::addressed(&self.source, address)
-                    .map(|place| (place.formatted_address.clone(), place.point())),
+                None => self.atlas.addressed(address).map(|place| (place.formatted_address.clone(), place.point())),
             })
         };
         addresses.iter().map(end).collect()
