@@ -201,7 +201,8 @@ pub struct Providers {
     /// Seed of service times and contents.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Service time of one provider, such as flights=lognormal:120ms:0.3 (repeat for more).
+    /// Service time of one provider, such as flights=lognormal:120ms:0.3 (repeat for more); flights-2=TIME also starts a
+    /// second server of it.
     #[arg(long = "service-time", value_name = "PROVIDER=TIME")]
     pub service_times: Vec<String>,
     /// Time from one token of the LLM to the next.

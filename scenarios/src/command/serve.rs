@@ -35,20 +35,20 @@ pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Fail
 /// # Errors
 /// When a flag names no provider or service time, or a port is in use.
 pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit, Failure> {
-    let service_times = flags.service_times.iter().map(|text| service_time(text));
     let gap = flags.llm_gap.parse().or_usage("write a service time, such as constant:5ms")?;
-    let settings = providers::Settings {
+    let mut settings = providers::Settings {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         first_port: flags.first_port,
-        seed: flags.seed,
-        service_times: service_times
-            .collect::<Result<_, _>>()
-            .or_usage("write PROVIDER=TIME, such as flights=constant:5ms")?,
         llm: providers::LlmSettings { gap, ..Default::default() },
+        ..providers::Settings::new(flags.seed)
     };
+    for text in &flags.service_times {
+        let (instance, time) = service_time(text).or_usage("write PROVIDER=TIME, such as flights=constant:5ms")?;
+        settings.set_service_time(instance, time);
+    }
     let running =
         providers::start(settings).await.or_try_again("another process may listen there; choose --first-port")?;
-    ready("providers", running.addresses().iter().map(|(provider, address)| (provider.to_string(), *address)))?;
+    ready("providers", running.instances().iter().map(|(instance, address)| (instance.to_string(), *address)))?;
     asked_to_stop(flags.with_parent, stop).await;
     running.stop().await;
     Ok(Exit::Passed)
@@ -67,10 +67,10 @@ pub(crate) async fn links(flags: &cli::Links, stop: Stop) -> Result<Exit, Failur
     Ok(Exit::Passed)
 }
 
-fn service_time(text: &str) -> anyhow::Result<(providers::Provider, providers::ServiceTime)> {
-    let (provider, time) = text.split_once('=').with_context(|| format!("`{text}` has no `=`"))?;
+fn service_time(text: &str) -> anyhow::Result<(providers::Instance, providers::ServiceTime)> {
+    let (instance, time) = text.split_once('=').with_context(|| format!("`{text}` has no `=`"))?;
     Ok((
-        provider.parse().with_context(|| format!("in `{text}`"))?,
+        instance.parse().with_context(|| format!("in `{text}`"))?,
         time.parse().with_context(|| format!("in `{text}`"))?,
     ))
 }

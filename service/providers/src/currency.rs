@@ -1,4 +1,4 @@
-//! The currencies in which flights are sold.
+//! The currencies in which flights and stays are sold.
 
 /// A currency with a fixed rate, so that prices are the same on every run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +49,11 @@ impl Currency {
     /// The decimal number nearest to so many smallest units.
     pub(crate) fn amount(self, units: u64) -> f64 {
         units as f64 / self.units_per_whole()
+    }
+
+    /// The amount nearest to `amount` that has the digits of this currency.
+    pub(crate) fn rounded(self, amount: f64) -> f64 {
+        self.amount((amount * self.units_per_whole()).round() as u64)
     }
 
     fn units_per_whole(self) -> f64 {

@@ -6,12 +6,16 @@
 //!
 //! ```text
 //! Settings ──start──▶ Providers            one listener per Provider (the table in provider.rs)
-//!                       ├ mcp/   flights, memory, weather     POST /mcp
+//!                       ├ mcp/   seven MCP servers            POST /mcp
 //!                       └ llm/   chat completions             POST /v1/chat/completions
 //!                     pace.rs + service_time.rs: how long each answer takes
+//!                     key.rs: whose account a call is for; city.rs: the world they know
 //! ```
 
+mod city;
 mod currency;
+mod instance;
+mod key;
 mod llm;
 mod mcp;
 mod pace;
@@ -22,6 +26,7 @@ mod service_time;
 mod settings;
 mod source;
 
+pub use instance::{Instance, InvalidInstance};
 pub use provider::{Provider, UnknownProvider};
 pub use server::{Error, Providers, start};
 pub use service_time::{ServiceTime, ServiceTimeError};

@@ -42,12 +42,16 @@ impl Pace {
         self.service_time.draw(&mut self.source.nth(k))
     }
 
-    /// Takes the next call number and lets its service time pass.
-    pub(crate) async fn wait(&self) {
+    /// Does `work` halfway through the service time of the next call.
+    ///
+    /// Not at its end, nor at its start: a client that gives up cannot know whether it was done.
+    pub(crate) async fn around<T>(&self, work: impl Future<Output = T>) -> T {
+        let started = Instant::now();
         let service_time = self.draw(self.next_call());
-        if !service_time.is_zero() {
-            self.wait_until(Instant::now() + service_time).await;
-        }
+        self.wait_until(started + service_time / 2).await;
+        let done = work.await;
+        self.wait_until(started + service_time).await;
+        done
     }
 
     /// Waits until `due`; returns at once, without the timer, when that is now or past.
@@ -75,7 +79,7 @@ mod tests {
         let pace = pace("lognormal:120ms:0.3", CancellationToken::new());
         for k in 0..20 {
             let started = Instant::now();
-            pace.wait().await;
+            pace.around(async {}).await;
             let late = started.elapsed() - pace.draw(k);
             assert!(late <= Duration::from_millis(1), "call {k} was {late:?} late");
         }
@@ -86,7 +90,7 @@ mod tests {
         let pace = pace("constant:0ms", CancellationToken::new());
         let started = Instant::now();
         for _ in 0..1000 {
-            pace.wait().await;
+            pace.around(async {}).await;
         }
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
@@ -96,7 +100,15 @@ mod tests {
         let hurry = CancellationToken::new();
         hurry.cancel();
         let started = Instant::now();
-        pace("constant:1h", hurry).wait().await;
+        pace("constant:1h", hurry).around(async {}).await;
         assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_done_halfway() {
+        let pace = pace("constant:100ms", CancellationToken::new());
+        let started = Instant::now();
+        let done = pace.around(async { started.elapsed() }).await;
+        assert_eq!((done.as_millis(), started.elapsed().as_millis()), (50, 100));
     }
 }

@@ -5,14 +5,15 @@ use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 use axum::Router;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
-use crate::{LlmSettings, llm, mcp, pace::Pace, service_time::ServiceTime};
+use crate::{Settings, llm, mcp, pace::Pace, service_time::ServiceTime};
 
 /// One bundled server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
-    /// Flight offers, over MCP.
+    /// Flight offers and orders, over MCP.
     Flights,
     /// What is known about a user, over MCP.
     Memory,
@@ -20,32 +21,47 @@ pub enum Provider {
     Weather,
     /// Chat completions, over an OpenAI-compatible API.
     Llm,
+    /// Places to stay, over MCP.
+    Airbnb,
+    /// Places, distances and time zones, over MCP.
+    GoogleMaps,
+    /// Clocks around the world, over MCP.
+    Time,
+    /// Pages of the web, all made up, over MCP.
+    Webcrawl,
 }
 
 struct Row {
     provider: Provider,
     name: &'static str,
     service_time: ServiceTime,
-    router: fn(&Context) -> Router,
+    open: fn(&Settings) -> Mount,
 }
 
 /// In the order of the enum, which is the order of the ports.
 ///
 /// Medians are near the targets of the original product (tool execution below 2 s, Duffel and weather below 200 ms).
 #[rustfmt::skip]
-static TABLE: [Row; 4] = [
-    Row { provider: Provider::Flights, name: "flights", service_time: ServiceTime::quiet(120), router: mcp::flights::router },
-    Row { provider: Provider::Memory, name: "memory", service_time: ServiceTime::quiet(15), router: mcp::memory::router },
-    Row { provider: Provider::Weather, name: "weather", service_time: ServiceTime::quiet(60), router: mcp::weather::router },
-    Row { provider: Provider::Llm, name: "llm", service_time: ServiceTime::quiet(200), router: llm::router },
+static TABLE: [Row; 8] = [
+    Row { provider: Provider::Flights, name: "flights", service_time: ServiceTime::quiet(120), open: mcp::flights::open },
+    Row { provider: Provider::Memory, name: "memory", service_time: ServiceTime::quiet(15), open: mcp::memory::open },
+    Row { provider: Provider::Weather, name: "weather", service_time: ServiceTime::quiet(60), open: mcp::weather::open },
+    Row { provider: Provider::Llm, name: "llm", service_time: ServiceTime::quiet(200), open: llm::open },
+    Row { provider: Provider::Airbnb, name: "airbnb", service_time: ServiceTime::quiet(150), open: mcp::airbnb::open },
+    Row { provider: Provider::GoogleMaps, name: "google_maps", service_time: ServiceTime::quiet(50), open: mcp::google_maps::open },
+    Row { provider: Provider::Time, name: "time", service_time: ServiceTime::quiet(5), open: mcp::time::open },
+    Row { provider: Provider::Webcrawl, name: "webcrawl", service_time: ServiceTime::quiet(250), open: mcp::webcrawl::open },
 ];
 
-/// What a provider is built from.
+/// Makes the routes of one instance; what instances share is made before, once.
+pub(crate) type Mount = Box<dyn Fn(&Context) -> Router + Send + Sync>;
+
+/// What an instance of a provider has for itself.
 pub(crate) struct Context {
     pub(crate) address: IpAddr,
-    pub(crate) seed: u64,
     pub(crate) pace: Arc<Pace>,
-    pub(crate) llm: LlmSettings,
+    /// Ends all waiting.
+    pub(crate) hurry: CancellationToken,
 }
 
 impl Provider {
@@ -69,8 +85,9 @@ impl Provider {
         self.row().name
     }
 
-    pub(crate) fn router(self, context: &Context) -> Router {
-        (self.row().router)(context)
+    /// Makes what all its instances share.
+    pub(crate) fn open(self, settings: &Settings) -> Mount {
+        (self.row().open)(settings)
     }
 
     fn row(self) -> &'static Row {
@@ -118,6 +135,9 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = "hotels".parse::<Provider>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown provider `hotels`; there are flights, memory, weather, llm");
+        assert_eq!(
+            error.to_string(),
+            "unknown provider `hotels`; there are flights, memory, weather, llm, airbnb, google_maps, time, webcrawl"
+        );
     }
 }

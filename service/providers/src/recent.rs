@@ -27,6 +27,17 @@ impl<V> Recent<V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
+    /// The value under `key`, to change without counting as a write.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
+        let entry = self.entries.remove(key)?;
+        self.order.remove(&entry.written);
+        Some(entry.value)
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -75,5 +86,17 @@ mod tests {
             recent.write(&key.to_string(), || ());
         }
         assert_eq!((recent.len(), recent.order.len()), (10, 10));
+    }
+
+    #[test]
+    fn what_is_removed_makes_room() {
+        let mut recent = Recent::new(2);
+        recent.write("a", || 1);
+        assert_eq!((recent.remove("a"), recent.remove("a")), (Some(1), None));
+        for key in ["b", "c"] {
+            recent.write(key, || 2);
+        }
+        *recent.get_mut("b").unwrap() = 3;
+        assert_eq!((recent.get("b"), recent.get("c"), recent.order.len()), (Some(&3), Some(&2), 2));
     }
 }

@@ -9,8 +9,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, info, warn};
 
 use crate::{
+    instance::Instance,
     pace::Pace,
-    provider::{Context, Provider},
+    provider::{Context, Mount, Provider},
+    service_time::ServiceTime,
     settings::{InvalidSettings, Settings},
 };
 
@@ -24,8 +26,10 @@ const HURRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Providers {
     addresses: BTreeMap<Provider, SocketAddr>,
+    instances: BTreeMap<Instance, SocketAddr>,
     servers: JoinSet<()>,
-    hurry: CancellationToken,
+    /// Cancels the token on which answers stop waiting and sessions end.
+    hurry: DropGuard,
     /// Cancels the token on which all servers stop accepting.
     stopping: DropGuard,
 }
@@ -38,10 +42,10 @@ pub enum Error {
     #[error("cannot start the providers")]
     Settings(#[from] InvalidSettings),
     /// An address is taken or not ours.
-    #[error("cannot listen on {address} for provider `{provider}`")]
+    #[error("cannot listen on {address} for provider `{instance}`")]
     Bind {
-        /// The provider that was to listen.
-        provider: Provider,
+        /// The server that was to listen.
+        instance: Instance,
         /// The address as asked for.
         address: SocketAddr,
         /// What the system said.
@@ -60,22 +64,36 @@ pub async fn start(settings: Settings) -> Result<Providers, Error> {
     settings.check()?;
     let stopping = CancellationToken::new();
     let hurry = CancellationToken::new();
-    let mut addresses = BTreeMap::new();
+    let mut instances = BTreeMap::new();
     let mut servers = JoinSet::new();
-    for provider in Provider::ALL {
-        let (listener, address) = bind(&settings, provider).await?;
-        let router = router(&settings, provider, &hurry);
-        servers.spawn(serve(provider, listener, router, stopping.clone()));
-        addresses.insert(provider, address);
-        info!(%provider, %address, "provider `{provider}` listens on {address}");
+    let mounts: BTreeMap<Provider, Mount> =
+        Provider::ALL.into_iter().map(|provider| (provider, provider.open(&settings))).collect();
+    for (index, (instance, service_time)) in settings.instances().into_iter().enumerate() {
+        let (listener, address) = bind(&settings, instance, index).await?;
+        let router = router(&settings, instance, service_time, &mounts[&instance.provider()], &hurry);
+        servers.spawn(serve(instance, listener, router, stopping.clone()));
+        instances.insert(instance, address);
+        info!(provider = %instance, %address, "provider `{instance}` listens on {address}");
     }
-    Ok(Providers { addresses, servers, hurry, stopping: stopping.drop_guard() })
+    let first = instances.iter().filter(|(instance, _)| instance.is_first());
+    Ok(Providers {
+        addresses: first.map(|(instance, address)| (instance.provider(), *address)).collect(),
+        instances,
+        servers,
+        hurry: hurry.drop_guard(),
+        stopping: stopping.drop_guard(),
+    })
 }
 
 impl Providers {
-    /// Where each provider listens.
+    /// Where the first server of each provider listens.
     pub fn addresses(&self) -> &BTreeMap<Provider, SocketAddr> {
         &self.addresses
+    }
+
+    /// Where each server listens, the first ones and the replicas.
+    pub fn instances(&self) -> &BTreeMap<Instance, SocketAddr> {
+        &self.instances
     }
 
     /// Stops accepting, lets requests in flight finish, and returns within three seconds.
@@ -88,7 +106,7 @@ impl Providers {
         if drained(&mut servers, GRACE).await {
             return;
         }
-        hurry.cancel();
+        drop(hurry);
         if !drained(&mut servers, HURRY).await {
             warn!("providers stopped with answers that nobody read");
         }
@@ -100,28 +118,30 @@ async fn drained(servers: &mut JoinSet<()>, limit: Duration) -> bool {
     timeout(limit, all).await.is_ok()
 }
 
-async fn bind(settings: &Settings, provider: Provider) -> Result<(TcpListener, SocketAddr), Error> {
-    let address = SocketAddr::new(settings.address, settings.port(provider));
+async fn bind(settings: &Settings, instance: Instance, index: usize) -> Result<(TcpListener, SocketAddr), Error> {
+    let address = SocketAddr::new(settings.address, settings.port(index));
     let bind = async {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bind.await.map_err(|source| Error::Bind { provider, address, source })
+    bind.await.map_err(|source| Error::Bind { instance, address, source })
 }
 
-fn router(settings: &Settings, provider: Provider, hurry: &CancellationToken) -> Router {
-    let context = Context {
-        address: settings.address,
-        seed: settings.seed,
-        pace: Arc::new(Pace::new(settings.service_time(provider), settings.seed, provider.name(), hurry.clone())),
-        llm: settings.llm.clone(),
-    };
-    let health = move || async move { Json(json!({"status": "ok", "provider": provider.name()})) };
-    provider.router(&context).route("/health", get(health))
+fn router(
+    settings: &Settings,
+    instance: Instance,
+    service_time: ServiceTime,
+    mount: &Mount,
+    hurry: &CancellationToken,
+) -> Router {
+    let pace = Pace::new(service_time, settings.seed, &instance.to_string(), hurry.clone());
+    let context = Context { address: settings.address, pace: Arc::new(pace), hurry: hurry.clone() };
+    let health = move || async move { Json(json!({"status": "ok", "provider": instance.to_string()})) };
+    mount(&context).route("/health", get(health))
 }
 
-async fn serve(provider: Provider, listener: TcpListener, router: Router, stopping: CancellationToken) {
+async fn serve(instance: Instance, listener: TcpListener, router: Router, stopping: CancellationToken) {
     // Answers are small: without TCP_NODELAY each waits for the client's delayed acknowledgement, about 40 ms.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
@@ -130,6 +150,6 @@ async fn serve(provider: Provider, listener: TcpListener, router: Router, stoppi
     });
     let served = axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).await;
     if let Err(error) = served {
-        warn!(%provider, %error, "provider `{provider}` ended: {error}");
+        warn!(provider = %instance, %error, "provider `{instance}` ended: {error}");
     }
 }

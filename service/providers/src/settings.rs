@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    instance::Instance,
     provider::Provider,
     service_time::{ServiceTime, ServiceTimeError},
 };
@@ -21,12 +22,15 @@ const TOKENS_MAX: u32 = 4096;
 pub struct Settings {
     /// The address to listen on. Anything but loopback also accepts any `Host` header.
     pub address: IpAddr,
-    /// The port of the first provider of [`Provider::ALL`], the others follow; 0 is any free port for each.
+    /// The port of the first provider of [`Provider::ALL`], the others follow, then the replicas; 0 is any free port for
+    /// each.
     pub first_port: u16,
     /// Decides every answer and every service time.
     pub seed: u64,
     /// Service times that replace [`Provider::service_time`]; for the LLM, the time to its first token.
     pub service_times: BTreeMap<Provider, ServiceTime>,
+    /// Further servers of a provider, such as `flights-2`, and their service times.
+    pub replicas: BTreeMap<Instance, ServiceTime>,
     /// The rest of the LLM.
     pub llm: LlmSettings,
 }
@@ -39,6 +43,7 @@ impl Settings {
             first_port: 0,
             seed,
             service_times: BTreeMap::new(),
+            replicas: BTreeMap::new(),
             llm: LlmSettings::default(),
         }
     }
@@ -48,22 +53,41 @@ impl Settings {
         self.service_times.get(&provider).copied().unwrap_or_else(|| provider.service_time())
     }
 
-    /// The port of `provider`, 0 for any free one.
-    pub(crate) fn port(&self, provider: Provider) -> u16 {
+    /// Gives `instance` this service time; one that is not the first of its provider is thereby started too.
+    pub fn set_service_time(&mut self, instance: Instance, service_time: ServiceTime) {
+        if instance.is_first() {
+            self.service_times.insert(instance.provider(), service_time);
+        } else {
+            self.replicas.insert(instance, service_time);
+        }
+    }
+
+    /// All servers and their service times, in the order of their ports.
+    pub(crate) fn instances(&self) -> Vec<(Instance, ServiceTime)> {
+        let first = Provider::ALL.into_iter().map(|provider| (provider.into(), self.service_time(provider)));
+        first.chain(self.replicas.iter().map(|(instance, service_time)| (*instance, *service_time))).collect()
+    }
+
+    /// The port of server number `index`, 0 for any free one.
+    pub(crate) fn port(&self, index: usize) -> u16 {
         match self.first_port {
             0 => 0,
-            first_port => first_port + provider as u16,
+            first_port => first_port + index as u16,
         }
     }
 
     /// Refuses what cannot be started.
     pub(crate) fn check(&self) -> Result<(), InvalidSettings> {
-        let offset = Provider::ALL.len() as u16 - 1;
+        let instances = self.instances();
+        let offset = instances.len() as u16 - 1;
         if self.first_port.checked_add(offset).is_none() {
-            return Err(InvalidSettings::Ports { first_port: self.first_port });
+            return Err(InvalidSettings::Ports { first_port: self.first_port, count: instances.len() });
         }
-        for provider in Provider::ALL {
-            self.service_time(provider).check().map_err(|source| InvalidSettings::ServiceTime { provider, source })?;
+        if let Some(instance) = self.replicas.keys().find(|instance| instance.is_first()) {
+            return Err(InvalidSettings::Replica { instance: *instance });
+        }
+        for (instance, service_time) in instances {
+            service_time.check().map_err(|source| InvalidSettings::ServiceTime { instance, source })?;
         }
         self.llm.check()
     }
@@ -78,7 +102,8 @@ pub struct LlmSettings {
     pub tokens: RangeInclusive<u32>,
     /// The time from one token to the next. Default: `lognormal:10ms:0.5`.
     pub gap: ServiceTime,
-    /// The bearer token that requests must carry; `None` accepts every request. Default: `None`.
+    /// The platform's own key. With it, requests must carry this key or a good one of somebody else; with `None`, requests
+    /// without a key are the platform's. Default: `None`.
     pub api_key: Option<String>,
 }
 
@@ -122,16 +147,24 @@ impl fmt::Debug for LlmSettings {
 #[non_exhaustive]
 pub enum InvalidSettings {
     /// The last provider would have a port above 65535.
-    #[error("{} providers do not fit above port {first_port}", Provider::ALL.len())]
+    #[error("{count} providers do not fit above port {first_port}")]
     Ports {
         /// The port of the first.
         first_port: u16,
+        /// How many there are.
+        count: usize,
+    },
+    /// A replica is the one that is always there.
+    #[error("provider `{instance}` is no further server; its service time belongs into `service_times`")]
+    Replica {
+        /// As given.
+        instance: Instance,
     },
     /// A service time is out of range.
-    #[error("invalid service time of provider `{provider}`")]
+    #[error("invalid service time of provider `{instance}`")]
     ServiceTime {
-        /// Of which provider.
-        provider: Provider,
+        /// Of which server.
+        instance: Instance,
         /// What is wrong with it.
         #[source]
         source: ServiceTimeError,
@@ -172,13 +205,25 @@ mod tests {
     fn the_defaults_are_as_documented() {
         let settings = Settings::new(1);
         let texts = Provider::ALL.map(|provider| settings.service_time(provider).to_string());
-        assert_eq!(texts, ["lognormal:120ms:0.3", "lognormal:15ms:0.3", "lognormal:60ms:0.3", "lognormal:200ms:0.3"]);
+        let medians_ms = [120, 15, 60, 200, 150, 50, 5, 250];
+        assert_eq!(texts, medians_ms.map(|median_ms| format!("lognormal:{median_ms}ms:0.3")));
         assert_eq!(settings.llm.gap.to_string(), "lognormal:10ms:0.5");
         settings.check().unwrap();
     }
 
     #[rstest]
-    #[case(changed(|s| s.first_port = 65_533), "4 providers do not fit above port 65533")]
+    #[case(changed(|s| s.first_port = 65_529), "8 providers do not fit above port 65529")]
+    #[case(
+        changed(|s| {
+            s.first_port = 65_528;
+            s.replicas.insert("flights-2".parse().unwrap(), "constant:1s".parse().unwrap());
+        }),
+        "9 providers do not fit above port 65528"
+    )]
+    #[case(
+        changed(|s| { s.replicas.insert(Provider::Flights.into(), "constant:1s".parse().unwrap()); }),
+        "provider `flights` is no further server; its service time belongs into `service_times`"
+    )]
     #[case(changed(|s| s.llm.models.clear()), "the LLM has no model")]
     #[case(changed(|s| s.llm.tokens = 0..=5), "the LLM cannot answer in 0 to 5 tokens; the range must lie within 1 to 4096")]
     #[case(changed(|s| s.llm.tokens = RangeInclusive::new(9, 5)), "the LLM cannot answer in 9 to 5 tokens; the range must lie within 1 to 4096")]
@@ -192,11 +237,23 @@ mod tests {
 
     #[test]
     fn ports_follow_the_first() {
-        assert_eq!(
-            Provider::ALL.map(|provider| changed(|s| s.first_port = 65_532).port(provider)),
-            [65_532, 65_533, 65_534, 65_535]
-        );
-        assert_eq!(Settings::new(1).port(Provider::Llm), 0);
+        let settings = changed(|s| s.first_port = 65_528);
+        assert_eq!((settings.port(0), settings.port(7)), (65_528, 65_535));
+        assert_eq!(Settings::new(1).port(7), 0);
+    }
+
+    #[test]
+    fn a_service_time_starts_a_further_server() {
+        let settings = changed(|s| {
+            for instance in ["weather", "flights-3", "flights-2"] {
+                s.set_service_time(instance.parse().unwrap(), "constant:1s".parse().unwrap());
+            }
+        });
+        let names: Vec<_> = settings.instances().into_iter().map(|(instance, _)| instance.to_string()).collect();
+        assert_eq!(names[..3], ["flights", "memory", "weather"]);
+        assert_eq!(names[8..], ["flights-2", "flights-3"]);
+        assert_eq!(settings.service_time(Provider::Weather).to_string(), "constant:1s");
+        settings.check().unwrap();
     }
 
     #[test]

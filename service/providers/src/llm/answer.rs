@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use rand::{RngExt, seq::SliceRandom};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     request::{ChatRequest, Role, ToolChoice, ToolMode},
@@ -12,8 +12,23 @@ use super::{
 };
 use crate::source::Source;
 
+/// The most tools called at once.
+const CALLS_MAX: usize = 5;
+
 /// Letters of a tool call's arguments in one token.
 const ARGUMENT_TOKEN_CHARS: usize = 6;
+
+/// Other names of parameters.
+const SYNONYMS: [(&str, &str); 8] = [
+    ("checkin", "check_in"),
+    ("checkout", "check_out"),
+    ("location", "city"),
+    ("location", "destination"),
+    ("city", "location"),
+    ("address", "query"),
+    ("query", "text"),
+    ("timezone", "time_zone"),
+];
 
 /// Advice that suits any journey.
 #[rustfmt::skip]
@@ -71,7 +86,8 @@ pub(crate) fn answer(source: &Source, tokens: &RangeInclusive<u32>, request: &Ch
         return text(source, tokens, request, &results);
     }
     let call = |wish: Wish| {
-        let arguments = wish.arguments(source, &question, today).to_string();
+        let arguments = wish.arguments(source, &question, today);
+        let arguments = fitted(arguments, request.parameters(wish.function())).to_string();
         let letters: Vec<_> = arguments.chars().collect();
         Call {
             id: format!("call_{}", source.id(&["call", wish.function(), &question])),
@@ -82,19 +98,35 @@ pub(crate) fn answer(source: &Source, tokens: &RangeInclusive<u32>, request: &Ch
     Answer::Calls(wishes.into_iter().map(call).collect())
 }
 
-/// What to call tools for: nothing once they have answered.
+/// What to call tools for, at most five at once: nothing once they have answered.
 fn wishes(request: &ChatRequest, question: &str, results: &[String]) -> Vec<Wish> {
-    let offered = Wish::ALL.into_iter().filter(|wish| request.offers(wish.function()));
-    match request.tool_choice() {
-        ToolChoice::Named { function } => offered.filter(|wish| wish.function() == function.name).collect(),
+    let offered: Vec<_> = Wish::ALL.into_iter().filter(|wish| request.offers(wish.function())).collect();
+    let asked = || Wish::all_in(question, &offered);
+    let mut wishes = match request.tool_choice() {
+        ToolChoice::Named { function } => offered.into_iter().filter(|wish| wish.function() == function.name).collect(),
         ToolChoice::Mode(ToolMode::None) => Vec::new(),
         _ if !results.is_empty() => Vec::new(),
-        ToolChoice::Mode(ToolMode::Auto) => offered.filter(|wish| wish.is_in(question)).collect(),
-        ToolChoice::Mode(ToolMode::Required) => {
-            let (asked, others): (Vec<_>, Vec<_>) = offered.partition(|wish| wish.is_in(question));
-            if asked.is_empty() { others.into_iter().take(1).collect() } else { asked }
-        }
-    }
+        ToolChoice::Mode(ToolMode::Auto) => asked(),
+        ToolChoice::Mode(ToolMode::Required) => match asked() {
+            none if none.is_empty() => offered.into_iter().take(1).collect(),
+            asked => asked,
+        },
+    };
+    wishes.truncate(if request.allows_parallel_calls() { CALLS_MAX } else { 1 });
+    wishes
+}
+
+/// The arguments that a function has parameters for, some under another name; all if its parameters are not known.
+fn fitted(arguments: Value, parameters: Option<&Map<String, Value>>) -> Value {
+    let (Value::Object(arguments), Some(parameters)) = (&arguments, parameters) else {
+        return arguments;
+    };
+    let fitted = arguments.iter().filter_map(|(name, value)| {
+        let synonyms = SYNONYMS.iter().filter(|(known, _)| known == name).map(|(_, synonym)| *synonym);
+        let name = std::iter::once(name.as_str()).chain(synonyms).find(|name| parameters.contains_key(*name))?;
+        Some((name.to_owned(), value.clone()))
+    });
+    fitted.collect()
 }
 
 fn text(source: &Source, tokens: &RangeInclusive<u32>, request: &ChatRequest, results: &[String]) -> Answer {
@@ -125,18 +157,55 @@ fn fact(result: &str) -> Option<String> {
     let Ok(result) = serde_json::from_str::<Value>(result) else {
         return failed();
     };
-    if let Some(offers) = object_with(&result, "offer_count") {
-        let (count, price) = (&offers["offer_count"], &offers["cheapest_price"]);
-        return Some(format!("I found {count} flights; the cheapest costs {price} {}.", plain(&offers["currency"])));
-    }
-    if let Some(weather) = object_with(&result, "temperature_celsius") {
-        let (city, description) = (plain(&weather["city"]), plain(&weather["description"]));
-        return Some(format!("In {city} it is {} °C with {description}.", weather["temperature_celsius"]));
+    let found = FACTS.iter().find_map(|(key, say)| object_with(&result, key).and_then(say));
+    if found.is_some() {
+        return found;
     }
     if object_with(&result, "error").is_some() || result["status"] == "error" {
         return failed();
     }
     None
+}
+
+/// What to say about the outermost object that has a key.
+type Fact = (&'static str, fn(&Value) -> Option<String>);
+
+const FACTS: [Fact; 7] = [
+    ("offer_count", |found| Some(flights(&found["offer_count"], &found["cheapest_price"], &found["currency"]))),
+    ("offers", |found| {
+        let (offers, first) = (found["offers"].as_array()?, &found["offers"][0]);
+        Some(flights(&offers.len().into(), &first["total_price"], &first["currency"]))
+    }),
+    ("temperature_celsius", |weather| {
+        let (city, description) = (plain(&weather["city"]), plain(&weather["description"]));
+        Some(format!("In {city} it is {} °C with {description}.", weather["temperature_celsius"]))
+    }),
+    ("daily", |forecast| {
+        let days = forecast["daily"].as_array()?;
+        let (first, city) = (days.first()?, plain(&forecast["city"]));
+        let (from, to) = (&first["minimum_celsius"], &first["maximum_celsius"]);
+        Some(format!("The forecast for {city} has {} days and starts with {from} to {to} °C.", days.len()))
+    }),
+    ("listings", |found| {
+        let (listings, first) = (found["listings"].as_array()?, &found["listings"][0]);
+        let (price, currency) = (first.get("price_per_night")?, plain(&first["currency"]));
+        Some(format!("I found {} places to stay; the first costs {price} {currency} a night.", listings.len()))
+    }),
+    ("utc_offset", |clock| {
+        Some(format!("It is {} on {} in {}.", plain(&clock["time"]), plain(&clock["date"]), plain(&clock["timezone"])))
+    }),
+    ("results", |found| {
+        let names: Vec<_> =
+            found["results"].as_array()?.iter().filter_map(|place| place["name"].as_str()).take(3).collect();
+        (!names.is_empty()).then(|| format!("Have a look at {}.", names.join(", ")))
+    }),
+];
+
+fn flights(count: &Value, price: &Value, currency: &Value) -> String {
+    match price {
+        Value::Null => "I found no flights.".to_owned(),
+        _ => format!("I found {count} flights; the cheapest costs {price} {}.", plain(currency)),
+    }
 }
 
 /// The outermost object, within objects, that has `key`.
@@ -212,6 +281,49 @@ mod tests {
         assert_eq!(called, expected);
     }
 
+    const ALL: [&str; 8] = [
+        "search_flights",
+        "search_accommodations",
+        "get_current_weather",
+        "get_forecast",
+        "place_search",
+        "geocode",
+        "get_current_time",
+        "scrape",
+    ];
+
+    #[rstest]
+    #[case("Plan a trip to Lisbon: flights, hotels and weather", json!({}), &ALL[..3])]
+    #[case::at_most_five("Flights, hotel, weather, museums, local time, https://a.example", json!({}), &["search_flights", "search_accommodations", "get_current_weather", "place_search", "get_current_time"])]
+    #[case::one_at_a_time("flights, hotels and weather", json!({"parallel_tool_calls": false}), &["search_flights"])]
+    #[case("Will it rain in Rome? And the forecast for 3 days?", json!({}), &["get_forecast"])]
+    #[case("Where is Oslo, and what time is it there?", json!({}), &["geocode", "get_current_time"])]
+    fn several_tools_are_called_at_once(#[case] question: &str, #[case] mut change: Value, #[case] expected: &[&str]) {
+        change["tools"] = tools(&ALL);
+        let Answer::Calls(calls) = answer_to(1, question, change) else { panic!("no calls") };
+        assert_eq!(calls.iter().map(|call| call.function).collect::<Vec<_>>(), expected);
+        let ids: std::collections::BTreeSet<_> = calls.iter().map(|call| &call.id).collect();
+        assert_eq!(ids.len(), calls.len());
+    }
+
+    #[test]
+    fn arguments_fit_the_parameters_of_the_function() {
+        let tool = |properties: Value| {
+            json!([{"type": "function", "function": {"name": "search_accommodations",
+                "parameters": {"type": "object", "properties": properties}}}])
+        };
+        let arguments = |properties| {
+            let Answer::Calls(calls) = answer_to(1, "hotels in Rome", json!({"tools": tool(properties)})) else {
+                panic!("no calls")
+            };
+            let arguments: Map<String, Value> = serde_json::from_str(&calls[0].arguments.concat()).unwrap();
+            arguments.keys().cloned().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(arguments(json!({"check_in": {}, "check_out": {}, "location": {}})), "check_in check_out location");
+        assert_eq!(arguments(json!({"checkin": {}, "destination": {}})), "checkin destination");
+        assert_eq!(arguments(json!({})), "");
+    }
+
     #[test]
     fn a_text_is_a_pure_function_of_seed_and_conversation() {
         assert_eq!(answer_to(1, "hello", json!({})), answer_to(1, "hello", json!({})));
@@ -250,6 +362,27 @@ mod tests {
     #[case(
         r#"{"status":"ok","result":{"city":"Rome","temperature_celsius":18.5,"description":"clear sky"}}"#,
         "In Rome it is 18.5 °C with clear sky."
+    )]
+    #[case(
+        r#"{"total_results":9,"offers":[{"total_price":345.2,"currency":"USD"},{"total_price":400,"currency":"USD"}]}"#,
+        "I found 2 flights; the cheapest costs 345.2 USD."
+    )]
+    #[case(r#"{"total_results":0,"offers":[]}"#, "I found no flights.")]
+    #[case(
+        r#"{"city":"Rome","daily":[{"minimum_celsius":8.5,"maximum_celsius":17}]}"#,
+        "The forecast for Rome has 1 days and starts with 8.5 to 17 °C."
+    )]
+    #[case(
+        r#"{"listings":[{"price_per_night":80,"currency":"EUR"}]}"#,
+        "I found 1 places to stay; the first costs 80 EUR a night."
+    )]
+    #[case(
+        r#"{"timezone":"Asia/Tokyo","date":"2027-01-02","time":"09:30","utc_offset":"+09:00"}"#,
+        "It is 09:30 on 2027-01-02 in Asia/Tokyo."
+    )]
+    #[case(
+        r#"{"results":[{"name":"Rome Zoo"},{"name":"Rome Cathedral"}]}"#,
+        "Have a look at Rome Zoo, Rome Cathedral."
     )]
     #[case(r#"{"status":"error"}"#, "One of my sources did not answer, so this is incomplete.")]
     #[case(r#"{"error":{"code":"TIMEOUT"}}"#, "One of my sources did not answer, so this is incomplete.")]

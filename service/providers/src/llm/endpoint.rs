@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, header::AUTHORIZATION},
+    http::HeaderMap,
     response::{IntoResponse, Response, Sse, sse::Event},
     routing::post,
 };
@@ -20,14 +20,28 @@ use super::{
     refusal::Refusal,
     request::ChatRequest,
 };
-use crate::{LlmSettings, pace::Pace, provider::Context, source::Source};
+use crate::{
+    LlmSettings, Settings,
+    key::{self, ACCOUNT_HEADER, Account},
+    pace::Pace,
+    provider::{Context, Mount},
+    source::Source,
+};
 
-pub(crate) fn router(context: &Context) -> Router {
+/// The most tokens of a prompt, as many as gpt-4o's.
+const CONTEXT_TOKENS_MAX: u64 = 128_000;
+
+pub(crate) fn open(settings: &Settings) -> Mount {
+    let (settings, seed) = (settings.llm.clone(), settings.seed);
+    Box::new(move |context| routes(context, settings.clone(), seed))
+}
+
+fn routes(context: &Context, settings: LlmSettings, seed: u64) -> Router {
     let llm = Llm {
-        settings: context.llm.clone(),
+        settings,
         pace: Arc::clone(&context.pace),
-        gaps: Source::new(context.seed, "gaps between tokens"),
-        words: Source::new(context.seed, "words"),
+        gaps: Source::new(seed, "gaps between tokens"),
+        words: Source::new(seed, "words"),
     };
     Router::new()
         .route("/v1/chat/completions", post(complete))
@@ -50,36 +64,51 @@ async fn complete(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let started = Instant::now();
-    llm.authorize(&headers)?;
+    let account = llm.account(&headers)?;
     let body =
         body.map_err(|rejection| Refusal::Body { status: rejection.status(), message: rejection.body_text() })?;
-    let request = ChatRequest::read(&body)?;
-    if !llm.settings.models.contains(&request.model) {
-        return Err(Refusal::Model(request.model));
-    }
-    let call = llm.pace.next_call();
-    let completion = llm.completion(call, &request);
-    let times = llm.token_times(call, completion.token_count());
-    if request.is_streamed() {
-        let chunks = completion.chunks(request.wants_usage());
-        return Ok(streamed(Arc::clone(&llm.pace), chunks, times, started));
-    }
-    let last = times.last().copied().unwrap_or_default();
-    llm.pace.wait_until(started + last).await;
-    Ok(Json(completion.whole()).into_response())
+    let request = llm.read(&body)?;
+    let mut response = llm.respond(&request, started).await;
+    response.headers_mut().insert(ACCOUNT_HEADER, account.header());
+    Ok(response)
 }
 
 impl Llm {
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let Some(api_key) = &self.settings.api_key else {
-            return Ok(());
-        };
-        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        match given {
-            None => Err(Refusal::NoKey),
-            Some(given) if given == api_key => Ok(()),
-            Some(_) => Err(Refusal::WrongKey),
+    /// Whom the key of a request belongs to.
+    fn account(&self, headers: &HeaderMap) -> Result<Account, Refusal> {
+        let given = key::given(headers).map_err(|_| Refusal::NoKey)?;
+        match (given, &self.settings.api_key) {
+            (None, None) => Ok(Account::platform()),
+            (None, Some(_)) => Err(Refusal::NoKey),
+            (Some(given), Some(own)) if given == own => Ok(Account::platform()),
+            (Some(given), _) => Ok(Account::of(given)?),
         }
+    }
+
+    /// The request, if it is for a model that there is and fits into its context.
+    fn read(&self, body: &[u8]) -> Result<ChatRequest, Refusal> {
+        let request = ChatRequest::read(body)?;
+        if !self.settings.models.contains(&request.model) {
+            return Err(Refusal::Model(request.model));
+        }
+        let tokens = request.prompt_tokens();
+        if tokens > CONTEXT_TOKENS_MAX {
+            return Err(Refusal::Context { limit: CONTEXT_TOKENS_MAX, tokens });
+        }
+        Ok(request)
+    }
+
+    async fn respond(&self, request: &ChatRequest, started: Instant) -> Response {
+        let call = self.pace.next_call();
+        let completion = self.completion(call, request);
+        let times = self.token_times(call, completion.token_count());
+        if request.is_streamed() {
+            let chunks = completion.chunks(request.wants_usage());
+            return streamed(Arc::clone(&self.pace), chunks, times, started);
+        }
+        let last = times.last().copied().unwrap_or_default();
+        self.pace.wait_until(started + last).await;
+        Json(completion.whole()).into_response()
     }
 
     fn completion(&self, call: u64, request: &ChatRequest) -> Completion {

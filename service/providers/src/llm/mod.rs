@@ -15,4 +15,4 @@ mod refusal;
 
 mod endpoint;
 
-pub(crate) use endpoint::router;
+pub(crate) use endpoint::open;

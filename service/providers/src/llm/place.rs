@@ -1,14 +1,6 @@
 //! Cities and airports in a sentence.
 
-use crate::currency::Currency;
-
-/// A city, by the airport one flies to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct City {
-    pub(crate) name: &'static str,
-    /// IATA code.
-    pub(crate) airport: &'static str,
-}
+use crate::{city::CITIES, currency::Currency};
 
 /// A place that a sentence names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,28 +12,6 @@ pub(crate) struct Mention {
     /// The word before it, in small letters.
     pub(crate) preposition: String,
 }
-
-const fn city(name: &'static str, airport: &'static str) -> City {
-    City { name, airport }
-}
-
-#[rustfmt::skip]
-pub(crate) const CITIES: [City; 56] = [
-    city("New York", "JFK"), city("New York", "EWR"), city("Los Angeles", "LAX"), city("San Francisco", "SFO"),
-    city("Chicago", "ORD"), city("Miami", "MIA"), city("Seattle", "SEA"), city("Boston", "BOS"),
-    city("Atlanta", "ATL"), city("Dallas", "DFW"), city("Denver", "DEN"), city("Toronto", "YYZ"),
-    city("Vancouver", "YVR"), city("Mexico City", "MEX"), city("London", "LHR"), city("London", "LGW"),
-    city("Paris", "CDG"), city("Amsterdam", "AMS"), city("Frankfurt", "FRA"), city("Munich", "MUC"),
-    city("Berlin", "BER"), city("Zurich", "ZRH"), city("Vienna", "VIE"), city("Rome", "FCO"),
-    city("Milan", "MXP"), city("Madrid", "MAD"), city("Barcelona", "BCN"), city("Lisbon", "LIS"),
-    city("Dublin", "DUB"), city("Copenhagen", "CPH"), city("Stockholm", "ARN"), city("Oslo", "OSL"),
-    city("Helsinki", "HEL"), city("Athens", "ATH"), city("Istanbul", "IST"), city("Prague", "PRG"),
-    city("Warsaw", "WAW"), city("Budapest", "BUD"), city("Dubai", "DXB"), city("Doha", "DOH"),
-    city("Singapore", "SIN"), city("Hong Kong", "HKG"), city("Tokyo", "HND"), city("Tokyo", "NRT"),
-    city("Seoul", "ICN"), city("Bangkok", "BKK"), city("Delhi", "DEL"), city("Mumbai", "BOM"),
-    city("Sydney", "SYD"), city("Melbourne", "MEL"), city("Auckland", "AKL"), city("Cape Town", "CPT"),
-    city("Cairo", "CAI"), city("Reykjavik", "KEF"), city("Buenos Aires", "EZE"), city("Rio de Janeiro", "GIG"),
-];
 
 /// Words of a known city's name at most.
 const NAME_WORDS_MAX: usize = 3;

@@ -1,6 +1,7 @@
 //! The request: the part of OpenAI's chat completions that this LLM understands; other fields are ignored.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
@@ -13,6 +14,7 @@ pub(crate) struct ChatRequest {
     stream_options: Option<StreamOptions>,
     tools: Option<Vec<Tool>>,
     tool_choice: Option<ToolChoice>,
+    parallel_tool_calls: Option<bool>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
     n: Option<u32>,
@@ -58,7 +60,15 @@ struct StreamOptions {
 
 #[derive(Debug, Deserialize)]
 struct Tool {
-    function: FunctionName,
+    function: Function,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    name: String,
+    /// A JSON schema.
+    #[serde(default)]
+    parameters: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,9 +140,23 @@ impl ChatRequest {
         self.tool_choice.as_ref().unwrap_or(&ToolChoice::Mode(ToolMode::Auto))
     }
 
+    /// Whether more than one tool may be called at once.
+    pub(crate) fn allows_parallel_calls(&self) -> bool {
+        self.parallel_tool_calls.unwrap_or(true)
+    }
+
     /// Whether the function is one of the tools.
     pub(crate) fn offers(&self, name: &str) -> bool {
-        self.tools.iter().flatten().any(|tool| tool.function.name == name)
+        self.function(name).is_some()
+    }
+
+    /// The parameters of the function by name; none if the request does not say.
+    pub(crate) fn parameters(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.function(name)?.parameters["properties"].as_object()
+    }
+
+    fn function(&self, name: &str) -> Option<&Function> {
+        self.tools.iter().flatten().map(|tool| &tool.function).find(|function| function.name == name)
     }
 
     /// The last thing the user said, and what tools have answered since.

@@ -1,49 +1,115 @@
-//! What is remembered about one user: observations under names, in order, within a fixed number of bytes.
+//! What is remembered about one user: a small graph of entities, observations and relations, within a fixed number of
+//! bytes.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// How much is kept per user, in bytes of names and texts; the oldest observation goes first.
+/// How much is kept per user, in bytes of names and texts; what was written first goes first.
 pub(crate) const BYTES_MAX: usize = 16 * 1024;
 
 /// Words of a query that are looked for; the rest is ignored.
 const QUERY_WORDS_MAX: usize = 64;
 
-/// The observations about one user, oldest first.
+/// The type of an entity that nobody gave one.
+const TOPIC: &str = "topic";
+
+/// What is remembered about one user, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    observations: VecDeque<Observation>,
+    notes: VecDeque<Note>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Observation {
-    name: String,
-    text: String,
+enum Note {
+    Entity { name: String, entity_type: String },
+    Observation { name: String, text: String },
+    Relation(Relation),
 }
 
-/// Everything observed under one name.
+/// Everything known under one name.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Entity {
     pub(crate) name: String,
-    /// Always `topic`: observations are added under a name without a type.
-    pub(crate) entity_type: &'static str,
+    /// `topic` for observations under a name that was given no type.
+    pub(crate) entity_type: String,
     /// Oldest first.
     pub(crate) observations: Vec<String>,
 }
 
+/// What one entity is to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Relation {
+    /// The name of an entity.
+    pub(crate) from: String,
+    /// The name of an entity.
+    pub(crate) to: String,
+    /// In active voice, such as `departs_from`.
+    pub(crate) relation_type: String,
+}
+
 impl Notes {
-    /// Remembers `text` under `name`, and drops the oldest observations that no longer fit.
+    /// Remembers that there is an entity; false if it was known by its name.
+    pub(crate) fn add_entity(&mut self, name: &str, entity_type: String) -> bool {
+        let is_new = self.notes.iter().all(|note| note.name() != Some(name));
+        if is_new {
+            self.push(Note::Entity { name: name.to_owned(), entity_type });
+        }
+        is_new
+    }
+
+    /// Remembers `text` under `name`.
     pub(crate) fn add(&mut self, name: &str, text: String) {
-        let observation = Observation { name: name.to_owned(), text };
-        self.bytes += observation.bytes();
-        self.observations.push_back(observation);
+        self.push(Note::Observation { name: name.to_owned(), text });
+    }
+
+    /// Remembers a relation; false if it was known.
+    pub(crate) fn add_relation(&mut self, relation: Relation) -> bool {
+        let is_new = self.relations().all(|known| *known != relation);
+        if is_new {
+            self.push(Note::Relation(relation));
+        }
+        is_new
+    }
+
+    /// Forgets an entity with its observations and relations; false if there was none.
+    pub(crate) fn delete(&mut self, name: &str) -> bool {
+        let was_known = self.notes.iter().any(|note| note.name() == Some(name));
+        self.notes.retain(|note| !note.is_about(name));
+        self.bytes = self.notes.iter().map(Note::bytes).sum();
+        was_known
+    }
+
+    /// Drops the oldest notes that no longer fit.
+    fn push(&mut self, note: Note) {
+        self.bytes += note.bytes();
+        self.notes.push_back(note);
         while self.bytes > BYTES_MAX {
-            let oldest = self.observations.pop_front().expect("bytes are those of the observations");
+            let oldest = self.notes.pop_front().expect("bytes are those of the notes");
             self.bytes -= oldest.bytes();
         }
+    }
+
+    /// Every entity, the one written to last first.
+    pub(crate) fn entities(&self) -> Vec<Entity> {
+        self.latest_names().into_iter().map(|name| self.entity(name)).collect()
+    }
+
+    /// The entities with these names that there are.
+    pub(crate) fn open(&self, names: &[String]) -> Vec<Entity> {
+        let known = self.latest_names();
+        names.iter().filter(|name| known.contains(&name.as_str())).map(|name| self.entity(name)).collect()
+    }
+
+    /// Every relation, oldest first.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.notes.iter().filter_map(|note| match note {
+            Note::Relation(relation) => Some(relation),
+            _ => None,
+        })
     }
 
     /// At most `limit` entities that share a word with `query`, those with most words first, then the latest.
@@ -63,36 +129,61 @@ impl Notes {
         found.into_iter().take(limit).map(|(_, name)| self.entity(name)).collect()
     }
 
-    /// Each name once, the one observed last first.
+    /// Each name once, the one written to last first.
     fn latest_names(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
-        let names = self.observations.iter().rev().map(|observation| observation.name.as_str());
-        names.filter(|name| seen.insert(*name)).collect()
+        self.notes.iter().rev().filter_map(Note::name).filter(|name| seen.insert(*name)).collect()
     }
 
     /// How many of the wanted words occur under `name`.
     fn hits(&self, name: &str, wanted: &BTreeSet<String>) -> usize {
-        let known: BTreeSet<_> =
-            self.under(name).flat_map(|observation| words(&observation.text)).chain(words(name)).collect();
+        let known: BTreeSet<_> = self.under(name).flat_map(words).chain(words(name)).collect();
         wanted.intersection(&known).count()
     }
 
     fn entity(&self, name: &str) -> Entity {
+        let entity_type = self.notes.iter().find_map(|note| match note {
+            Note::Entity { name: known, entity_type } if known == name => Some(entity_type.clone()),
+            _ => None,
+        });
         Entity {
             name: name.to_owned(),
-            entity_type: "topic",
-            observations: self.under(name).map(|observation| observation.text.clone()).collect(),
+            entity_type: entity_type.unwrap_or_else(|| TOPIC.to_owned()),
+            observations: self.under(name).map(str::to_owned).collect(),
         }
     }
 
-    fn under(&self, name: &str) -> impl Iterator<Item = &Observation> {
-        self.observations.iter().filter(move |observation| observation.name == name)
+    /// The observations under `name`.
+    fn under(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.notes.iter().filter_map(move |note| match note {
+            Note::Observation { name: of, text } if of == name => Some(text.as_str()),
+            _ => None,
+        })
     }
 }
 
-impl Observation {
+impl Note {
+    /// The entity it makes known; a relation makes none known.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Entity { name, .. } | Self::Observation { name, .. } => Some(name),
+            Self::Relation(_) => None,
+        }
+    }
+
+    fn is_about(&self, entity: &str) -> bool {
+        match self {
+            Self::Entity { name, .. } | Self::Observation { name, .. } => name == entity,
+            Self::Relation(relation) => relation.from == entity || relation.to == entity,
+        }
+    }
+
     fn bytes(&self) -> usize {
-        self.name.len() + self.text.len()
+        match self {
+            Self::Entity { name, entity_type } => name.len() + entity_type.len(),
+            Self::Observation { name, text } => name.len() + text.len(),
+            Self::Relation(Relation { from, to, relation_type }) => from.len() + to.len() + relation_type.len(),
+        }
     }
 }
 
@@ -151,5 +242,35 @@ mod tests {
         let found = notes.search("", 1).remove(0).observations;
         assert!(found.len() > 100);
         assert!(found.last().unwrap().starts_with("999 "));
+    }
+
+    fn relation(from: &str, to: &str) -> Relation {
+        Relation { from: from.into(), to: to.into(), relation_type: "suits".into() }
+    }
+
+    #[test]
+    fn entities_and_relations_are_known_once() {
+        let mut notes = notes();
+        assert_eq!([notes.add_entity("seat", "thing".into()), notes.add_entity("Rome", "city".into())], [false, true]);
+        assert_eq!([notes.add_entity("Rome", "town".into())], [false]);
+        assert_eq!([1, 2].map(|_| notes.add_relation(relation("Rome", "food"))), [true, false]);
+        let types: Vec<_> = notes.entities().into_iter().map(|entity| (entity.name, entity.entity_type)).collect();
+        let expected = [("Rome", "city"), ("seat", "topic"), ("food", "topic"), ("budget", "topic")];
+        assert_eq!(types, expected.map(|(name, entity_type)| (name.to_owned(), entity_type.to_owned())));
+        assert_eq!(notes.open(&["Rome".into(), "Oslo".into()]).len(), 1);
+    }
+
+    #[test]
+    fn a_deleted_entity_takes_its_relations_along() {
+        let mut notes = notes();
+        notes.add_relation(relation("seat", "budget"));
+        notes.add_relation(relation("food", "budget"));
+        assert_eq!([notes.delete("seat"), notes.delete("seat")], [true, false]);
+        assert_eq!(notes.relations().collect::<Vec<_>>(), [&relation("food", "budget")]);
+        assert_eq!(notes.search("window", 10), []);
+        for name in ["budget", "food"] {
+            notes.delete(name);
+        }
+        assert_eq!((notes.bytes, notes.notes.len()), (0, 0));
     }
 }

@@ -124,6 +124,70 @@ async fn streamed_tool_calls_are_the_same_calls_in_pieces() {
 }
 
 #[rstest]
+#[case("revoked-0123456789abcdef", 401, "invalid_request_error", json!("invalid_api_key"))]
+#[case("limited-0123456789abcdef", 429, "requests", json!("rate_limit_exceeded"))]
+#[case("broken-0123456789abcdef", 500, "server_error", json!(null))]
+#[tokio::test]
+async fn bad_keys_have_the_errors_of_openai(
+    #[case] key: &str,
+    #[case] status: u16,
+    #[case] kind: &str,
+    #[case] code: Value,
+) {
+    let providers = start_with(1, |settings| settings.llm.api_key = Some("sk-right".to_owned())).await;
+    let response = post(&providers).bearer_auth(key).json(&question("hello")).send().await.unwrap();
+    assert_eq!(response.status(), status);
+    let error = response.json::<Value>().await.unwrap()["error"].clone();
+    assert_eq!((&error["type"], &error["code"]), (&json!(kind), &code));
+}
+
+#[tokio::test]
+async fn a_conversation_must_fit_into_the_context() {
+    let providers = instant(1).await;
+    let response = send(&providers, &question(&"word ".repeat(110_000))).await;
+    assert_eq!(response.status(), 400);
+    let error = response.json::<Value>().await.unwrap()["error"].clone();
+    assert_eq!((&error["code"], &error["param"]), (&json!("context_length_exceeded"), &json!("messages")));
+    assert!(error["message"].as_str().unwrap().contains("128000 tokens. However, your messages resulted in 137504"));
+}
+
+#[tokio::test]
+async fn a_plan_asks_all_providers_at_once_and_says_what_they_found() {
+    let providers = instant(1).await;
+    let tools = [
+        ("search_flights", Provider::Flights),
+        ("search_accommodations", Provider::Airbnb),
+        ("get_forecast", Provider::Weather),
+        ("place_search", Provider::GoogleMaps),
+        ("get_current_time", Provider::Time),
+    ];
+    let mut body =
+        question("Plan a trip from Oslo to Lisbon: flights, hotels, the forecast, museums and the local time");
+    body["tools"] = tools.iter().map(|(name, _)| json!({"type": "function", "function": {"name": name}})).collect();
+    let message = whole(&providers, &body).await["choices"][0]["message"].clone();
+    let calls = message["tool_calls"].as_array().unwrap().clone();
+    body["messages"].as_array_mut().unwrap().push(message);
+    assert_eq!(calls.len(), tools.len());
+    for (call, (name, provider)) in calls.iter().zip(tools) {
+        assert_eq!(call["function"]["name"], name);
+        let arguments = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+        let result = Client::of(&providers, provider).await.call(name, arguments).await;
+        let result = json!({"role": "tool", "tool_call_id": call["id"], "content": result.to_string()});
+        body["messages"].as_array_mut().unwrap().push(result);
+    }
+    let text = content(&streamed(&providers, body).await);
+    for said in [
+        "flights; the cheapest",
+        "places to stay",
+        "The forecast for Lisbon has 5 days",
+        "Have a look at ",
+        " in Europe/Lisbon.",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[rstest]
 #[case::none(None, 401, json!(null))]
 #[case::wrong(Some("Bearer sk-wrong"), 401, json!("invalid_api_key"))]
 #[case::no_bearer(Some("sk-right"), 401, json!(null))]

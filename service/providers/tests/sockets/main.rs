@@ -2,12 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail here, in its helpers too")]
 
+mod airbnb;
 mod flights;
+mod google_maps;
+mod instances;
+mod keys;
 mod lifecycle;
 mod llm;
 mod mcp_client;
 mod memory;
+mod orders;
+mod sessions;
+mod time;
 mod weather;
+mod webcrawl;
 
 use providers::{Provider, Providers, ServiceTime, Settings};
 

@@ -23,6 +23,37 @@ async fn an_observation_is_found_by_its_user_only() {
 }
 
 #[tokio::test]
+async fn a_user_has_a_graph_until_it_is_forgotten() {
+    let providers = instant(1).await;
+    let client = Client::of(&providers, Provider::Memory).await;
+    let entities = json!([{"name": "Oslo", "entity_type": "city", "observations": ["too cold"]},
+        {"name": "trip", "entity_type": "journey"}, {"name": "Rome", "entity_type": "city"}]);
+    let arguments = json!({"user_id": "ann", "entities": entities});
+    assert_eq!(client.call("create_entities", arguments.clone()).await, json!({"created": 3}));
+    assert_eq!(client.call("create_entities", arguments).await, json!({"created": 0}));
+    let relation = json!({"from": "trip", "to": "Oslo", "relation_type": "leads_to"});
+    let relations =
+        json!({"user_id": "ann", "relations": [relation, {"from": "trip", "to": "Rome", "relation_type": "leads_to"}]});
+    assert_eq!(client.call("create_relations", relations).await, json!({"created": 2}));
+
+    let opened = client.call("open_nodes", json!({"user_id": "ann", "names": ["Oslo", "trip", "Paris"]})).await;
+    let oslo = json!({"name": "Oslo", "entity_type": "city", "observations": ["too cold"]});
+    let trip = json!({"name": "trip", "entity_type": "journey", "observations": []});
+    assert_eq!(opened, json!({"entities": [oslo, trip], "relations": [relation]}));
+
+    let names = json!({"user_id": "ann", "entity_names": ["Rome", "Paris"]});
+    assert_eq!(client.call("delete_entities", names).await, json!({"deleted": 1}));
+    let graph = client.call("read_graph", json!({"user_id": "ann"})).await;
+    assert_eq!((graph["entities"].as_array().unwrap().len(), &graph["relations"]), (2, &json!([relation])));
+
+    let nothing = json!({"entities": [], "relations": []});
+    assert_eq!(client.call("read_graph", json!({"user_id": "bob"})).await, nothing);
+    assert_eq!(client.call("delete_user", json!({"user_id": "ann"})).await, json!({"deleted": 2}));
+    assert_eq!(client.call("delete_user", json!({"user_id": "ann"})).await, json!({"deleted": 0}));
+    assert_eq!(client.call("read_graph", json!({"user_id": "ann"})).await, nothing);
+}
+
+#[tokio::test]
 async fn a_user_keeps_only_the_latest_observations() {
     let providers = instant(1).await;
     let client = Client::of(&providers, Provider::Memory).await;
@@ -43,6 +74,11 @@ async fn a_user_keeps_only_the_latest_observations() {
 #[case("add_observations", json!({"user_id": "ann", "name": "", "observations": ["x"]}), "name must have 1 to 200 bytes, not 0")]
 #[case("add_observations", json!({"user_id": "ann", "name": "x", "observations": []}), "the number of observations must be 1 to 100, not 0")]
 #[case("add_observations", json!({"user_id": "ann", "name": "x", "observations": ["ok", ""]}), "an observation must have 1 to 2000 bytes, not 0")]
+#[case("create_entities", json!({"user_id": "ann", "entities": []}), "the number of entities must be 1 to 100, not 0")]
+#[case("create_entities", json!({"user_id": "ann", "entities": [{"name": "x", "entity_type": ""}]}), "entity_type must have 1 to 200 bytes, not 0")]
+#[case("create_relations", json!({"user_id": "ann", "relations": [{"from": "x", "to": "", "relation_type": "y"}]}), "to must have 1 to 200 bytes, not 0")]
+#[case("open_nodes", json!({"user_id": "ann", "names": []}), "the number of names must be 1 to 100, not 0")]
+#[case("delete_user", json!({"user_id": ""}), "user_id must have 1 to 200 bytes, not 0")]
 #[tokio::test]
 async fn impossible_calls_are_errors(#[case] tool: &str, #[case] arguments: Value, #[case] message: &str) {
     let providers = instant(1).await;

@@ -35,7 +35,21 @@ async fn a_forecast_has_the_days_asked_for() {
     }
 }
 
+#[tokio::test]
+async fn a_place_in_a_city_has_the_weather_of_the_city() {
+    let providers = instant(1).await;
+    let client = Client::of(&providers, Provider::Weather).await;
+    let of_city = client.call("get_forecast", json!({"city": "Paris", "country": "France", "days": 3})).await;
+    assert_eq!(client.call("get_forecast", json!({"latitude": 48.9, "longitude": 2.3, "days": 3})).await, of_city);
+    let at_sea = client.call("get_current_weather", json!({"latitude": 0.5, "longitude": -30.0})).await;
+    assert_eq!(at_sea["city"], "0.50, -30.00");
+}
+
 #[rstest]
+#[case("get_current_weather", json!({}), "a place is given either by city or by latitude and longitude")]
+#[case("get_current_weather", json!({"city": "Paris", "latitude": 1, "longitude": 2}), "a place is given either by city or by latitude and longitude")]
+#[case("get_current_weather", json!({"latitude": 90.5, "longitude": 2}), "90.5, 2 is no place on earth")]
+#[case("get_current_weather", json!({"city": "Paris", "country": ""}), "a country must have 1 to 100 bytes, not 0")]
 #[case("get_forecast", json!({"city": "Paris", "days": 0}), "a forecast is for 1 to 16 days, not 0")]
 #[case("get_forecast", json!({"city": "Paris", "days": 17}), "a forecast is for 1 to 16 days, not 17")]
 #[case("get_forecast", json!({"city": " ", "days": 1}), "a city must have 1 to 100 bytes, not 0")]
