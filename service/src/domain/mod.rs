@@ -2,11 +2,16 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod budget;
 pub(crate) mod chat;
+pub(crate) mod collaboration;
+pub(crate) mod currency;
 pub(crate) mod flight;
 pub(crate) mod intent;
 pub(crate) mod meta;
 pub(crate) mod page;
+pub(crate) mod storable;
 pub(crate) mod trip;
+pub(crate) mod trip_patch;
 pub(crate) mod user;
 pub(crate) mod weather;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod chat;
+mod collaborators;
 mod error;
 mod extract;
 mod flights;
@@ -12,5 +13,6 @@ mod openapi;
 mod router;
 mod trips;
 mod users;
+mod version;
 
 pub(crate) use router::{document, router};

@@ -4,7 +4,9 @@
 //! one text for every database: `$1` placeholders, `TEXT` and `BIGINT` columns only. Another database is another variant
 //! in `database`, nothing else. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text.
 
+mod audit;
 mod chats;
+mod collaborators;
 mod database;
 mod idempotency;
 mod row;
@@ -16,5 +18,5 @@ pub(crate) use chats::{FinishedTurn, NewTurn};
 pub(crate) use database::{Error, Limits, OpenError, Storage};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use tokens::Spending;
-pub(crate) use trips::{Creation, TripFilter};
+pub(crate) use trips::{Creation, TripError, TripFilter};
 pub(crate) use users::NewUser;
