@@ -31,6 +31,11 @@ impl Budget {
         let stated = preferences.and_then(|preferences| preferences.get("budget"));
         stated.map_or(Ok(None), Option::<Self>::deserialize).map(Option::unwrap_or_default)
     }
+
+    /// The currency of the whole trip.
+    pub(crate) fn currency(&self) -> Currency {
+        self.currency.clone().unwrap_or_default()
+    }
 }
 
 /// Preferences are kept as given, but a budget must be readable.
@@ -59,5 +64,10 @@ mod tests {
     fn a_budget_is_absent_or_readable(#[case] preferences: Value, #[case] is_fine: bool) {
         let preferences = preferences.as_object().unwrap();
         assert_eq!(has_readable_budget(preferences, &()).is_ok(), is_fine);
+    }
+
+    #[test]
+    fn without_a_currency_it_is_in_dollars() {
+        assert_eq!(Budget::of(None).unwrap().currency(), Currency::default());
     }
 }

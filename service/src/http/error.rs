@@ -224,6 +224,7 @@ impl From<TripError> for ApiError {
         match error {
             TripError::NoTrip => Self::not_found("there is no such trip"),
             TripError::NoCollaborator => Self::not_found("the trip is not shared with that user"),
+            TripError::ItineraryFull => Self::conflict("ITINERARY_FULL", "the itinerary can have no more items"),
             TripError::Forbidden => Self::forbidden("your access to this trip does not allow it"),
             TripError::Stale => Self::conflict("VERSION_CONFLICT", "the trip has changed since; read it again"),
             TripError::Patch(PatchError::EndBeforeStart) => {

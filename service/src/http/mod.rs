@@ -8,6 +8,7 @@ mod extract;
 mod flights;
 mod health;
 mod idempotency;
+mod itinerary;
 mod middleware;
 mod openapi;
 mod router;

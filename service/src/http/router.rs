@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, chat, collaborators, error, flights, health, middleware, openapi, trips, users};
+use super::{auth, chat, collaborators, error, flights, health, itinerary, middleware, openapi, trips, users};
 use crate::app::App;
 
 /// Largest request body, in bytes.
@@ -32,6 +32,7 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(flights::routes())
         .merge(trips::routes())
         .merge(collaborators::routes())
+        .merge(itinerary::routes())
 }
 
 /// The routes of the API that keep their own time.

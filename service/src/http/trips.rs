@@ -1,4 +1,4 @@
-//! `/trips`: create, list, read, change, delete.
+//! `/trips`: create, list, read, change, delete, summarise.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use crate::{
     domain::{
         page::{Page, Slice},
         storable::is_text,
+        summary::TripSummary,
         trip::{ListedTrip, Status, Trip, TripDraft},
         trip_patch::TripPatch,
     },
@@ -51,7 +52,7 @@ pub(crate) struct List {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, update, delete))
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, update, delete)).routes(routes!(summary))
 }
 
 /// Create a trip.
@@ -127,6 +128,18 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     app.storage.delete_trip(id, principal.user_id, now()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Read a trip at a glance: what is planned, what it costs, what is still missing.
+#[utoipa::path(get, path = "/trips/{id}/summary", tag = "trips", params(("id" = Uuid, Path)), security(("bearer" = [])),
+    responses((status = 200, body = TripSummary), (status = 404)))]
+pub(crate) async fn summary(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    Id(id): Id,
+) -> Result<Json<TripSummary>, ApiError> {
+    let (trip, items) = app.storage.trip_with_items(id, principal.user_id).await?;
+    Ok(Json(TripSummary::of(&trip, &items)))
 }
 
 fn created(trip: &Trip) -> Response {

@@ -9,6 +9,7 @@ mod chats;
 mod collaborators;
 mod database;
 mod idempotency;
+mod itinerary;
 mod row;
 mod tokens;
 mod trips;

@@ -47,6 +47,9 @@ pub(crate) enum TripError {
     /// The trip is not shared with that user.
     #[error("there is no such collaborator")]
     NoCollaborator,
+    /// Its itinerary has as many items as it can have.
+    #[error("the itinerary is full")]
+    ItineraryFull,
     /// It has changed since the version that the change was meant for.
     #[error("the trip has another version")]
     Stale,
