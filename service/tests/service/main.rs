@@ -4,12 +4,15 @@
 
 mod auth;
 mod chat;
+mod collaboration;
 mod fakes;
 mod gate;
+mod itinerary;
 mod lifecycle;
 mod openapi;
 mod program;
 mod providers;
 mod search;
 mod stack;
+mod trip_bodies;
 mod trips;
