@@ -165,13 +165,12 @@ impl Storage {
             .await?;
         let count = connection
             .fetch_optional(
-                "SELECT COUNT(*) AS total FROM ( \
-                   SELECT title, status FROM trips WHERE user_id = $1 \
-                   UNION ALL \
-                   SELECT title, status FROM trip_collaborators \
-                     JOIN trips ON trips.id = trip_collaborators.trip_id WHERE trip_collaborators.user_id = $1 \
-                 ) AS visible WHERE (CAST($2 AS TEXT) IS NULL OR status = $2) \
-                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')",
+                "SELECT \
+                   (SELECT COUNT(*) FROM trips WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+                       AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')) \
+                   + (SELECT COUNT(*) FROM trip_collaborators JOIN trips ON trips.id = trip_collaborators.trip_id \
+                     WHERE trip_collaborators.user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+                       AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')) AS total",
                 &values[..3],
             )
             .await?;
