@@ -1,5 +1,7 @@
 //! An amount of money, exact to the cent.
 
+use std::ops::{AddAssign, Sub};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -26,6 +28,47 @@ impl Amount {
         self.cents > 0
     }
 }
+
+/// What amounts come to, added up or taken from each other: without a bound, and maybe less than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Balance {
+    cents: i64,
+}
+
+impl From<Amount> for Balance {
+    fn from(amount: Amount) -> Self {
+        Self { cents: amount.cents }
+    }
+}
+
+impl AddAssign<Amount> for Balance {
+    fn add_assign(&mut self, amount: Amount) {
+        self.cents += amount.cents;
+    }
+}
+
+impl Sub for Balance {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { cents: self.cents - other.cents }
+    }
+}
+
+impl Serialize for Balance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.cents as f64 / 100.0)
+    }
+}
+
+impl PartialSchema for Balance {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        number.description(Some("What sums of money come to, exact to the cent.")).into()
+    }
+}
+
+impl ToSchema for Balance {}
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -72,5 +115,16 @@ mod tests {
     fn cents_survive_json(#[case] json: &str, #[case] expected: Option<&str>) {
         let read = serde_json::from_str::<Amount>(json).ok();
         assert_eq!(read.map(|amount| serde_json::to_string(&amount).unwrap()).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_balance_is_exact_and_may_be_negative() {
+        let amount = |json: &str| serde_json::from_str::<Amount>(json).unwrap();
+        let mut spent = Balance::default();
+        for _ in 0..3 {
+            spent += amount("0.1");
+        }
+        let left = |total| serde_json::to_string(&(Balance::from(amount(total)) - spent)).unwrap();
+        assert_eq!((left("0.3"), left("0.1"), left("100000000")), ("0.0".into(), "-0.2".into(), "99999999.7".into()));
     }
 }

@@ -8,24 +8,29 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::{
+    budget::has_readable_budget,
+    storable::{is_date, is_text},
+};
+
 /// A request for a new trip. Also what an idempotency key stands for.
 #[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TripDraft {
-    #[garde(length(chars, min = 1, max = 100))]
+    #[garde(length(chars, min = 1, max = 100), custom(is_text))]
     pub(crate) title: String,
     #[serde(default)]
-    #[garde(length(chars, max = 500))]
+    #[garde(length(chars, max = 500), inner(custom(is_text)))]
     pub(crate) description: Option<String>,
-    #[garde(skip)]
+    #[garde(custom(is_date))]
     pub(crate) start_date: Date,
-    #[garde(custom(is_not_before(&self.start_date)))]
+    #[garde(custom(is_date), custom(is_not_before(&self.start_date)))]
     pub(crate) end_date: Date,
     #[garde(length(min = 1, max = 50), dive)]
     pub(crate) destinations: Vec<Destination>,
     /// Budget, accommodation, transport and so on; kept as given.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(custom(has_readable_budget)))]
     #[schema(value_type = Option<Object>)]
     pub(crate) preferences: Option<Map<String, Value>>,
 }
@@ -46,10 +51,10 @@ pub(crate) struct Destination {
     #[garde(dive)]
     pub(crate) coordinates: Option<Coordinates>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(skip)]
+    #[garde(inner(custom(is_date)))]
     pub(crate) arrival_date: Option<Date>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(skip)]
+    #[garde(inner(custom(is_date)))]
     pub(crate) departure_date: Option<Date>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(range(max = 3_650))]
@@ -91,7 +96,7 @@ pub(crate) struct Trip {
 
 /// A trip in a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TripSummary {
+pub(crate) struct ListedTrip {
     pub(crate) id: Uuid,
     pub(crate) title: String,
     pub(crate) start_date: Date,
@@ -194,6 +199,11 @@ mod tests {
     #[case(json!({"destinations": [{"name": ""}]}), Some("destinations[0].name"))]
     #[case(json!({"destinations": [{"name": "A", "coordinates": {"latitude": 91.0, "longitude": 0.0}}]}),
         Some("destinations[0].coordinates.latitude"))]
+    #[case(json!({"title": "a\u{0}b"}), Some("title"))]
+    #[case(json!({"start_date": "-000001-01-01"}), Some("start_date"))]
+    #[case(json!({"destinations": [{"name": "A", "arrival_date": "0000-01-01"}]}), Some("destinations[0].arrival_date"))]
+    #[case(json!({"preferences": {"budget": {"total": 1000, "currency": "EUR"}}}), None)]
+    #[case(json!({"preferences": {"budget": {"total": "much"}}}), Some("preferences"))]
     fn drafts_are_checked(#[case] change: Value, #[case] wrong: Option<&str>) {
         let report = draft(change).unwrap().validate().err();
         assert_eq!(report.map(|r| r.iter().next().unwrap().0.to_string()).as_deref(), wrong);

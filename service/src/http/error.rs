@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::{
     app::{BeginError, HashError, TokenError, TurnError, now},
     dependency::Failure,
-    storage,
+    domain::trip_patch::PatchError,
+    storage::{self, TripError},
 };
 
 /// What a client is told to wait when nothing better is known.
@@ -221,6 +222,26 @@ impl From<storage::Error> for ApiError {
             )
             .after(RETRY_AFTER)
             .because(error),
+        }
+    }
+}
+
+impl From<TripError> for ApiError {
+    fn from(error: TripError) -> Self {
+        match error {
+            TripError::NoTrip => Self::not_found("there is no such trip"),
+            TripError::NoCollaborator => Self::not_found("the trip is not shared with that user"),
+            TripError::ItineraryFull => Self::conflict("ITINERARY_FULL", "the itinerary can have no more items"),
+            TripError::Forbidden => Self::forbidden("your access to this trip does not allow it"),
+            TripError::Stale => Self::conflict("VERSION_CONFLICT", "the trip has changed since; read it again"),
+            TripError::Patch(PatchError::EndBeforeStart) => {
+                let message = "is before the start date".into();
+                Self::invalid(vec![FieldError { field: "end_date".into(), message, kind: "value" }])
+            }
+            TripError::Patch(PatchError::NoSuchStep { .. }) => {
+                Self::conflict("INVALID_STATUS_TRANSITION", "the status of the trip does not allow that step")
+            }
+            TripError::Storage(error) => error.into(),
         }
     }
 }

@@ -67,6 +67,19 @@ impl FromRequestParts<Arc<App>> for Id {
     }
 }
 
+/// The two ids in the path: of a thing, and of one of its parts.
+pub(crate) struct Ids(pub(crate) Uuid, pub(crate) Uuid);
+
+impl FromRequestParts<Arc<App>> for Ids {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        Principal::from_request_parts(parts, app).await?;
+        let path: Result<Path<(Uuid, Uuid)>, _> = Path::from_request_parts(parts, app).await;
+        path.map(|Path((id, part))| Self(id, part)).map_err(|_| ApiError::not_found("there is no such thing"))
+    }
+}
+
 /// A JSON body that has passed its own rules.
 pub(crate) struct Valid<T>(pub(crate) T);
 

@@ -2,15 +2,18 @@
 
 mod auth;
 mod chat;
+mod collaborators;
 mod error;
 mod extract;
 mod flights;
 mod health;
 mod idempotency;
+mod itinerary;
 mod middleware;
 mod openapi;
 mod router;
 mod trips;
 mod users;
+mod version;
 
 pub(crate) use router::{document, router};

@@ -28,6 +28,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("migrations/0001_initial.sql")),
     (2, "indexes", include_str!("migrations/0002_indexes.sql")),
+    (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
 ];
 
 /// Everything the service remembers.

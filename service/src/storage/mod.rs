@@ -5,11 +5,14 @@
 //! database it is; `sqlite` and `postgres` know how each is held. A sum of `BIGINT`s is cast back to one: PostgreSQL makes
 //! it a `NUMERIC`.
 
+mod audit;
 mod chats;
+mod collaborators;
 mod connection;
 mod database;
 mod error;
 mod idempotency;
+mod itinerary;
 mod postgres;
 mod row;
 mod sqlite;
@@ -22,5 +25,5 @@ pub(crate) use database::{Limits, OpenError, Storage};
 pub(crate) use error::Error;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use tokens::Spending;
-pub(crate) use trips::{Creation, TripFilter};
+pub(crate) use trips::{Creation, TripError, TripFilter};
 pub(crate) use users::NewUser;

@@ -1,23 +1,29 @@
-//! Trips.
+//! Trips, read and changed by those who have access to them.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Error, Storage,
+    Error, Storage, audit,
     connection::Connection,
     idempotency::{Claim, IdempotencyKey, claim},
     row::{Row, Value, json},
 };
 use crate::domain::{
+    collaboration::Access,
     page::{Page, Slice},
-    trip::{Destination, Status, Trip, TripSummary, duration_days},
+    trip::{Destination, ListedTrip, Status, Trip, duration_days},
+    trip_patch::{PatchError, TripPatch},
 };
 
 /// The operation of the idempotency keys here.
 const OPERATION: &str = "trip.create";
 
-const TRIP_COLUMNS: &str = "SELECT id, user_id, title, description, start_date, end_date, destinations, preferences, status, version, \
-     created_at, updated_at FROM trips WHERE id = $1 AND user_id = $2";
+/// A trip and the access of `$2` to it; no row when there is none.
+const VISIBLE_TRIP: &str = "SELECT trips.id, trips.user_id, title, description, start_date, end_date, destinations, preferences, status, \
+       version, created_at, updated_at, CASE WHEN trips.user_id = $2 THEN 'owner' ELSE permission END AS access \
+     FROM trips LEFT JOIN trip_collaborators ON trip_collaborators.trip_id = trips.id AND trip_collaborators.user_id = $2 \
+     WHERE trips.id = $1 AND (trips.user_id = $2 OR trip_collaborators.user_id IS NOT NULL)";
 
 /// What came of a creation.
 pub(crate) enum Creation {
@@ -27,6 +33,32 @@ pub(crate) enum Creation {
     Replayed(Box<Trip>),
     /// The key was used for another request.
     Clash,
+}
+
+/// Why something was not done with a trip.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TripError {
+    /// There is none, or none that the user may see.
+    #[error("there is no such trip")]
+    NoTrip,
+    /// The user may see it, no more.
+    #[error("the trip is not the user's to change like that")]
+    Forbidden,
+    /// The trip is not shared with that user.
+    #[error("there is no such collaborator")]
+    NoCollaborator,
+    /// Its itinerary has as many items as it can have.
+    #[error("the itinerary is full")]
+    ItineraryFull,
+    /// It has changed since the version that the change was meant for.
+    #[error("the trip has another version")]
+    Stale,
+    /// The change makes no sense for it.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] Error),
 }
 
 /// Which trips to list.
@@ -45,7 +77,7 @@ impl Storage {
             match claim(&mut transaction, (trip.user_id, OPERATION), &key, trip.id, trip.created_at).await? {
                 Claim::Taken => {}
                 Claim::Replay(id) => {
-                    let made = find(&mut transaction, id, trip.user_id).await?;
+                    let made = visible_trip(&mut transaction, id, trip.user_id).await?.map(|(trip, _)| trip);
                     // A trip that was deleted since then is not made anew under its old key.
                     return Ok(made.map_or(Creation::Clash, |trip| Creation::Replayed(Box::new(trip))));
                 }
@@ -53,29 +85,61 @@ impl Storage {
             }
         }
         insert(&mut transaction, trip).await?;
-        transaction
-            .execute(
-                "INSERT INTO audit_events (id, user_id, action, subject_id, created_at) VALUES ($1, $2, 'trip.created', $3, $4)",
-                &[Uuid::now_v7().into(), trip.user_id.into(), trip.id.into(), trip.created_at.into()],
-            )
-            .await?;
+        audit::record(&mut transaction, trip.user_id, "trip.created", trip.id, trip.created_at).await?;
         transaction.commit().await?;
         Ok(Creation::Created)
     }
 
-    /// The trip, if it is that user's.
-    pub(crate) async fn trip(&self, id: Uuid, user_id: Uuid) -> Result<Option<Trip>, Error> {
+    /// The trip, if that user may see it.
+    pub(crate) async fn trip(&self, id: Uuid, user_id: Uuid) -> Result<Trip, TripError> {
         let mut connection = self.read().await?;
-        find(&mut connection, id, user_id).await
+        trip_for(&mut connection, id, user_id, Access::View).await
     }
 
-    /// A slice of that user's trips, newest first.
+    /// Changes a trip that still has that version, and its audit event, both or neither.
+    ///
+    /// Of two changes meant for one version, one finds another version: the second to reach the row.
+    pub(crate) async fn update_trip(
+        &self,
+        id: Uuid,
+        user_id: Uuid,
+        version: i64,
+        patch: TripPatch,
+        now: Timestamp,
+    ) -> Result<Trip, TripError> {
+        let mut transaction = self.write().await?;
+        let trip = trip_for(&mut transaction, id, user_id, Access::Edit).await?;
+        if trip.version != version {
+            return Err(TripError::Stale);
+        }
+        let trip = patch.apply(trip, now)?;
+        if update(&mut transaction, &trip, version).await? == 0 {
+            return Err(TripError::Stale);
+        }
+        audit::record(&mut transaction, user_id, "trip.updated", id, now).await?;
+        transaction.commit().await?;
+        Ok(trip)
+    }
+
+    /// Deletes a trip, whom it is shared with and its itinerary; its owner alone may do so.
+    pub(crate) async fn delete_trip(&self, id: Uuid, user_id: Uuid, now: Timestamp) -> Result<(), TripError> {
+        let mut transaction = self.write().await?;
+        trip_for(&mut transaction, id, user_id, Access::Owner).await?;
+        if transaction.execute("DELETE FROM trips WHERE id = $1", &[id.into()]).await? == 0 {
+            return Err(TripError::NoTrip);
+        }
+        audit::record(&mut transaction, user_id, "trip.deleted", id, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// A slice of the trips that are that user's or shared with that user, newest first.
     pub(crate) async fn trips(
         &self,
         user_id: Uuid,
         filter: &TripFilter,
         slice: Slice,
-    ) -> Result<Page<TripSummary>, Error> {
+    ) -> Result<Page<ListedTrip>, Error> {
         let pattern = filter.text.as_ref().map(|text| like_pattern(text));
         let status = filter.status.map(Status::as_str);
         let mut connection = self.read().await?;
@@ -88,8 +152,12 @@ impl Storage {
         ];
         let rows = connection
             .fetch_all(
-                "SELECT id, title, start_date, end_date, destinations, status, created_at FROM trips \
-                 WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+                "SELECT id, title, start_date, end_date, destinations, status, created_at FROM ( \
+                   SELECT id, title, start_date, end_date, destinations, status, created_at FROM trips WHERE user_id = $1 \
+                   UNION ALL \
+                   SELECT id, title, start_date, end_date, destinations, status, created_at FROM trip_collaborators \
+                     JOIN trips ON trips.id = trip_collaborators.trip_id WHERE trip_collaborators.user_id = $1 \
+                 ) AS visible WHERE (CAST($2 AS TEXT) IS NULL OR status = $2) \
                    AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\') \
                  ORDER BY created_at DESC, id LIMIT $4 OFFSET $5",
                 &values,
@@ -97,9 +165,12 @@ impl Storage {
             .await?;
         let count = connection
             .fetch_optional(
-                "SELECT COUNT(*) AS total FROM trips \
-                 WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
-                   AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')",
+                "SELECT \
+                   (SELECT COUNT(*) FROM trips WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+                       AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')) \
+                   + (SELECT COUNT(*) FROM trip_collaborators JOIN trips ON trips.id = trip_collaborators.trip_id \
+                     WHERE trip_collaborators.user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+                       AND (CAST($3 AS TEXT) IS NULL OR LOWER(title) LIKE LOWER($3) ESCAPE '\\')) AS total",
                 &values[..3],
             )
             .await?;
@@ -138,9 +209,59 @@ async fn insert(transaction: &mut Connection, trip: &Trip) -> Result<(), Error> 
     Ok(())
 }
 
-async fn find(connection: &mut Connection, id: Uuid, user_id: Uuid) -> Result<Option<Trip>, Error> {
-    let row = connection.fetch_optional(TRIP_COLUMNS, &[id.into(), user_id.into()]).await?;
-    row.map(|row| trip(&row)).transpose()
+/// Writes all that may change, if the trip still has that version. Counts the trips written.
+async fn update(transaction: &mut Connection, trip: &Trip, version: i64) -> Result<u64, Error> {
+    let preferences = trip.preferences.as_ref().map_or(Value::OptionalText(None), json);
+    transaction
+        .execute(
+            "UPDATE trips SET title = $1, description = $2, start_date = $3, end_date = $4, destinations = $5, preferences = $6, \
+             status = $7, version = $8, updated_at = $9 WHERE id = $10 AND version = $11",
+            &[
+                trip.title.as_str().into(),
+                trip.description.as_deref().into(),
+                trip.start_date.into(),
+                trip.end_date.into(),
+                json(&trip.destinations),
+                preferences,
+                trip.status.as_str().into(),
+                trip.version.into(),
+                trip.updated_at.into(),
+                trip.id.into(),
+                version.into(),
+            ],
+        )
+        .await
+}
+
+/// The trip, for a user with at least the access that is needed.
+pub(super) async fn trip_for(
+    connection: &mut Connection,
+    id: Uuid,
+    user_id: Uuid,
+    needed: Access,
+) -> Result<Trip, TripError> {
+    match visible_trip(connection, id, user_id).await? {
+        Some((trip, access)) if access >= needed => Ok(trip),
+        Some(_) => Err(TripError::Forbidden),
+        None => Err(TripError::NoTrip),
+    }
+}
+
+/// The same, and until the end of the transaction nobody else changes, deletes or locks the trip.
+pub(super) async fn locked_trip_for(
+    transaction: &mut Connection,
+    id: Uuid,
+    user_id: Uuid,
+    needed: Access,
+) -> Result<Trip, TripError> {
+    // SQLite writers are alone anyway; PostgreSQL locks the row that it writes, and `FOR UPDATE` is not SQLite's.
+    transaction.execute("UPDATE trips SET version = version WHERE id = $1", &[id.into()]).await?;
+    trip_for(transaction, id, user_id, needed).await
+}
+
+async fn visible_trip(connection: &mut Connection, id: Uuid, user_id: Uuid) -> Result<Option<(Trip, Access)>, Error> {
+    let row = connection.fetch_optional(VISIBLE_TRIP, &[id.into(), user_id.into()]).await?;
+    row.map(|row| Ok((trip(&row)?, row.parsed("access", Access::named)?))).transpose()
 }
 
 fn trip(row: &Row) -> Result<Trip, Error> {
@@ -162,10 +283,10 @@ fn trip(row: &Row) -> Result<Trip, Error> {
     })
 }
 
-fn summary(row: &Row) -> Result<TripSummary, Error> {
+fn summary(row: &Row) -> Result<ListedTrip, Error> {
     let (start_date, end_date) = (row.date("start_date")?, row.date("end_date")?);
     let destinations: Vec<Destination> = row.json("destinations")?;
-    Ok(TripSummary {
+    Ok(ListedTrip {
         id: row.id("id")?,
         title: row.text("title")?,
         start_date,

@@ -5,9 +5,11 @@
 mod access;
 mod auth;
 mod chat;
+mod collaboration;
 mod fakes;
 mod foreign;
 mod gate;
+mod itinerary;
 mod lifecycle;
 mod openapi;
 mod outage;
@@ -17,4 +19,5 @@ mod program;
 mod providers;
 mod search;
 mod stack;
+mod trip_bodies;
 mod trips;

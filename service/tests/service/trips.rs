@@ -1,4 +1,4 @@
-//! Trips: creating once, listing, reading, and a database that does not write.
+//! Trips: creating once, listing, reading, changing, deleting, and a database that does not write.
 
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,68 @@ async fn a_trip_is_created_listed_and_read_by_its_owner_only(
         );
     }
     assert_eq!(stack.get(TRIPS, &bob).await.json()["total"], 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_says_which_version_it_is_meant_for(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
+    let user = stack.user().await;
+    let created = stack.post(TRIPS, &user, &trip("Alps")).await;
+    let path = created.header("location").to_owned();
+    assert_eq!(created.header("etag"), "\"1\"");
+    let put = async |headers: &[(&str, &str)], body: Value| {
+        stack.send_with(Method::PUT, &path, Some(&user.token), Some(&body), headers).await
+    };
+    let refused = [
+        (&[][..], json!({"title": "Sea"}), 422, "VALIDATION_ERROR"),
+        (&[("if-match", "*")], json!({"title": "Sea"}), 422, "VALIDATION_ERROR"),
+        (&[("if-match", "\"1\"")], json!({"title": "Sea", "version": 2}), 422, "VALIDATION_ERROR"),
+        (&[("if-match", "\"2\"")], json!({"title": "Sea"}), 409, "VERSION_CONFLICT"),
+        (&[], json!({"title": "Sea", "version": 0}), 409, "VERSION_CONFLICT"),
+        (&[], json!({"title": "", "version": 1}), 422, "VALIDATION_ERROR"),
+        (&[], json!({"end_date": "2099-04-30", "version": 1}), 422, "VALIDATION_ERROR"),
+        (&[], json!({"status": "completed", "version": 1}), 409, "INVALID_STATUS_TRANSITION"),
+        (&[], json!({"id": 7, "version": 1}), 422, "VALIDATION_ERROR"),
+    ];
+    for (headers, body, status, code) in refused {
+        assert_eq!(put(headers, body.clone()).await.error(), (status, code.into()), "{headers:?} {body}");
+    }
+    assert_eq!(stack.get(&path, &user).await.json(), created.json());
+
+    let changed = put(&[("if-match", "\"1\"")], json!({"title": "Sea", "preferences": null})).await;
+    assert_eq!((changed.status.as_u16(), changed.header("etag")), (200, "\"2\""));
+    let mut expected = created.json();
+    expected["title"] = json!("Sea");
+    expected["version"] = json!(2);
+    expected["updated_at"] = changed.json()["updated_at"].clone();
+    expected.as_object_mut().unwrap().remove("preferences");
+    assert_eq!(changed.json(), expected);
+    let read = stack.get(&path, &user).await;
+    assert_eq!((read.json(), read.header("etag")), (expected, "\"2\""));
+    for (version, status) in [(2, "booked"), (3, "completed")] {
+        let stepped = put(&[], json!({"status": status, "version": version})).await;
+        assert_eq!(stepped.json()["status"], status);
+    }
+    assert_eq!(put(&[], json!({"status": "planning", "version": 4})).await.error().1, "INVALID_STATUS_TRANSITION");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_deleted_trip_is_gone_with_its_key(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(stack) = Stack::on(database, &[]).await else { return };
+    let user = stack.user().await;
+    let created = create(&stack, &user, "k1", &trip("Alps")).await;
+    let path = created.header("location");
+    let delete = async || stack.send(Method::DELETE, path, Some(&user.token), None).await;
+    let deleted = delete().await;
+    assert_eq!((deleted.status.as_u16(), deleted.text.as_str()), (204, ""));
+    assert_eq!(delete().await.error().0, 404);
+    assert_eq!(stack.get(path, &user).await.error().0, 404);
+    assert_eq!(stack.get(TRIPS, &user).await.json()["total"], 0);
+    assert_eq!(create(&stack, &user, "k1", &trip("Alps")).await.error(), (409, "IDEMPOTENCY_CONFLICT".into()));
 }
 
 #[rstest]
