@@ -2,11 +2,13 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod booking;
 pub(crate) mod chat;
 pub(crate) mod flight;
 pub(crate) mod intent;
 pub(crate) mod meta;
 pub(crate) mod page;
+pub(crate) mod passenger;
 pub(crate) mod trip;
 pub(crate) mod user;
 pub(crate) mod weather;

@@ -1,10 +1,10 @@
-//! `/flights`: the search.
+//! `/flights`: the search, and its offers.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
-    extract::State,
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
@@ -19,7 +19,7 @@ use super::{
     middleware::Deadline,
 };
 use crate::{
-    app::{App, today},
+    app::{App, OfferError, now, today},
     domain::{
         amount::Amount,
         flight::{FlightSearch, Offer},
@@ -31,6 +31,9 @@ use crate::{
 const ROUTE: &str = "/api/v1/flights/search";
 /// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
 const ANSWER_TIME: Duration = Duration::from_millis(100);
+
+/// Longest id of an offer; longer ones are nobody's.
+const OFFER_ID_BYTES_MAX: usize = 200;
 
 /// Flight offers, best first.
 #[derive(Serialize, ToSchema)]
@@ -49,7 +52,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(search))
+    OpenApiRouter::new().routes(routes!(search)).routes(routes!(offer))
 }
 
 /// Search flights.
@@ -88,4 +91,24 @@ pub(crate) async fn search(
         meta,
     };
     Ok(Json(answer).into_response())
+}
+
+/// Read an offer that a search has found.
+#[utoipa::path(get, path = "/flights/offers/{id}", tag = "flights", params(("id" = String, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Offer), (status = 404), (status = 410), (status = 502)))]
+pub(crate) async fn offer(
+    State(app): State<Arc<App>>,
+    _: Principal,
+    Extension(deadline): Extension<Deadline>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Offer>, ApiError> {
+    let unknown = || ApiError::not_found("there is no such offer");
+    let Path(id) = id.ok().filter(|Path(id)| id.len() <= OFFER_ID_BYTES_MAX).ok_or_else(unknown)?;
+    let caller = Caller::platform(deadline.0 - ANSWER_TIME);
+    match app.flights.offer(&id, now(), &caller).await {
+        Ok(offer) => Ok(Json(offer)),
+        Err(OfferError::Unknown) => Err(unknown()),
+        Err(OfferError::Expired) => Err(ApiError::gone("OFFER_EXPIRED", "the offer has expired")),
+        Err(OfferError::Provider(failure)) => Err(ApiError::dependency(&FLIGHTS, failure)),
+    }
 }

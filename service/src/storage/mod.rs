@@ -4,6 +4,7 @@
 //! one text for every database: `$1` placeholders, `TEXT` and `BIGINT` columns only. Another database is another variant
 //! in `database`, nothing else. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text.
 
+mod bookings;
 mod chats;
 mod database;
 mod idempotency;
@@ -12,6 +13,7 @@ mod tokens;
 mod trips;
 mod users;
 
+pub(crate) use bookings::{Beginning, BookingFilter, IsFree, Standing, Worker};
 pub(crate) use chats::{FinishedTurn, NewTurn};
 pub(crate) use database::{Error, Limits, OpenError, Storage};
 pub(crate) use idempotency::IdempotencyKey;
