@@ -13,7 +13,8 @@ use super::{
 use crate::{
     dependency::Failure,
     domain::{
-        booking::{Begin, Booking, Reason, State},
+        booking::{Begin, Booking},
+        booking_state::{Reason, State},
         passenger::{BookingDraft, Party},
     },
     mcp::Caller,

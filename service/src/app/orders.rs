@@ -14,7 +14,10 @@ use std::time::Duration;
 use super::{App, bookings::unseal, now};
 use crate::{
     dependency::Failure,
-    domain::booking::{Booking, Order, Reason, State},
+    domain::{
+        booking::{Booking, Order},
+        booking_state::{Reason, State},
+    },
     mcp::{Caller, flights::OfferRefusal, orders::Orders},
     storage::{self, IsFree},
 };

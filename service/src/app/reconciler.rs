@@ -14,7 +14,7 @@ use super::{
     orders::{Attempt, settle},
 };
 use crate::{
-    domain::booking::State,
+    domain::booking_state::State,
     mcp::Caller,
     storage::{self, Worker},
 };

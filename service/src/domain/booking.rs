@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     amount::Amount,
+    booking_state::{Reason, State, Status},
     flight::{Offer, Segment},
 };
 
@@ -70,56 +70,6 @@ pub(crate) struct Placed {
     pub(crate) booked_at: Option<Timestamp>,
     /// When a hold ends.
     pub(crate) hold_expires_at: Option<Timestamp>,
-}
-
-/// How far a booking has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// The provider is or was asked, and what came of it is not known.
-    Pending,
-    /// Confirmed by the provider.
-    Booked,
-    /// Held by the provider, or kept without an order for a reason.
-    Saved,
-    /// Refused before the client was told anything else.
-    Failed,
-    /// The provider is or was asked to cancel, and what came of it is not known.
-    Cancelling,
-    /// Cancelled.
-    Cancelled,
-}
-
-/// What a client sees of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
-    /// The provider has confirmed it.
-    Booked,
-    /// Held, or kept without a confirmation: `reason` says why.
-    Saved,
-    Cancelled,
-}
-
-/// Why a booking is not what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
-    /// The provider has not said yet; it is being asked.
-    Unconfirmed,
-    /// The provider never said.
-    NeverConfirmed,
-    /// The offer had expired.
-    OfferExpired,
-    /// The provider no longer knows the offer.
-    OfferUnknown,
-    /// The provider refused it.
-    Refused,
-    /// The hold ran out.
-    HoldExpired,
-    /// A cancellation is under way.
-    CancellationUnconfirmed,
-    /// The provider did not cancel it.
-    NotCancelled,
 }
 
 /// An order as the provider tells it.
@@ -290,66 +240,126 @@ impl Booking {
     }
 }
 
-impl State {
-    const ALL: [Self; 6] = [Self::Pending, Self::Booked, Self::Saved, Self::Failed, Self::Cancelling, Self::Cancelled];
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use rstest::rstest;
 
-    /// Its name in the database.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Booked => "booked",
-            Self::Saved => "saved",
-            Self::Failed => "failed",
-            Self::Cancelling => "cancelling",
-            Self::Cancelled => "cancelled",
+    use super::*;
+
+    const T0: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn at(seconds: i64) -> Timestamp {
+        T0 + SignedDuration::from_secs(seconds)
+    }
+
+    fn pending() -> Booking {
+        Booking {
+            id: Uuid::nil(),
+            user_id: Uuid::nil(),
+            trip_id: None,
+            offer_id: "off".into(),
+            flight: Flight { outbound_segments: Vec::new(), return_segments: None, expires_at: Some(at(1_800)) },
+            hold_only: false,
+            passengers_sealed: String::new(),
+            total_price: Amount::from_cents(10_000),
+            currency: "USD".into(),
+            state: State::Pending,
+            reason: None,
+            placed: None,
+            attempts: 0,
+            due_at: at(10),
+            leased_until: at(10),
+            created_at: T0,
+            updated_at: T0,
         }
     }
 
-    /// The state of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
-    }
-}
-
-impl Status {
-    /// Its name in a filter.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Booked => "booked",
-            Self::Saved => "saved",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl Reason {
-    const ALL: [Self; 8] = [
-        Self::Unconfirmed,
-        Self::NeverConfirmed,
-        Self::OfferExpired,
-        Self::OfferUnknown,
-        Self::Refused,
-        Self::HoldExpired,
-        Self::CancellationUnconfirmed,
-        Self::NotCancelled,
-    ];
-
-    /// Its name in the database and in metrics, the same as in JSON.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unconfirmed => "unconfirmed",
-            Self::NeverConfirmed => "never_confirmed",
-            Self::OfferExpired => "offer_expired",
-            Self::OfferUnknown => "offer_unknown",
-            Self::Refused => "refused",
-            Self::HoldExpired => "hold_expired",
-            Self::CancellationUnconfirmed => "cancellation_unconfirmed",
-            Self::NotCancelled => "not_cancelled",
+    fn order(status: OrderStatus) -> Order {
+        Order {
+            order_id: "ord".into(),
+            booking_reference: "REF".into(),
+            status,
+            total_price: Amount::from_cents(12_000),
+            currency: "EUR".into(),
+            expires_at: Some(at(3_600)),
         }
     }
 
-    /// The reason of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    #[rstest]
+    #[case(OrderStatus::Confirmed, State::Booked, Status::Booked, None, Some("REF"))]
+    #[case(OrderStatus::Held, State::Saved, Status::Saved, None, None)]
+    #[case(OrderStatus::Expired, State::Saved, Status::Saved, Some(Reason::HoldExpired), None)]
+    #[case(OrderStatus::Cancelled, State::Cancelled, Status::Cancelled, None, None)]
+    fn only_a_confirmed_order_books(
+        #[case] told: OrderStatus,
+        #[case] state: State,
+        #[case] status: Status,
+        #[case] reason: Option<Reason>,
+        #[case] confirmation_number: Option<&str>,
+    ) {
+        let booking = pending().placed(order(told), at(5));
+        assert_eq!((booking.state, booking.status(), booking.visible_reason()), (state, status, reason));
+        let placed = booking.placed.as_ref().unwrap();
+        assert_eq!(placed.confirmation_number.as_deref(), confirmation_number);
+        assert_eq!(
+            (placed.booked_at.is_some(), placed.hold_expires_at.is_some()),
+            (state == State::Booked, state != State::Booked)
+        );
+        assert_eq!((booking.total_price.cents(), booking.currency.as_str()), (12_000, "EUR"));
+    }
+
+    #[test]
+    fn a_booking_without_an_outcome_promises_nothing() {
+        let booking = pending();
+        assert_eq!((booking.status(), booking.visible_reason()), (Status::Saved, Some(Reason::Unconfirmed)));
+        assert!(booking.is_unconfirmed() && !booking.is_cancellable());
+        let held = Booking { hold_only: true, ..pending() }.placed(order(OrderStatus::Held), at(5));
+        assert!(!held.is_unconfirmed() && held.is_cancellable());
+        // Seats that are only held are not what was asked for.
+        assert!(pending().placed(order(OrderStatus::Held), at(5)).is_unconfirmed());
+    }
+
+    #[rstest]
+    #[case(pending().placed(order(OrderStatus::Confirmed), T0), Status::Booked, Some(Reason::NotCancelled))]
+    #[case(pending().placed(order(OrderStatus::Held), T0), Status::Saved, Some(Reason::NotCancelled))]
+    #[case(pending().closed(State::Saved, Reason::NeverConfirmed, T0), Status::Saved, Some(Reason::NeverConfirmed))]
+    fn until_it_is_cancelled_it_is_what_it_was(
+        #[case] before: Booking,
+        #[case] status: Status,
+        #[case] reason_after: Option<Reason>,
+    ) {
+        let cancelling = before.clone().cancelling(at(20), at(10));
+        assert_eq!((cancelling.status(), cancelling.visible_reason()), (status, Some(Reason::CancellationUnconfirmed)));
+        assert_eq!((cancelling.due_at, cancelling.leased_until), (at(20), at(20)));
+        let back = cancelling.clone().not_cancelled(at(15));
+        assert_eq!((back.state, back.status(), back.visible_reason()), (before.state, status, reason_after));
+        assert!(back.leased_until <= at(15));
+        assert_eq!(cancelling.cancelled(at(15)).status(), Status::Cancelled);
+    }
+
+    #[rstest]
+    #[case(Reason::OfferExpired, true)]
+    #[case(Reason::Refused, true)]
+    #[case(Reason::NeverConfirmed, false)]
+    fn what_was_given_up_may_have_an_order(#[case] reason: Reason, #[case] has_none: bool) {
+        assert_eq!(pending().closed(State::Saved, reason, T0).has_no_order(), has_none);
+        assert!(!pending().placed(order(OrderStatus::Held), T0).has_no_order());
+    }
+
+    #[rstest]
+    #[case(0, 1)]
+    #[case(1, 2)]
+    #[case(8, 256)]
+    #[case(9, 300)]
+    #[case(u32::MAX, 300)]
+    fn waits_double_up_to_five_minutes(#[case] attempts: u32, #[case] seconds: u64) {
+        let booking = Booking { attempts, ..pending() };
+        assert_eq!(booking.wait(Duration::from_secs(1)), Duration::from_secs(seconds));
+    }
+
+    #[test]
+    fn an_offer_expires_at_its_instant() {
+        assert!(!pending().offer_has_expired(at(1_799)) && pending().offer_has_expired(at(1_800)));
     }
 }

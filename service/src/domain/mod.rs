@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod amount;
 pub(crate) mod booking;
+pub(crate) mod booking_state;
 pub(crate) mod chat;
 pub(crate) mod flight;
 pub(crate) mod intent;

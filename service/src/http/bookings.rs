@@ -27,7 +27,8 @@ use crate::{
     dependency::Failure,
     domain::{
         amount::Amount,
-        booking::{Booking, Reason, Status},
+        booking::Booking,
+        booking_state::{Reason, Status},
         flight::Segment,
         meta::{Degradation, Meta},
         page::{Page, Slice},

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::domain::{
     amount::Amount,
-    booking::{Booking, Reason, State, Status},
+    booking::Booking,
+    booking_state::{Reason, State, Status},
     page::{Page, Slice},
 };
 

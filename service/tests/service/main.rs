@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod auth;
+mod booking_failures;
+mod bookings;
 mod chat;
 mod fakes;
 mod gate;
 mod lifecycle;
 mod openapi;
+mod order_book;
 mod program;
 mod providers;
 mod search;
