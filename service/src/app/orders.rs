@@ -120,7 +120,9 @@ async fn store(app: &App, before: Booking, verdict: Verdict, attempt: Attempt) -
     let (after, outcome, failure) = conclude(app, before.clone(), verdict, attempt);
     match app.storage.change_booking(&after, before.state, IsFree::NotAsked).await {
         Ok(true) => {
-            app.metrics.booking(outcome);
+            if let Some(outcome) = outcome {
+                app.metrics.booking(outcome);
+            }
             if after.state == State::Booked && before.state == State::Pending {
                 app.memory_writer.remember(after.user_id, observation(&after));
             }
@@ -139,30 +141,33 @@ async fn store(app: &App, before: Booking, verdict: Verdict, attempt: Attempt) -
     }
 }
 
-/// The booking as it is to be stored, the name of that in metrics, and the failure that the client may be told.
+/// The booking as it is to be stored, the name of that in metrics if it is news, and the failure that the client may be
+/// told.
 fn conclude(
     app: &App,
     booking: Booking,
     verdict: Verdict,
     attempt: Attempt,
-) -> (Booking, &'static str, Option<Failure>) {
+) -> (Booking, Option<&'static str>, Option<Failure>) {
     let now = now();
     match verdict {
         Verdict::Placed(order) => {
             let booking = booking.placed(order, now);
             let outcome = booking.reason.map_or(booking.state.as_str(), Reason::as_str);
-            (booking, outcome, None)
+            (booking, Some(outcome), None)
         }
         Verdict::NotPlaced(reason) => {
             let state = if attempt == Attempt::First { State::Failed } else { State::Saved };
-            (booking.closed(state, reason, now), reason.as_str(), None)
+            (booking.closed(state, reason, now), Some(reason.as_str()), None)
         }
-        Verdict::Cancelled => (booking.cancelled(now), State::Cancelled.as_str(), None),
-        Verdict::NotCancelled(failure) => (booking.not_cancelled(now), Reason::NotCancelled.as_str(), Some(failure)),
+        Verdict::Cancelled => (booking.cancelled(now), Some(State::Cancelled.as_str()), None),
+        Verdict::NotCancelled(failure) => {
+            (booking.not_cancelled(now), Some(Reason::NotCancelled.as_str()), Some(failure))
+        }
         Verdict::Open(failure) if booking.attempts < app.config.bookings.attempts => {
             let wait = booking.wait(app.config.bookings.retry_wait).mul_f64(rand::random_range(JITTER));
             let wait = wait.max(failure.retry_after().unwrap_or(Duration::ZERO));
-            let outcome = booking.visible_reason().unwrap_or(Reason::Unconfirmed).as_str();
+            let outcome = booking.visible_reason().filter(|_| booking.attempts == 0).map(Reason::as_str);
             (booking.postponed(now + wait, now), outcome, Some(failure))
         }
         Verdict::Open(failure) => {
@@ -172,7 +177,7 @@ fn conclude(
                 State::Cancelling => (booking.not_cancelled(now), Reason::NotCancelled),
                 _ => (booking.closed(State::Saved, Reason::NeverConfirmed, now), Reason::NeverConfirmed),
             };
-            (booking, reason.as_str(), Some(failure))
+            (booking, Some(reason.as_str()), Some(failure))
         }
     }
 }

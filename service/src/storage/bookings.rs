@@ -22,19 +22,22 @@ const OPERATION: &str = "booking.create";
 const BY_ID: &str = "SELECT id, user_id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, state, \
      reason, placed, attempts, due_at, leased_until, created_at, updated_at FROM bookings WHERE id = $1";
 
-/// One's own; or, when a trip is named, all of that trip, if one may see it.
-const LIST: &str = "SELECT id, user_id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, state, \
+/// One's own, also of one trip only.
+const BY_USER: &str = "SELECT id, user_id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, state, \
      reason, placed, attempts, due_at, leased_until, created_at, updated_at FROM bookings \
-     WHERE state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR trip_id = $2) AND (CAST($3 AS TEXT) IS NULL OR status = $3) \
-       AND (user_id = $1 OR (CAST($2 AS TEXT) IS NOT NULL \
-         AND (EXISTS (SELECT 1 FROM trips WHERE trips.id = bookings.trip_id AND trips.user_id = $1) \
-           OR EXISTS (SELECT 1 FROM trip_collaborators AS c WHERE c.trip_id = bookings.trip_id AND c.user_id = $1)))) \
-     ORDER BY created_at DESC, id LIMIT $4 OFFSET $5";
-const COUNT: &str = "SELECT COUNT(*) AS total FROM bookings \
-     WHERE state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR trip_id = $2) AND (CAST($3 AS TEXT) IS NULL OR status = $3) \
-       AND (user_id = $1 OR (CAST($2 AS TEXT) IS NOT NULL \
-         AND (EXISTS (SELECT 1 FROM trips WHERE trips.id = bookings.trip_id AND trips.user_id = $1) \
-           OR EXISTS (SELECT 1 FROM trip_collaborators AS c WHERE c.trip_id = bookings.trip_id AND c.user_id = $1))))";
+     WHERE user_id = $1 AND state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+       AND (CAST($3 AS TEXT) IS NULL OR trip_id = $3) ORDER BY created_at DESC, id LIMIT $4 OFFSET $5";
+const COUNT_BY_USER: &str = "SELECT COUNT(*) AS total FROM bookings \
+     WHERE user_id = $1 AND state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+       AND (CAST($3 AS TEXT) IS NULL OR trip_id = $3)";
+
+/// Everybody's, of one trip.
+const BY_TRIP: &str = "SELECT id, user_id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, state, \
+     reason, placed, attempts, due_at, leased_until, created_at, updated_at FROM bookings \
+     WHERE trip_id = $1 AND state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
+     ORDER BY created_at DESC, id LIMIT $3 OFFSET $4";
+const COUNT_BY_TRIP: &str = "SELECT COUNT(*) AS total FROM bookings \
+     WHERE trip_id = $1 AND state <> 'failed' AND (CAST($2 AS TEXT) IS NULL OR status = $2)";
 
 /// What came of beginning a booking.
 pub(crate) enum Beginning {
@@ -136,25 +139,28 @@ impl Storage {
         Ok(is_visible.then_some(booking))
     }
 
-    /// A slice of the bookings that the user may see, newest first.
+    /// A slice of the user's bookings, newest first; of a trip that the user may see, everybody's.
     pub(crate) async fn bookings(
         &self,
         user_id: Uuid,
         filter: BookingFilter,
         slice: Slice,
     ) -> Result<Page<Booking>, Error> {
-        let trip_id = filter.trip_id.map(|id| id.to_string());
-        let values = [
-            user_id.into(),
-            Value::from(trip_id.as_deref()),
-            filter.status.map(Status::as_str).into(),
-            i64::from(slice.limit).into(),
-            i64::from(slice.skip).into(),
-        ];
         let mut connection = self.read().await?;
-        let rows = connection.fetch_all(LIST, &values).await?;
-        let count = connection.fetch_optional(COUNT, &values[..3]).await?;
-        let total = count.map_or(Ok(0), |row| row.integer("total"))?;
+        let visible_trip = match filter.trip_id {
+            Some(id) => may_edit(&mut connection, id, user_id).await?.map(|_| id),
+            None => None,
+        };
+        let status = Value::from(filter.status.map(Status::as_str));
+        let trip_id = filter.trip_id.map(|id| id.to_string());
+        let (list, count, mut values) = match visible_trip {
+            Some(trip_id) => (BY_TRIP, COUNT_BY_TRIP, vec![trip_id.into(), status]),
+            None => (BY_USER, COUNT_BY_USER, vec![user_id.into(), status, Value::from(trip_id.as_deref())]),
+        };
+        let counted = connection.fetch_optional(count, &values).await?;
+        let total = counted.map_or(Ok(0), |row| row.integer("total"))?;
+        values.extend([i64::from(slice.limit).into(), i64::from(slice.skip).into()]);
+        let rows = connection.fetch_all(list, &values).await?;
         Ok(Page {
             items: rows.iter().map(booking).collect::<Result<_, _>>()?,
             total: u64::try_from(total).unwrap_or_default(),

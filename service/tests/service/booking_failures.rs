@@ -6,6 +6,7 @@ use std::{process::Stdio, time::Duration};
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -250,6 +251,30 @@ async fn of_two_replicas_only_one_orders_again() {
         becomes(&two, &user, id, "booked", Value::Null).await;
     }
     assert_eq!(one.flights.orders().orders().len(), ids.len());
+}
+
+#[tokio::test]
+async fn a_confirmation_that_cannot_be_stored_is_not_promised_and_asked_for_again() {
+    let limits = [
+        ("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", "200ms"),
+        ("TRIPSAGE_DATABASE_POOL_WAIT", "100ms"),
+        ("TRIPSAGE_REQUEST_DEADLINE", "1s"),
+        ("TRIPSAGE_BOOKINGS_RETRY_WAIT", "20ms"),
+    ];
+    let stack = Stack::start(&limits).await;
+    let user = stack.user().await;
+    stack.flights.tool_now_answers("create_order", Answers::Late(Duration::from_millis(150)));
+    let request = stack.request(Method::POST, BOOKINGS, Some(&user.token)).json(&order("elsewhere"));
+    let booking = tokio::spawn(read(request));
+    until("the order is on its way", || async { stack.flights.calls_of("create_order") == 1 }).await;
+    let database = format!("sqlite://{}/tripsage.db", stack.folder.path().display());
+    let mut other = SqliteConnection::connect(&database).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let id = unconfirmed(&booking.await.unwrap());
+    assert_eq!(stack.flights.orders().orders().len(), 1);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    becomes(&stack, &user, &id, "booked", Value::Null).await;
+    assert_eq!((stack.flights.calls_of("create_order"), stack.flights.orders().orders().len()), (1, 1));
 }
 
 #[tokio::test]
