@@ -20,7 +20,7 @@ mod tools;
 pub(crate) use bookings::{BookError, CancelError, unseal};
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
-pub(crate) use flight_finder::{OfferError, PROVIDER};
+pub(crate) use flight_finder::{OfferError, PROVIDER as FLIGHTS_PROVIDER};
 pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
 pub(crate) use reconciler::reconcile;

@@ -23,7 +23,7 @@ use super::{
     middleware::Deadline,
 };
 use crate::{
-    app::{App, PROVIDER, today, unseal},
+    app::{App, FLIGHTS_PROVIDER, today, unseal},
     dependency::Failure,
     domain::{
         amount::Amount,
@@ -132,7 +132,10 @@ pub(crate) async fn create(
     let key = key.as_deref().map(|key| storage::IdempotencyKey { key, fingerprint: draft.fingerprint() });
     let caller = Caller::platform(deadline.0 - STORE_TIME);
     let outcome = app.book(principal.user_id, &draft, key.as_ref(), &caller).await?;
-    let view = view(outcome.booking, outcome.failure.as_ref())?;
+    let mut view = view(outcome.booking, outcome.failure.as_ref())?;
+    if !outcome.is_replay {
+        view.meta.queried(FLIGHTS_PROVIDER);
+    }
     app.note_degraded(ROUTE, &view.meta);
     let location = HeaderValue::try_from(format!("{ROUTE}/{}", view.id)).expect("a UUID is a header value");
     let created = (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response();
@@ -186,8 +189,8 @@ fn view(booking: Booking, failure: Option<&Failure>) -> Result<View, storage::Er
     let party = unseal(&booking)?;
     let mut meta = Meta::default();
     if let Some(failure) = failure {
-        meta.queried(PROVIDER);
-        meta.provider_errors.insert(PROVIDER, failure.label());
+        meta.queried(FLIGHTS_PROVIDER);
+        meta.provider_errors.insert(FLIGHTS_PROVIDER, failure.label());
     }
     if booking.is_unconfirmed() {
         meta.degrade(Degradation::BookingUnconfirmed);
