@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     pub(crate) pool_in_use: Gauge,
     pub(crate) pool_wait_seconds: Histogram,
     pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
+    pub(crate) bookings: Family<OutcomeLabels, Counter>,
 }
 
 macro_rules! labels {
@@ -112,6 +113,8 @@ impl Metrics {
         registry.register("db_pool_wait_seconds", "Wait for a database connection", pool_wait_seconds.clone());
         let memory_writes = Family::default();
         registry.register("memory_writes", "Turns told to the memory server", memory_writes.clone());
+        let bookings = Family::default();
+        registry.register("bookings", "Bookings that came to a state", bookings.clone());
         Self {
             registry,
             requests,
@@ -132,6 +135,7 @@ impl Metrics {
             pool_in_use,
             pool_wait_seconds,
             memory_writes,
+            bookings,
         }
     }
 
@@ -156,6 +160,11 @@ impl Metrics {
     /// Notes a look into a cache.
     pub(crate) fn cache_look(&self, cache: &'static str, outcome: &'static str) {
         self.cache.get_or_create(&CacheLabels { cache, outcome }).inc();
+    }
+
+    /// Notes what became of a booking.
+    pub(crate) fn booking(&self, outcome: &'static str) {
+        self.bookings.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Notes what became of a memory write.

@@ -1,8 +1,9 @@
 //! Finds flights: remembered ones, live ones, or stale ones with the word "degraded" on them. Never invented ones.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
@@ -12,25 +13,50 @@ use super::{
 use crate::{
     dependency::Failure,
     domain::{
-        flight::{FlightSearch, FlightsFound, rank},
+        flight::{FlightSearch, FlightsFound, Offer, rank, single},
         meta::{Degradation, Meta, Source},
     },
-    mcp::{Caller, flights::Flights},
+    mcp::{
+        Caller,
+        flights::{Flights, OfferRefusal},
+    },
     metrics::Metrics,
 };
 
 /// Its name in `meta` and in metrics.
 pub(crate) const PROVIDER: &str = "flights";
 
-/// The flight search, shared by the search endpoint and the chat's tool.
+/// The cache of offers in metrics.
+const OFFERS: &str = "flight_offers";
+/// Offers that are known by their id, least used first out.
+const OFFERS_MAX: u64 = 20_000;
+/// How long they are: longer than offers live, so that one that has expired is known as such.
+const OFFERS_KEPT: Duration = Duration::from_secs(3_600);
+
+/// The flight search, shared by the search endpoint and the chat's tool, and the offers that it has found.
 pub(crate) struct FlightFinder {
     provider: Option<Arc<dyn Flights>>,
     cache: Cache<FlightSearch, Prepared<FlightsFound>>,
+    /// Where each offer is: among the flights of its search, and at which place.
+    offers: moka::future::Cache<String, (Arc<Prepared<FlightsFound>>, usize)>,
+    metrics: Arc<Metrics>,
+}
+
+/// Why an offer cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OfferError {
+    #[error("offer is unknown")]
+    Unknown,
+    #[error("offer has expired")]
+    Expired,
+    #[error("offer cannot be looked up")]
+    Provider(#[source] Failure),
 }
 
 impl FlightFinder {
     pub(crate) fn new(provider: Option<Arc<dyn Flights>>, life: Life, metrics: Arc<Metrics>) -> Self {
-        Self { provider, cache: Cache::new(PROVIDER, life, metrics) }
+        let offers = moka::future::Cache::builder().max_capacity(OFFERS_MAX).time_to_live(OFFERS_KEPT).build();
+        Self { provider, cache: Cache::new(PROVIDER, life, Arc::clone(&metrics)), offers, metrics }
     }
 
     /// Answers a search in its normal form by the caller's deadline.
@@ -43,7 +69,8 @@ impl FlightFinder {
         caller: &Caller,
     ) -> Result<Found<Prepared<FlightsFound>>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
-        self.cache
+        let found = self
+            .cache
             .get(search, caller.deadline, || {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
@@ -52,7 +79,51 @@ impl FlightFinder {
                 }
                 .boxed()
             })
-            .await
+            .await?;
+        if found.source == Source::Live {
+            for (place, offer) in found.value.offers.iter().enumerate() {
+                self.offers.insert(offer.id.clone(), (Arc::clone(&found.value), place)).await;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The offer of that id: as it was found by a search here, as long as it says that it is valid, else as the provider
+    /// tells it.
+    ///
+    /// # Errors
+    /// It is unknown, it has expired, or the provider failed.
+    pub(crate) async fn offer(&self, id: &str, now: Timestamp, caller: &Caller) -> Result<Offer, OfferError> {
+        let known = self.offers.get(id).await;
+        let known = known.as_ref().and_then(|(found, place)| found.offers.get(*place));
+        if let Some(offer) = known.filter(|offer| offer.expires_at.is_some_and(|expires_at| expires_at > now)) {
+            self.metrics.cache_look(OFFERS, "hit");
+            return Ok(offer.clone());
+        }
+        self.metrics.cache_look(OFFERS, "miss");
+        let told = self.ask(id, now, caller).await;
+        // Another search may have renewed it; if nobody says so, it is what it said of itself.
+        let has_expired = known.is_some_and(|offer| offer.expires_at.is_some());
+        if told.is_err() && has_expired { Err(OfferError::Expired) } else { told }
+    }
+
+    async fn ask(&self, id: &str, now: Timestamp, caller: &Caller) -> Result<Offer, OfferError> {
+        let provider = self.provider.as_ref().ok_or(OfferError::Provider(Failure::Absent))?;
+        let offer = provider.offer(id, caller).await.map_err(OfferError::from)?;
+        if offer.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(OfferError::Expired);
+        }
+        Ok(single(offer, PROVIDER))
+    }
+}
+
+impl From<Failure> for OfferError {
+    fn from(failure: Failure) -> Self {
+        match OfferRefusal::of(&failure) {
+            Some(OfferRefusal::Unknown) => Self::Unknown,
+            Some(OfferRefusal::Expired) => Self::Expired,
+            None => Self::Provider(failure),
+        }
     }
 }
 

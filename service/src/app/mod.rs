@@ -2,22 +2,28 @@
 //!
 //! `App` holds every long-lived part; nothing is built per request.
 
+mod bookings;
 mod cache;
 mod chat_turn;
 mod clock;
 mod flight_finder;
 mod health;
 mod memory_writer;
+mod orders;
 mod passwords;
 mod prepared;
+mod reconciler;
 mod servers;
 mod state;
 mod tokens;
 mod tools;
 
+pub(crate) use bookings::{BookError, CancelError, unseal};
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
+pub(crate) use flight_finder::{OfferError, PROVIDER as FLIGHTS_PROVIDER};
 pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
+pub(crate) use reconciler::reconcile;
 pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};

@@ -1,5 +1,7 @@
 //! An answer of a provider together with its JSON, written once: a remembered answer is then copied, not written again.
 
+use std::ops::Deref;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Serialize;
 
@@ -9,8 +11,16 @@ const REST_BYTES: usize = 512;
 /// A value that is written as a JSON object with at least one member, and that object.
 #[derive(Debug)]
 pub(crate) struct Prepared<T> {
-    pub(crate) value: T,
+    value: T,
     json: Bytes,
+}
+
+impl<T> Deref for Prepared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
 }
 
 impl<T: Serialize> Prepared<T> {

@@ -115,7 +115,7 @@ impl Tools {
         let found = self.flights.find(&search.normalized(), &Caller::platform(deadline)).await;
         let found = found.map_err(|failure| ToolError::Provider { provider: PROVIDER, failure })?;
         found.describe(meta);
-        Ok(shown(&found.value.value))
+        Ok(shown(&found.value))
     }
 
     async fn current_weather(&self, call: &ToolCall, deadline: Instant, meta: &mut Meta) -> Result<Value, ToolError> {

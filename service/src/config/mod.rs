@@ -3,6 +3,7 @@
 //! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
+mod bookings;
 mod mcp;
 mod url;
 mod vars;
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 
+pub use bookings::Bookings;
 pub use mcp::{Mcp, McpServer};
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
@@ -68,6 +70,8 @@ pub struct Config {
     pub weather_cache_ttl: Duration,
     /// `TRIPSAGE_STALE_FOR`: how long after that they may still answer when the provider fails. Default `3600s`.
     pub stale_for: Duration,
+    /// Bookings.
+    pub bookings: Bookings,
     /// `TRIPSAGE_MAX_IN_FLIGHT`: requests in progress, streams included, before new ones are shed. Default 1024.
     pub max_in_flight: usize,
     /// `TRIPSAGE_DRAIN`: longest time for requests in progress after a stop signal. Default `25s`.
@@ -112,6 +116,7 @@ impl Config {
             flights_cache_ttl: vars.duration("TRIPSAGE_FLIGHTS_CACHE_TTL", secs(300))?,
             weather_cache_ttl: vars.duration("TRIPSAGE_WEATHER_CACHE_TTL", secs(1800))?,
             stale_for: vars.duration("TRIPSAGE_STALE_FOR", secs(3600))?,
+            bookings: Bookings::read(&mut vars)?,
             max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,
             drain: vars.duration("TRIPSAGE_DRAIN", secs(25))?,
             log: vars.text("TRIPSAGE_LOG").unwrap_or_else(|| "info".into()),

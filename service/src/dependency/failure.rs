@@ -40,7 +40,11 @@ pub(crate) enum Failure {
     Malformed(#[source] Cause),
     /// The tool ran and refused (`isError`, invalid arguments): the dependency itself is well.
     #[error("refused the request: {message}")]
-    Refused { message: Arc<str> },
+    Refused {
+        /// Its stable name for the reason, when it has one.
+        code: Option<Arc<str>>,
+        message: Arc<str>,
+    },
 }
 
 impl Failure {
@@ -73,6 +77,23 @@ impl Failure {
     /// Whether the connection it came from should not be used again.
     pub(crate) fn taints_connections(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::Cut(_))
+    }
+
+    /// The tool's own name for why it refused.
+    pub(crate) fn refusal_code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How long whoever refused asked us to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::BreakerOpen { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
     }
 
     /// Its name in metrics and in `provider_errors`; a small closed set.

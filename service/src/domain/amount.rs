@@ -18,6 +18,16 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
+    /// So many hundredths; a sum of money is never negative.
+    pub(crate) fn from_cents(cents: u64) -> Self {
+        Self { cents: i64::try_from(cents).unwrap_or(i64::MAX) }
+    }
+
+    /// In hundredths.
+    pub(crate) fn cents(self) -> i64 {
+        self.cents
+    }
+
     /// The sum as a ratio of another; 1 when that is nothing.
     pub(crate) fn ratio_to(self, other: Self) -> f64 {
         if other.cents == 0 { 1.0 } else { self.cents as f64 / other.cents as f64 }

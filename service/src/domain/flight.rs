@@ -97,7 +97,9 @@ pub(crate) struct ProviderOffer {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Offer {
     pub(crate) id: String,
-    pub(crate) search_id: Uuid,
+    /// The search that found it; absent when it was looked up on its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) search_id: Option<Uuid>,
     pub(crate) outbound_segments: Vec<Segment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) return_segments: Option<Vec<Segment>>,
@@ -173,7 +175,8 @@ pub(crate) fn rank(
     let min_price = admitted.iter().map(|offer| offer.total_price).min();
     let max_price = admitted.iter().map(|offer| offer.total_price).max();
     let cheapest = min_price.unwrap_or_default();
-    let mut offers: Vec<_> = admitted.into_iter().map(|offer| score(offer, search_id, source, cheapest)).collect();
+    let mut offers: Vec<_> =
+        admitted.into_iter().map(|offer| score(offer, Some(search_id), source, cheapest)).collect();
     offers.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     FlightsFound {
         search_id,
@@ -186,7 +189,13 @@ pub(crate) fn rank(
     }
 }
 
-fn score(offer: ProviderOffer, search_id: Uuid, source: &'static str, cheapest: Amount) -> Offer {
+/// An offer that was looked up on its own: scored as the only one.
+pub(crate) fn single(offer: ProviderOffer, source: &'static str) -> Offer {
+    let cheapest = offer.total_price;
+    score(offer, None, source, cheapest)
+}
+
+fn score(offer: ProviderOffer, search_id: Option<Uuid>, source: &'static str, cheapest: Amount) -> Offer {
     let stops_count = stops(&offer.outbound_segments);
     let price_score = cheapest.ratio_to(offer.total_price);
     let convenience_score = (1.0 - STOP_PENALTY * stops_count as f64).max(0.0);

@@ -46,6 +46,8 @@ pub(crate) enum Degradation {
     ToolFailed,
     /// The answer could not be added to the chat's history.
     HistoryNotSaved,
+    /// The provider has not confirmed what was asked for.
+    BookingUnconfirmed,
 }
 
 impl Degradation {
@@ -55,6 +57,7 @@ impl Degradation {
             Self::FlightsStale => "flights_stale",
             Self::ToolFailed => "tool_failed",
             Self::HistoryNotSaved => "history_not_saved",
+            Self::BookingUnconfirmed => "booking_unconfirmed",
         }
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod booking;
+pub(crate) mod booking_state;
 pub(crate) mod budget;
 pub(crate) mod chat;
 pub(crate) mod clock_time;
@@ -13,6 +15,7 @@ pub(crate) mod intent;
 pub(crate) mod itinerary;
 pub(crate) mod meta;
 pub(crate) mod page;
+pub(crate) mod passenger;
 pub(crate) mod storable;
 pub(crate) mod summary;
 pub(crate) mod trip;

@@ -47,7 +47,7 @@ pub(crate) fn normal_email(email: &str) -> String {
 
 /// One `@` with something before it, and a dotted name after it: the mail server has the last word anyway.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn looks_like_an_email(email: &str, (): &()) -> garde::Result {
+pub(super) fn looks_like_an_email(email: &str, (): &()) -> garde::Result {
     let is_email = email.trim().split_once('@').is_some_and(|(user, host)| {
         let labels_are_fine = host.split('.').all(|label| !label.is_empty() && !label.contains(['@', ' ']));
         !user.is_empty() && !user.contains(' ') && host.contains('.') && labels_are_fine

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{BeginError, HashError, TokenError, TurnError, now},
+    app::{BeginError, BookError, CancelError, HashError, OfferError, TokenError, TurnError, now},
     dependency::Failure,
     domain::trip_patch::PatchError,
     storage::{self, TripError},
@@ -98,6 +98,15 @@ impl ApiError {
 
     pub(crate) fn conflict(code: &'static str, message: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, code, "validation", message)
+    }
+
+    pub(crate) fn gone(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::GONE, code, "validation", message)
+    }
+
+    /// The request is well-formed, and what it asks for cannot be done.
+    fn unprocessable(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, "validation", message)
     }
 
     pub(crate) fn too_large(message: &'static str) -> Self {
@@ -270,6 +279,42 @@ impl From<BeginError> for ApiError {
             BeginError::NoSession => Self::not_found("there is no such chat session"),
             BeginError::Storage(error) => error.into(),
             BeginError::Llm(failure) => Self::dependency(&LLM, failure),
+        }
+    }
+}
+
+impl From<BookError> for ApiError {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Offer(OfferError::Unknown) => Self::not_found("there is no such offer"),
+            BookError::Offer(OfferError::Expired) => Self::unprocessable("OFFER_EXPIRED", "the offer has expired"),
+            BookError::Offer(OfferError::Provider(failure)) => Self::dependency(&FLIGHTS, failure),
+            BookError::NotBookable => Self::unprocessable("OFFER_NOT_BOOKABLE", "the offer cannot be booked"),
+            BookError::Refused => Self::unprocessable("BOOKING_REFUSED", "the provider refused the booking"),
+            BookError::Clash => {
+                Self::conflict("IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request")
+            }
+            BookError::NoTrip => Self::not_found("there is no such trip"),
+            BookError::ReadOnlyTrip => Self::forbidden("the trip may only be looked at"),
+            BookError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Missing => Self::not_found("there is no such booking"),
+            CancelError::NotOwner => Self::forbidden("somebody else has booked it"),
+            CancelError::Unconfirmed => {
+                Self::conflict("BOOKING_UNCONFIRMED", "the provider has not said yet whether it is booked")
+            }
+            CancelError::InProgress => Self::conflict("CANCELLATION_IN_PROGRESS", "the booking is being cancelled"),
+            CancelError::Refused(failure) => {
+                Self::conflict("CANCELLATION_REFUSED", "the provider refused to cancel the booking").because(failure)
+            }
+            CancelError::Provider(failure) => Self::dependency(&FLIGHTS, failure),
+            CancelError::Storage(error) => error.into(),
         }
     }
 }

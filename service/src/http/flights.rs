@@ -1,10 +1,10 @@
-//! `/flights`: the search.
+//! `/flights`: the search, and its offers.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension,
-    extract::State,
+    Extension, Json,
+    extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, header::CONTENT_TYPE};
@@ -19,9 +19,9 @@ use super::{
     middleware::Deadline,
 };
 use crate::{
-    app::{App, today},
+    app::{App, OfferError, now, today},
     domain::{
-        flight::{FlightSearch, FlightsFound},
+        flight::{FlightSearch, FlightsFound, Offer},
         meta::{Meta, Source},
     },
     mcp::Caller,
@@ -31,6 +31,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ROUTE: &str = "/api/v1/flights/search";
 /// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
 const ANSWER_TIME: Duration = Duration::from_millis(100);
+
+/// Longest id of an offer; longer ones are nobody's.
+const OFFER_ID_BYTES_MAX: usize = 200;
 
 /// What an answer says besides the flights, which are written once and remembered.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +55,7 @@ struct Answer {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(search))
+    OpenApiRouter::new().routes(routes!(search)).routes(routes!(offer))
 }
 
 /// Search flights.
@@ -83,4 +86,24 @@ pub(crate) async fn search(
         meta,
     };
     Ok(([(CONTENT_TYPE, JSON)], found.value.with(&about)).into_response())
+}
+
+/// Read an offer that a search has found.
+#[utoipa::path(get, path = "/flights/offers/{id}", tag = "flights", params(("id" = String, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Offer), (status = 404), (status = 410), (status = 502)))]
+pub(crate) async fn offer(
+    State(app): State<Arc<App>>,
+    _: Principal,
+    Extension(deadline): Extension<Deadline>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Offer>, ApiError> {
+    let unknown = || ApiError::not_found("there is no such offer");
+    let Path(id) = id.ok().filter(|Path(id)| id.len() <= OFFER_ID_BYTES_MAX).ok_or_else(unknown)?;
+    let caller = Caller::platform(deadline.0 - ANSWER_TIME);
+    match app.flights.offer(&id, now(), &caller).await {
+        Ok(offer) => Ok(Json(offer)),
+        Err(OfferError::Unknown) => Err(unknown()),
+        Err(OfferError::Expired) => Err(ApiError::gone("OFFER_EXPIRED", "the offer has expired")),
+        Err(OfferError::Provider(failure)) => Err(ApiError::dependency(&FLIGHTS, failure)),
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP: the router on one page, one file per resource, errors, middleware.
 
 mod auth;
+mod bookings;
 mod chat;
 mod collaborators;
 mod error;

@@ -18,7 +18,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, chat, collaborators, error, flights, health, itinerary, middleware, openapi, trips, users};
+use super::{
+    auth, bookings, chat, collaborators, error, flights, health, itinerary, middleware, openapi, trips, users,
+};
 use crate::app::App;
 
 /// Largest request body, in bytes.
@@ -33,6 +35,7 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(trips::routes())
         .merge(collaborators::routes())
         .merge(itinerary::routes())
+        .merge(bookings::routes())
 }
 
 /// The routes of the API that keep their own time.

@@ -1,4 +1,4 @@
-//! Flights: `search_flights`.
+//! Flights: `search_flights`, `get_offer_details`.
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::{Timestamp, civil::Date};
@@ -21,6 +21,27 @@ pub(crate) trait Flights: Send + Sync {
         search: &'a FlightSearch,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Vec<ProviderOffer>, Failure>>;
+
+    /// An offer that the provider has made before.
+    fn offer<'a>(&'a self, offer_id: &'a str, caller: &'a Caller) -> BoxFuture<'a, Result<ProviderOffer, Failure>>;
+}
+
+/// Why a provider will not sell an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfferRefusal {
+    Unknown,
+    Expired,
+}
+
+impl OfferRefusal {
+    /// What a failure says about the offer, when it does.
+    pub(crate) fn of(failure: &Failure) -> Option<Self> {
+        match failure.refusal_code()? {
+            "offer_not_found" | "unknown_offer" => Some(Self::Unknown),
+            "offer_expired" | "expired_offer" => Some(Self::Expired),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -39,6 +60,11 @@ struct Arguments<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     preferred_airlines: Option<&'a [String]>,
     currency: &'a str,
+}
+
+#[derive(Serialize)]
+struct OfferArguments<'a> {
+    offer_id: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +114,15 @@ impl Flights for Client {
         async move {
             let answer: Answer = self.call("search_flights", &arguments, Repeat::Once, caller).await?;
             Ok(answer.offers.into_iter().map(ProviderOffer::from).collect())
+        }
+        .boxed()
+    }
+
+    fn offer<'a>(&'a self, offer_id: &'a str, caller: &'a Caller) -> BoxFuture<'a, Result<ProviderOffer, Failure>> {
+        async move {
+            let arguments = OfferArguments { offer_id };
+            let offer: WireOffer = self.call("get_offer_details", &arguments, Repeat::Once, caller).await?;
+            Ok(offer.into())
         }
         .boxed()
     }

@@ -5,6 +5,7 @@
 mod client;
 pub(crate) mod flights;
 pub(crate) mod memory;
+pub(crate) mod orders;
 pub(crate) mod weather;
 
 pub(crate) use client::{Caller, Client};

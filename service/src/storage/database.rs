@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("migrations/0001_initial.sql")),
     (2, "indexes", include_str!("migrations/0002_indexes.sql")),
     (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
+    (6, "bookings", include_str!("migrations/0006_bookings.sql")),
 ];
 
 /// Everything the service remembers.

@@ -6,6 +6,7 @@
 //! it a `NUMERIC`.
 
 mod audit;
+mod bookings;
 mod chats;
 mod collaborators;
 mod connection;
@@ -20,6 +21,7 @@ mod tokens;
 mod trips;
 mod users;
 
+pub(crate) use bookings::{Beginning, BookingFilter, IsFree, Standing, Worker};
 pub(crate) use chats::{FinishedTurn, NewTurn};
 pub(crate) use database::{Limits, OpenError, Storage};
 pub(crate) use error::Error;

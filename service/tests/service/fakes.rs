@@ -1,6 +1,7 @@
 //! Providers that do what a test says: an MCP server and a language model.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -19,6 +20,8 @@ use axum::{
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::order_book::OrderBook;
 
 /// How an MCP server answers its next calls.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub(crate) enum Answers {
     RpcError(i32),
     /// With content of another shape.
     OtherShape,
+    /// The tool does what it should, and then it answers so.
+    DoneThen(&'static Answers),
 }
 
 /// What the model says next.
@@ -74,6 +79,8 @@ pub(crate) struct FakeMcp {
 
 struct McpState {
     answers: Mutex<Answers>,
+    answers_of_tools: Mutex<HashMap<&'static str, Answers>>,
+    orders: OrderBook,
     calls: Mutex<Vec<(String, Value)>>,
 }
 
@@ -91,13 +98,33 @@ struct LlmState {
 
 impl FakeMcp {
     pub(crate) async fn start() -> Self {
-        let state = Arc::new(McpState { answers: Mutex::new(Answers::Well), calls: Mutex::default() });
+        let state = Arc::new(McpState {
+            answers: Mutex::new(Answers::Well),
+            answers_of_tools: Mutex::default(),
+            orders: OrderBook::new(),
+            calls: Mutex::default(),
+        });
         let app = Router::new().route("/mcp", post(mcp)).with_state(Arc::clone(&state));
         Self { address: serve(app).await, state }
     }
 
     pub(crate) fn now_answers(&self, answers: Answers) {
         *self.state.answers.lock().unwrap() = answers;
+    }
+
+    /// How this tool answers, whatever the others do.
+    pub(crate) fn tool_now_answers(&self, tool: &'static str, answers: Answers) {
+        self.state.answers_of_tools.lock().unwrap().insert(tool, answers);
+    }
+
+    /// The orders made here.
+    pub(crate) fn orders(&self) -> &OrderBook {
+        &self.state.orders
+    }
+
+    /// How often a tool was called so far.
+    pub(crate) fn calls_of(&self, tool: &str) -> usize {
+        self.calls().iter().filter(|(called, _)| called == tool).count()
     }
 
     /// Tools called so far, with their arguments.
@@ -136,15 +163,27 @@ async fn mcp(State(state): State<Arc<McpState>>, Json(request): Json<Value>) -> 
     let tool = request["params"]["name"].as_str().unwrap().to_owned();
     let arguments = request["params"]["arguments"].clone();
     state.calls.lock().unwrap().push((tool.clone(), arguments.clone()));
-    let answers = state.answers.lock().unwrap().clone();
+    let of_tool = state.answers_of_tools.lock().unwrap().get(tool.as_str()).cloned();
+    let mut answers = of_tool.unwrap_or_else(|| state.answers.lock().unwrap().clone());
     let result = |structured: Value| json!({"content": [], "structuredContent": structured, "resultType": "complete"});
     let rpc = |result: Value| json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+    let done = || match state.orders.play(&tool, &arguments) {
+        None => rpc(result(content(&tool, &arguments))),
+        Some(Ok(content)) => rpc(result(content)),
+        Some(Err(code)) => rpc(json!({"content": [{"type": "text", "text": "no"}], "isError": true,
+            "structuredContent": {"code": code, "message": "no"}, "resultType": "complete"})),
+    };
+    if let Answers::DoneThen(then) = answers {
+        done();
+        answers = then.clone();
+    }
     match answers {
-        Answers::Well => Json(rpc(result(content(&tool, &arguments)))).into_response(),
+        Answers::Well => Json(done()).into_response(),
         Answers::Late(wait) => {
             tokio::time::sleep(wait).await;
-            Json(rpc(result(content(&tool, &arguments)))).into_response()
+            Json(done()).into_response()
         }
+        Answers::DoneThen(_) => panic!("done once is enough"),
         Answers::Status(status) => http::StatusCode::from_u16(status).unwrap().into_response(),
         Answers::RateLimited(seconds) => {
             (http::StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
@@ -180,9 +219,11 @@ fn content(tool: &str, arguments: &Value) -> Value {
             let segment = json!({"departure_airport": arguments["origin"], "arrival_airport": arguments["destination"],
                 "departure_time": "2099-05-01T08:00:00", "arrival_time": "2099-05-01T15:00:00", "flight_number": "TS1",
                 "duration_minutes": 420});
+            let expires_at =
+                if arguments["destination"] == "OLD" { "2020-05-01T00:00:00Z" } else { "2099-05-01T00:00:00Z" };
             let offer = |id: &str, price: f64| {
                 json!({"id": id, "total_amount": price, "base_amount": price, "tax_amount": 0.0, "total_currency": "USD",
-                    "cabin_class": "economy", "airlines": ["TS"], "expires_at": "2099-05-01T00:00:00Z", "bookable": true,
+                    "cabin_class": "economy", "airlines": ["TS"], "expires_at": expires_at, "bookable": true,
                     "slices": [{"segments": [segment]}], "passenger_count": 1})
             };
             json!({"search_id": "s", "offers": [offer("dear", 600.0), offer("cheap", 300.5)], "offer_count": 2,

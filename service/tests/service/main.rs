@@ -4,6 +4,8 @@
 
 mod access;
 mod auth;
+mod booking_failures;
+mod bookings;
 mod chat;
 mod collaboration;
 mod fakes;
@@ -12,6 +14,7 @@ mod gate;
 mod itinerary;
 mod lifecycle;
 mod openapi;
+mod order_book;
 mod outage;
 mod plans;
 mod postgres;
