@@ -2,11 +2,15 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod audit;
 pub(crate) mod chat;
+pub(crate) mod digest;
+pub(crate) mod export;
 pub(crate) mod flight;
 pub(crate) mod intent;
 pub(crate) mod meta;
 pub(crate) mod page;
+pub(crate) mod preferences;
 pub(crate) mod trip;
 pub(crate) mod user;
 pub(crate) mod weather;
