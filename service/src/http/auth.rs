@@ -78,8 +78,9 @@ pub(crate) async fn login(
     let Some(user) = user.filter(|_| is_right) else {
         return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the e-mail address or the password is wrong"));
     };
-    let pair = app.tokens.issue(user.id, &user.email, now());
-    app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at).await?;
+    let now = now();
+    let pair = app.tokens.issue(user.id, &user.email, now);
+    app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at, now).await?;
     Ok(Json(tokens(pair, user)))
 }
 

@@ -31,7 +31,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLite's primary result codes for a lock that was not free: SQLITE_BUSY and SQLITE_LOCKED.
 const BUSY_CODES: [i32; 2] = [5, 6];
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("migrations/0001_initial.sql")),
+    (4, "account", include_str!("migrations/0004_account.sql")),
+];
+/// What SQLite says in its own words. Numbers from 1000 on are of one database, and come after those of all.
+const SQLITE_MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1004, "append only", include_str!("migrations/sqlite/1004_append_only.sql"))];
 
 /// Everything the service remembers.
 pub(crate) struct Storage {
@@ -174,7 +180,7 @@ impl Storage {
         self.write().await?.commit().await
     }
 
-    /// Forgets what has expired: refresh tokens, idempotency keys.
+    /// Forgets what has expired: refresh tokens, idempotency keys, exports.
     ///
     /// # Errors
     /// The database fails.
@@ -184,8 +190,9 @@ impl Storage {
         let keys = transaction
             .execute("DELETE FROM idempotency_keys WHERE created_at < $1", &[(now - KEY_LIFE).into()])
             .await?;
+        let exports = transaction.execute("DELETE FROM exports WHERE expires_at < $1", &[now.into()]).await?;
         transaction.commit().await?;
-        Ok(tokens + keys)
+        Ok(tokens + keys + exports)
     }
 
     /// Closes all connections; SQLite folds its write-ahead log into the file.
@@ -291,5 +298,5 @@ fn migrator() -> Migrator {
     let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect())
+    Migrator::with_migrations(MIGRATIONS.into_iter().chain(SQLITE_MIGRATIONS).map(migration).collect())
 }

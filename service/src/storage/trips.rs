@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Error, Storage,
+    audit::record,
     database::Connection,
     idempotency::{Claim, IdempotencyKey, claim},
     row::{Row, Value, json},
@@ -53,12 +54,7 @@ impl Storage {
             }
         }
         insert(&mut transaction, trip).await?;
-        transaction
-            .execute(
-                "INSERT INTO audit_events (id, user_id, action, subject_id, created_at) VALUES ($1, $2, 'trip.created', $3, $4)",
-                &[Uuid::now_v7().into(), trip.user_id.into(), trip.id.into(), trip.created_at.into()],
-            )
-            .await?;
+        record(&mut transaction, trip.user_id, "trip.created", trip.id, None, trip.created_at).await?;
         transaction.commit().await?;
         Ok(Creation::Created)
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage, row::Row};
+use super::{Error, Storage, audit::record, row::Row};
 use crate::domain::user::User;
 
 /// A user to be stored.
@@ -29,6 +29,7 @@ impl Storage {
                 &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
             )
             .await?;
+        record(&mut transaction, new.id, "user.registered", new.id, None, new.now).await?;
         transaction.commit().await
     }
 
@@ -37,8 +38,21 @@ impl Storage {
         let mut connection = self.read().await?;
         let row = connection
             .fetch_optional(
-                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users WHERE email = $1",
+                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users WHERE email = $1 AND deleted_at IS NULL",
                 &[email.into()],
+            )
+            .await?;
+        row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
+    }
+
+    /// The user with that id, and the hash of the password.
+    pub(crate) async fn user_with_password(&self, id: Uuid) -> Result<Option<(User, String)>, Error> {
+        let mut connection = self.read().await?;
+        let row = connection
+            .fetch_optional(
+                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users \
+                 WHERE id = $1 AND deleted_at IS NULL",
+                &[id.into()],
             )
             .await?;
         row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
@@ -49,7 +63,7 @@ impl Storage {
         let mut connection = self.read().await?;
         let row = connection
             .fetch_optional(
-                "SELECT id, email, full_name, created_at, updated_at FROM users WHERE id = $1",
+                "SELECT id, email, full_name, created_at, updated_at FROM users WHERE id = $1 AND deleted_at IS NULL",
                 &[id.into()],
             )
             .await?;
