@@ -34,6 +34,9 @@ pub(crate) struct Metrics {
     pub(crate) pool_in_use: Gauge,
     pub(crate) pool_wait_seconds: Histogram,
     pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
+    pub(crate) audit_events_sealed: Counter,
+    pub(crate) exports: Family<OutcomeLabels, Counter>,
+    pub(crate) erasures: Family<OutcomeLabels, Counter>,
 }
 
 macro_rules! labels {
@@ -112,6 +115,12 @@ impl Metrics {
         registry.register("db_pool_wait_seconds", "Wait for a database connection", pool_wait_seconds.clone());
         let memory_writes = Family::default();
         registry.register("memory_writes", "Turns told to the memory server", memory_writes.clone());
+        let audit_events_sealed = Counter::default();
+        registry.register("audit_events_sealed", "Audit events sealed by this replica", audit_events_sealed.clone());
+        let exports = Family::default();
+        registry.register("exports", "Steps of building exports", exports.clone());
+        let erasures = Family::default();
+        registry.register("erasures", "Steps of erasing deleted users", erasures.clone());
         Self {
             registry,
             requests,
@@ -132,6 +141,9 @@ impl Metrics {
             pool_in_use,
             pool_wait_seconds,
             memory_writes,
+            audit_events_sealed,
+            exports,
+            erasures,
         }
     }
 
@@ -156,6 +168,16 @@ impl Metrics {
     /// Notes a look into a cache.
     pub(crate) fn cache_look(&self, cache: &'static str, outcome: &'static str) {
         self.cache.get_or_create(&CacheLabels { cache, outcome }).inc();
+    }
+
+    /// Notes what became of an export.
+    pub(crate) fn export(&self, outcome: &'static str) {
+        self.exports.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Notes what became of an attempt to erase a user.
+    pub(crate) fn erasure(&self, outcome: &'static str) {
+        self.erasures.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Notes what became of a memory write.
