@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod account;
+mod audit;
 mod auth;
 mod chat;
+mod erasure;
+mod exports;
 mod fakes;
 mod gate;
 mod lifecycle;
