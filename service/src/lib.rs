@@ -26,6 +26,7 @@ mod metrics;
 mod server;
 mod storage;
 pub mod telemetry;
+pub mod upkeep;
 
 pub use config::Config;
 pub use server::{Error, Server, bind};

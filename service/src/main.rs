@@ -1,15 +1,22 @@
 //! The program `tripsage`: reads the environment, serves until SIGTERM or Ctrl-C, drains, ends.
+//!
+//! `tripsage audit verify [HASH]` checks the audit log, `tripsage gdpr reapply` applies the ledger of deletions, instead.
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use service::{Config, config, telemetry};
+use anyhow::{Context as _, bail};
+use service::{
+    Config, config, telemetry,
+    upkeep::{self, AuditVerdict, Reapplied},
+};
 use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "usage: tripsage [audit verify [HASH] | gdpr reapply]";
 
 #[tokio::main]
 #[expect(clippy::print_stderr, reason = "the program writes its one error line to the terminal")]
 async fn main() -> ExitCode {
-    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");
     if let Some(hint) = error.downcast_ref::<config::Error>().and_then(config::Error::hint) {
         eprintln!("hint: {hint}");
@@ -17,9 +24,25 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve() -> anyhow::Result<()> {
+async fn run() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => serve(configured()?).await,
+        ["audit", "verify"] => verify_audit(configured()?, None).await,
+        ["audit", "verify", hash] => verify_audit(configured()?, Some(hash)).await,
+        ["gdpr", "reapply"] => reapply_deletions(configured()?).await,
+        _ => bail!(USAGE),
+    }
+}
+
+fn configured() -> anyhow::Result<Config> {
     let config = Config::from_vars(std::env::vars())?;
     telemetry::init(&config.log);
+    Ok(config)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let server = service::bind(config).await?;
@@ -30,5 +53,29 @@ async fn serve() -> anyhow::Result<()> {
         }
     };
     server.run(stop).await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the program writes its one result line to the terminal")]
+async fn verify_audit(config: Config, known_hash: Option<&str>) -> anyhow::Result<()> {
+    match upkeep::verify_audit(config, known_hash).await? {
+        AuditVerdict::Intact { links, hash } => println!("the audit log is intact: {links} links, the last is {hash}"),
+        AuditVerdict::Broken { link, event_id, how } => {
+            bail!("the audit log is broken at link {link}: event {event_id} is {how}")
+        }
+        AuditVerdict::CutShort { links } => {
+            bail!("the audit log is cut short: the known link is not among its {links}")
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the program writes its one result line to the terminal")]
+async fn reapply_deletions(config: Config) -> anyhow::Result<()> {
+    let Reapplied { total, open } = upkeep::reapply_deletions(config).await?;
+    if open > 0 {
+        bail!("{open} of {total} deletions are not finished: run it again, or let the service finish them");
+    }
+    println!("{total} deletions are applied");
     Ok(())
 }

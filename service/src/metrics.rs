@@ -35,6 +35,9 @@ pub(crate) struct Metrics {
     pub(crate) pool_wait_seconds: Histogram,
     pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
     pub(crate) bookings: Family<OutcomeLabels, Counter>,
+    pub(crate) audit_events_sealed: Counter,
+    pub(crate) exports: Family<OutcomeLabels, Counter>,
+    pub(crate) erasures: Family<OutcomeLabels, Counter>,
 }
 
 macro_rules! labels {
@@ -115,6 +118,12 @@ impl Metrics {
         registry.register("memory_writes", "Turns told to the memory server", memory_writes.clone());
         let bookings = Family::default();
         registry.register("bookings", "Bookings that came to a state", bookings.clone());
+        let audit_events_sealed = Counter::default();
+        registry.register("audit_events_sealed", "Audit events sealed by this replica", audit_events_sealed.clone());
+        let exports = Family::default();
+        registry.register("exports", "Steps of building exports", exports.clone());
+        let erasures = Family::default();
+        registry.register("erasures", "Steps of erasing deleted users", erasures.clone());
         Self {
             registry,
             requests,
@@ -136,6 +145,9 @@ impl Metrics {
             pool_wait_seconds,
             memory_writes,
             bookings,
+            audit_events_sealed,
+            exports,
+            erasures,
         }
     }
 
@@ -165,6 +177,16 @@ impl Metrics {
     /// Notes what became of a booking.
     pub(crate) fn booking(&self, outcome: &'static str) {
         self.bookings.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Notes what became of an export.
+    pub(crate) fn export(&self, outcome: &'static str) {
+        self.exports.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Notes what became of an attempt to erase a user.
+    pub(crate) fn erasure(&self, outcome: &'static str) {
+        self.erasures.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Notes what became of a memory write.

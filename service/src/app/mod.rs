@@ -2,10 +2,17 @@
 //!
 //! `App` holds every long-lived part; nothing is built per request.
 
+mod account_work;
+mod archive;
+mod audit_sealer;
 mod bookings;
 mod cache;
 mod chat_turn;
 mod clock;
+mod dashboard;
+mod deletion_ledger;
+mod deletions;
+mod exporter;
 mod flight_finder;
 mod health;
 mod memory_writer;
@@ -18,9 +25,11 @@ mod state;
 mod tokens;
 mod tools;
 
+pub(crate) use account_work::account_work;
 pub(crate) use bookings::{BookError, CancelError, unseal};
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
+pub(crate) use dashboard::Overview;
 pub(crate) use flight_finder::{OfferError, PROVIDER as FLIGHTS_PROVIDER};
 pub(crate) use health::Health;
 pub(crate) use passwords::HashError;

@@ -5,11 +5,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::{sync::Semaphore, time::timeout};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::Life,
+    clock::now,
+    deletions::{Deletions, DeletionsError},
     flight_finder::FlightFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
@@ -40,6 +46,10 @@ pub(crate) struct App {
     pub(crate) tools: Tools,
     pub(crate) memory_writer: MemoryWriter,
     pub(crate) servers: Servers,
+    pub(crate) deletions: Deletions,
+    /// Rung when there is an export to build.
+    pub(super) exports_due: Notify,
+    pub(super) started_at: Timestamp,
     pub(crate) llm: Option<Arc<llm::Client>>,
     pub(crate) metrics: Arc<Metrics>,
     /// Places for requests in progress.
@@ -54,6 +64,8 @@ pub(crate) struct App {
 pub(crate) enum OpenError {
     #[error(transparent)]
     Storage(#[from] storage::OpenError),
+    #[error(transparent)]
+    Deletions(#[from] DeletionsError),
     #[error("cannot set up password hashing")]
     Passwords(#[from] HashError),
     #[error("cannot set up an HTTP client")]
@@ -73,6 +85,7 @@ impl App {
             pool_wait: config.database_pool_wait,
         };
         let storage = Storage::open(&config.database_url, limits, Arc::clone(&metrics)).await?;
+        let deletions = Deletions::open(&config.account, &storage).await?;
         let servers = Servers::open(&config, &metrics)?;
         let life = Life { ttl: config.flights_cache_ttl, stale_for: config.stale_for };
         let flights = servers.flights.clone().map(|client| client as Arc<dyn Flights>);
@@ -91,6 +104,9 @@ impl App {
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
             servers,
+            deletions,
+            exports_due: Notify::new(),
+            started_at: now(),
             llm: llm_client(&config, &metrics)?,
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             stop_streams: CancellationToken::new(),

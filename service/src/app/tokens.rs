@@ -77,7 +77,7 @@ impl Tokens {
     /// New tokens for a user.
     pub(crate) fn issue(&self, user_id: Uuid, email: &str, now: Timestamp) -> TokenPair {
         let refresh_id = Uuid::new_v4();
-        let admin_scope = self.admins.iter().any(|admin| admin == email).then_some(ADMIN_SCOPE);
+        let admin_scope = self.is_admin(email).then_some(ADMIN_SCOPE);
         let sign = |typ, jti, life: SignedDuration| {
             let claims = Claims {
                 sub: user_id,
@@ -98,6 +98,11 @@ impl Tokens {
             refresh_id,
             refresh_expires_at: now + REFRESH_LIFE,
         }
+    }
+
+    /// Whether the user with that e-mail address, in its normal form, is an administrator.
+    pub(crate) fn is_admin(&self, email: &str) -> bool {
+        self.admins.iter().any(|admin| admin == email)
     }
 
     /// Checks signature, kind and time.

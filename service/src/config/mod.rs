@@ -3,6 +3,7 @@
 //! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
+mod account;
 mod bookings;
 mod mcp;
 mod url;
@@ -12,6 +13,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 
+pub use account::Account;
 pub use bookings::Bookings;
 pub use mcp::{Mcp, McpServer};
 pub use url::{DatabaseUrl, ServerUrl};
@@ -76,6 +78,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// `TRIPSAGE_DRAIN`: longest time for requests in progress after a stop signal. Default `25s`.
     pub drain: Duration,
+    /// Exports, deletions and the audit log.
+    pub account: Account,
     /// `TRIPSAGE_LOG`: what to log, as a `tracing` filter. Default `info`.
     pub log: String,
 }
@@ -119,6 +123,7 @@ impl Config {
             bookings: Bookings::read(&mut vars)?,
             max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,
             drain: vars.duration("TRIPSAGE_DRAIN", secs(25))?,
+            account: Account::read(&mut vars)?,
             log: vars.text("TRIPSAGE_LOG").unwrap_or_else(|| "info".into()),
         };
         vars.refuse_unknown()?;

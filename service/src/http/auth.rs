@@ -1,4 +1,4 @@
-//! `/auth`: register, log in, refresh.
+//! `/auth`: register, log in, refresh, log out.
 
 use std::sync::Arc;
 
@@ -10,9 +10,12 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{error::ApiError, extract::Valid};
+use super::{
+    error::ApiError,
+    extract::{Principal, Valid},
+};
 use crate::{
-    app::{App, Kind, TokenPair, now},
+    app::{App, Kind, TokenError, TokenPair, now},
     domain::user::{Credentials, Registration, User, normal_email},
     storage::{self, NewUser, Spending},
 };
@@ -38,8 +41,28 @@ pub(crate) struct Refresh {
     refresh_token: String,
 }
 
+/// Which session to end.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logout {
+    /// The refresh token of the session; without one, all sessions of the user end.
+    #[serde(default)]
+    #[garde(length(min = 1, max = 4_096))]
+    refresh_token: Option<String>,
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Done {
+    message: &'static str,
+}
+
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(register)).routes(routes!(login)).routes(routes!(refresh))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
 }
 
 /// Register a user.
@@ -75,11 +98,15 @@ pub(crate) async fn login(
 ) -> Result<Json<Tokens>, ApiError> {
     let (user, stored) = app.storage.user_by_email(&normal_email(&credentials.email)).await?.unzip();
     let is_right = app.passwords.verify(credentials.password, stored).await?;
+    let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
     let Some(user) = user.filter(|_| is_right) else {
+        // Noted also when nobody has that address: the time of the answer must not tell.
+        app.storage.note(user_id, "user.login_failed", user_id, now()).await?;
         return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the e-mail address or the password is wrong"));
     };
-    let pair = app.tokens.issue(user.id, &user.email, now());
-    app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at).await?;
+    let now = now();
+    let pair = app.tokens.issue(user.id, &user.email, now);
+    app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at, now).await?;
     Ok(Json(tokens(pair, user)))
 }
 
@@ -104,6 +131,32 @@ pub(crate) async fn refresh(
         Spending::Refused => Err(ApiError::unauthorized("INVALID_TOKEN", "the token is not valid")),
     }
 }
+
+/// Log out.
+///
+/// Spends the refresh token given, or all of the user's. Access tokens are good until they expire.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Logout>, security(("bearer" = [])),
+    responses((status = 200, body = Done),
+        (status = 401, description = "No valid access token, or the refresh token is not one of this user.")))]
+pub(crate) async fn logout(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Option<Valid<Logout>>,
+) -> Result<Json<Done>, ApiError> {
+    let only = match request.and_then(|Valid(request)| request.refresh_token) {
+        None => None,
+        Some(token) => match app.tokens.verify(&token, Kind::Refresh) {
+            Ok(claims) if claims.user_id == principal.user_id => Some(claims.jti),
+            // What has expired is as good as spent.
+            Err(TokenError::Expired) => return Ok(Json(LOGGED_OUT)),
+            _ => return Err(TokenError::Invalid.into()),
+        },
+    };
+    app.storage.end_sessions(principal.user_id, only, now()).await?;
+    Ok(Json(LOGGED_OUT))
+}
+
+const LOGGED_OUT: Done = Done { message: "logged out" };
 
 fn tokens(pair: TokenPair, user: User) -> Tokens {
     Tokens {

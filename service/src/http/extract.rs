@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request, rejection::BytesRejection},
 };
 use garde::Validate;
 use http::{StatusCode, header::AUTHORIZATION, request::Parts};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
-use crate::app::{ADMIN_SCOPE, App, Kind};
+use crate::app::{ADMIN_SCOPE, App, Kind, TokenError};
 
 /// Part of the request deadline in which the body must be here.
 const BODY_TIME_SHARE: f64 = 0.8;
@@ -39,6 +39,9 @@ impl FromRequestParts<Arc<App>> for Principal {
             return Err(missing());
         }
         let claims = app.tokens.verify(token.trim(), Kind::Access)?;
+        if app.deletions.refuses(claims.user_id) {
+            return Err(TokenError::Invalid.into());
+        }
         let is_admin = claims.scopes.iter().any(|scope| scope == ADMIN_SCOPE);
         Ok(Self { user_id: claims.user_id, is_admin })
     }
@@ -90,11 +93,22 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let longest = app.config.request_deadline.mul_f64(BODY_TIME_SHARE);
-        let read = timeout(longest, Bytes::from_request(request, app)).await;
-        let bytes = read.map_err(|_| ApiError::slow_body())?.map_err(unreadable)?;
-        let body: T = parse(&bytes)?;
+        let body: T = parse(&body(request, app).await?)?;
         checked(body).map(Valid)
+    }
+}
+
+/// A body that may be left out, or be `null`.
+impl<T> OptionalFromRequest<Arc<App>> for Valid<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Option<Self>, ApiError> {
+        let bytes = body(request, app).await?;
+        let body: Option<T> = if bytes.is_empty() { None } else { parse(&bytes)? };
+        body.map(|body| checked(body).map(Valid)).transpose()
     }
 }
 
@@ -113,6 +127,12 @@ where
         })?;
         checked(query).map(ValidQuery)
     }
+}
+
+async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
+    let longest = app.config.request_deadline.mul_f64(BODY_TIME_SHARE);
+    let read = timeout(longest, Bytes::from_request(request, app)).await;
+    read.map_err(|_| ApiError::slow_body())?.map_err(unreadable)
 }
 
 fn unreadable(rejection: BytesRejection) -> ApiError {

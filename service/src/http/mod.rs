@@ -1,10 +1,13 @@
 //! HTTP: the router on one page, one file per resource, errors, middleware.
 
+mod audit;
 mod auth;
 mod bookings;
 mod chat;
 mod collaborators;
+mod dashboard;
 mod error;
+mod exports;
 mod extract;
 mod flights;
 mod health;
@@ -12,6 +15,7 @@ mod idempotency;
 mod itinerary;
 mod middleware;
 mod openapi;
+mod preferences;
 mod router;
 mod trips;
 mod users;

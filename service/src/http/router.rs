@@ -19,7 +19,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    auth, bookings, chat, collaborators, error, flights, health, itinerary, middleware, openapi, trips, users,
+    audit, auth, bookings, chat, collaborators, dashboard, error, exports, flights, health, itinerary, middleware,
+    openapi, preferences, trips, users,
 };
 use crate::app::App;
 
@@ -36,6 +37,10 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(collaborators::routes())
         .merge(itinerary::routes())
         .merge(bookings::routes())
+        .merge(preferences::routes())
+        .merge(exports::routes())
+        .merge(audit::routes())
+        .merge(dashboard::routes())
 }
 
 /// The routes of the API that keep their own time.

@@ -5,6 +5,7 @@
 mod client;
 pub(crate) mod flights;
 pub(crate) mod memory;
+mod memory_owner;
 pub(crate) mod orders;
 pub(crate) mod weather;
 

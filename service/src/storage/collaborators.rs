@@ -1,6 +1,7 @@
 //! Whom trips are shared with.
 
 use jiff::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -66,7 +67,8 @@ impl Storage {
                     message: share.message.clone(),
                 };
                 insert(&mut transaction, id, &collaborator).await?;
-                audit::record(&mut transaction, owner_id, "trip.shared", id, now).await?;
+                audit::record(&mut transaction, owner_id, "trip.shared", id, Some(&json!({"user_id": guest.id})), now)
+                    .await?;
                 shared.added.push(collaborator);
             }
         }
@@ -102,7 +104,15 @@ impl Storage {
         let all = collaborators(&mut transaction, id).await?;
         let changed = all.into_iter().find(|collaborator| collaborator.user_id == guest_id);
         let changed = changed.ok_or(TripError::NoCollaborator)?;
-        audit::record(&mut transaction, owner_id, "trip.permission_changed", id, now).await?;
+        audit::record(
+            &mut transaction,
+            owner_id,
+            "trip.permission_changed",
+            id,
+            Some(&json!({"user_id": guest_id})),
+            now,
+        )
+        .await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -126,7 +136,8 @@ impl Storage {
         if removed == 0 {
             return Err(TripError::NoCollaborator);
         }
-        audit::record(&mut transaction, owner_id, "trip.unshared", id, now).await?;
+        audit::record(&mut transaction, owner_id, "trip.unshared", id, Some(&json!({"user_id": guest_id})), now)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }

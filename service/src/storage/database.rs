@@ -25,12 +25,21 @@ use crate::{config::DatabaseUrl, metrics::Metrics};
 /// Longest time to open a connection at start.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// Number, name and text of a migration.
+type NumberedSql = (i64, &'static str, &'static str);
+
+const MIGRATIONS: &[NumberedSql] = &[
     (1, "initial", include_str!("migrations/0001_initial.sql")),
     (2, "indexes", include_str!("migrations/0002_indexes.sql")),
+    (4, "account", include_str!("migrations/0004_account.sql")),
     (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
     (6, "bookings", include_str!("migrations/0006_bookings.sql")),
 ];
+/// What each database says in its own words. Numbers from 1000 on are of one database, and come after those of all.
+pub(super) const SQLITE_MIGRATIONS: &[NumberedSql] =
+    &[(1004, "append only", include_str!("migrations/sqlite/1004_append_only.sql"))];
+pub(super) const POSTGRES_MIGRATIONS: &[NumberedSql] =
+    &[(1004, "append only", include_str!("migrations/postgres/1004_append_only.sql"))];
 
 /// Everything the service remembers.
 pub(crate) struct Storage {
@@ -96,7 +105,7 @@ impl Storage {
         self.write_once("UPDATE users SET updated_at = updated_at WHERE id = ''", &[]).await.map(drop)
     }
 
-    /// Forgets what has expired: refresh tokens, idempotency keys.
+    /// Forgets what has expired: refresh tokens, idempotency keys, exports.
     ///
     /// # Errors
     /// The database fails.
@@ -104,7 +113,8 @@ impl Storage {
         let tokens = self.write_once("DELETE FROM refresh_tokens WHERE expires_at < $1", &[now.into()]).await?;
         let oldest = now - KEY_LIFE;
         let keys = self.write_once("DELETE FROM idempotency_keys WHERE created_at < $1", &[oldest.into()]).await?;
-        Ok(tokens + keys)
+        let exports = self.write_once("DELETE FROM exports WHERE expires_at < $1", &[now.into()]).await?;
+        Ok(tokens + keys + exports)
     }
 
     /// Closes all connections.
@@ -154,12 +164,12 @@ impl Storage {
     }
 }
 
-/// All migrations; each runs once per database, also when several replicas start at the same time.
-pub(super) fn migrator() -> Migrator {
-    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+/// The migrations of every database and those of one; each runs once per database, also when several replicas start at the same time.
+pub(super) fn migrator(own: &[NumberedSql]) -> Migrator {
+    let migration = |(version, name, sql): &NumberedSql| {
+        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+    Migrator::with_migrations(MIGRATIONS.iter().chain(own).map(migration).collect())
 }
 
 #[cfg(test)]

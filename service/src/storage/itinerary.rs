@@ -42,7 +42,7 @@ impl Storage {
                 &[id.into(), trip_id.into(), draft.date.into(), json(&draft), user_id.into(), now.into()],
             )
             .await?;
-        audit::record(&mut transaction, user_id, "trip.item_added", trip_id, now).await?;
+        audit::record(&mut transaction, user_id, "trip.item_added", trip_id, None, now).await?;
         transaction.commit().await?;
         Ok(draft.into_item(id, trip_id, user_id, now))
     }

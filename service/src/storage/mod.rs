@@ -6,26 +6,37 @@
 //! it a `NUMERIC`.
 
 mod audit;
+mod audit_chain;
+mod belongings;
 mod bookings;
 mod chats;
 mod collaborators;
 mod connection;
+mod counts;
 mod database;
+mod deletions;
 mod error;
+mod exports;
 mod idempotency;
 mod itinerary;
+mod leases;
 mod postgres;
+mod preferences;
 mod row;
 mod sqlite;
 mod tokens;
 mod trips;
 mod users;
 
+pub(crate) use audit::AuditFilter;
 pub(crate) use bookings::{Beginning, BookingFilter, IsFree, Standing, Worker};
 pub(crate) use chats::{FinishedTurn, NewTurn};
 pub(crate) use database::{Limits, OpenError, Storage};
+pub(crate) use deletions::{Deletion, DueDeletion};
 pub(crate) use error::Error;
+pub(crate) use exports::DueExport;
 pub(crate) use idempotency::IdempotencyKey;
+pub(crate) use leases::Lease;
 pub(crate) use tokens::Spending;
 pub(crate) use trips::{Creation, TripError, TripFilter};
 pub(crate) use users::NewUser;

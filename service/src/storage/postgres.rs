@@ -23,7 +23,7 @@ use tokio::time::{Instant, error::Elapsed, timeout};
 
 use super::{
     Error, OpenError,
-    database::{CONNECT_TIMEOUT, Limits, migrator},
+    database::{CONNECT_TIMEOUT, Limits, POSTGRES_MIGRATIONS, migrator},
     row::{Row, Value, bound},
 };
 
@@ -80,7 +80,7 @@ impl Pool {
         let options = options.application_name("tripsage").statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
         let migrating = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_TIMEOUT);
         let migrating = migrating.connect_with(options.clone()).await.map_err(OpenError::Open)?;
-        migrator().run(&migrating).await.map_err(OpenError::Migrate)?;
+        migrator(POSTGRES_MIGRATIONS).run(&migrating).await.map_err(OpenError::Migrate)?;
         migrating.close().await;
 
         let broken = Arc::new(Breakage::default());

@@ -115,6 +115,10 @@ impl Row {
         }
     }
 
+    pub(super) fn optional_integer(&self, column: &'static str) -> Result<Option<i64>, Error> {
+        self.value(column)
+    }
+
     pub(super) fn id(&self, column: &'static str) -> Result<Uuid, Error> {
         self.parsed(column, |text| text.parse().ok())
     }
@@ -125,6 +129,11 @@ impl Row {
 
     pub(super) fn instant(&self, column: &'static str) -> Result<Timestamp, Error> {
         Timestamp::from_microsecond(self.integer(column)?).map_err(|_| Error::Corrupt { column })
+    }
+
+    pub(super) fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
+        let Some(micros) = self.optional_integer(column)? else { return Ok(None) };
+        Timestamp::from_microsecond(micros).map(Some).map_err(|_| Error::Corrupt { column })
     }
 
     /// A text that stands for something else.

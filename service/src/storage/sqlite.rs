@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Error, OpenError,
-    database::{CONNECT_TIMEOUT, Limits, migrator},
+    database::{CONNECT_TIMEOUT, Limits, SQLITE_MIGRATIONS, migrator},
     row::{Row, Value, bound},
 };
 
@@ -65,7 +65,7 @@ impl Pools {
             options.acquire_timeout(CONNECT_TIMEOUT).test_before_acquire(false)
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Open)?;
-        migrator().run(&writer).await.map_err(OpenError::Migrate)?;
+        migrator(SQLITE_MIGRATIONS).run(&writer).await.map_err(OpenError::Migrate)?;
         let reading = options.pragma("query_only", "1");
         let readers = pool(limits.connections).connect_with(reading).await.map_err(OpenError::Open)?;
         Ok(Self { writer, turn: Arc::new(Semaphore::new(1)), readers, statement_timeout: limits.statement_timeout })

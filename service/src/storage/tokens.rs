@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage};
+use super::{Error, Storage, audit::record};
 use crate::domain::user::User;
 
 /// What came of spending a refresh token.
@@ -15,11 +15,37 @@ pub(crate) enum Spending {
 }
 
 impl Storage {
-    /// Stores a refresh token that has just been given out.
-    pub(crate) async fn keep_refresh_token(&self, id: Uuid, user_id: Uuid, expires_at: Timestamp) -> Result<(), Error> {
+    /// Stores the refresh token of a login.
+    pub(crate) async fn keep_refresh_token(
+        &self,
+        id: Uuid,
+        user_id: Uuid,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
         let values = [id.into(), user_id.into(), expires_at.into()];
-        self.write_once("INSERT INTO refresh_tokens (id, user_id, expires_at) VALUES ($1, $2, $3)", &values).await?;
-        Ok(())
+        transaction
+            .execute("INSERT INTO refresh_tokens (id, user_id, expires_at) VALUES ($1, $2, $3)", &values)
+            .await?;
+        record(&mut transaction, user_id, "user.logged_in", user_id, None, now).await?;
+        transaction.commit().await
+    }
+
+    /// Spends one refresh token of a user, or all: whoever has them can make no more of them.
+    pub(crate) async fn end_sessions(&self, user_id: Uuid, only: Option<Uuid>, now: Timestamp) -> Result<u64, Error> {
+        let only = only.map(|id| id.to_string());
+        let mut transaction = self.write().await?;
+        let rows = transaction
+            .execute(
+                "UPDATE refresh_tokens SET spent_at = $1 \
+                 WHERE user_id = $2 AND spent_at IS NULL AND (CAST($3 AS TEXT) IS NULL OR id = $3)",
+                &[now.into(), user_id.into(), only.as_deref().into()],
+            )
+            .await?;
+        record(&mut transaction, user_id, "user.logged_out", user_id, None, now).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// Spends a refresh token and stores the one that replaces it, both or neither.

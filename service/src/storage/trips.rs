@@ -85,7 +85,7 @@ impl Storage {
             }
         }
         insert(&mut transaction, trip).await?;
-        audit::record(&mut transaction, trip.user_id, "trip.created", trip.id, trip.created_at).await?;
+        audit::record(&mut transaction, trip.user_id, "trip.created", trip.id, None, trip.created_at).await?;
         transaction.commit().await?;
         Ok(Creation::Created)
     }
@@ -116,7 +116,7 @@ impl Storage {
         if update(&mut transaction, &trip, version).await? == 0 {
             return Err(TripError::Stale);
         }
-        audit::record(&mut transaction, user_id, "trip.updated", id, now).await?;
+        audit::record(&mut transaction, user_id, "trip.updated", id, None, now).await?;
         transaction.commit().await?;
         Ok(trip)
     }
@@ -128,7 +128,7 @@ impl Storage {
         if transaction.execute("DELETE FROM trips WHERE id = $1", &[id.into()]).await? == 0 {
             return Err(TripError::NoTrip);
         }
-        audit::record(&mut transaction, user_id, "trip.deleted", id, now).await?;
+        audit::record(&mut transaction, user_id, "trip.deleted", id, None, now).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage, row::Row};
+use super::{Error, Storage, audit::record, row::Row};
 use crate::domain::user::User;
 
 /// A user to be stored.
@@ -22,12 +22,15 @@ impl Storage {
     /// # Errors
     /// [`Error::Duplicate`] when the e-mail address is taken.
     pub(crate) async fn create_user(&self, new: NewUser<'_>) -> Result<(), Error> {
-        self.write_once(
-            "INSERT INTO users (id, email, full_name, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
-            &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
-        )
-        .await?;
-        Ok(())
+        let mut transaction = self.write().await?;
+        transaction
+            .execute(
+                "INSERT INTO users (id, email, full_name, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
+                &[new.id.into(), new.email.into(), new.full_name.into(), new.password_hash.into(), new.now.into()],
+            )
+            .await?;
+        record(&mut transaction, new.id, "user.registered", new.id, None, new.now).await?;
+        transaction.commit().await
     }
 
     /// The user with that e-mail address (in its normal form), and the hash of the password.
@@ -35,8 +38,21 @@ impl Storage {
         let mut connection = self.read().await?;
         let row = connection
             .fetch_optional(
-                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users WHERE email = $1",
+                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users WHERE email = $1 AND deleted_at IS NULL",
                 &[email.into()],
+            )
+            .await?;
+        row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
+    }
+
+    /// The user with that id, and the hash of the password.
+    pub(crate) async fn user_with_password(&self, id: Uuid) -> Result<Option<(User, String)>, Error> {
+        let mut connection = self.read().await?;
+        let row = connection
+            .fetch_optional(
+                "SELECT id, email, full_name, password_hash, created_at, updated_at FROM users \
+                 WHERE id = $1 AND deleted_at IS NULL",
+                &[id.into()],
             )
             .await?;
         row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
@@ -47,7 +63,7 @@ impl Storage {
         let mut connection = self.read().await?;
         let row = connection
             .fetch_optional(
-                "SELECT id, email, full_name, created_at, updated_at FROM users WHERE id = $1",
+                "SELECT id, email, full_name, created_at, updated_at FROM users WHERE id = $1 AND deleted_at IS NULL",
                 &[id.into()],
             )
             .await?;

@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod access;
+mod account;
+mod audit;
 mod auth;
 mod booking_failures;
 mod bookings;
 mod chat;
 mod collaboration;
+mod erasure;
+mod exports;
 mod fakes;
 mod foreign;
 mod gate;

@@ -52,6 +52,35 @@ async fn without_a_key_it_refuses_to_start_and_says_what_to_do() {
     assert_eq!(said, "error: unknown setting TRIPSAGE_LISTENS, did you mean TRIPSAGE_LISTEN?\n");
 }
 
+/// Runs it with arguments on a database; whether it succeeded, its output and its last line of errors.
+async fn ran(folder: &TempDir, arguments: &[&str]) -> (bool, String, String) {
+    let mut command = tripsage();
+    command.args(arguments).env("TRIPSAGE_JWT_KEY", KEY).env("TRIPSAGE_LOG", "error");
+    command.env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display()));
+    let output = command.output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn its_sub_commands_check_the_audit_log_and_apply_the_ledger() {
+    let folder = TempDir::new().unwrap();
+    let zeros = "0".repeat(64);
+    let (is_ok, said, _) = ran(&folder, &["audit", "verify"]).await;
+    assert_eq!((is_ok, said), (true, format!("the audit log is intact: 0 links, the last is {zeros}\n")));
+    let (is_ok, _, error) = ran(&folder, &["audit", "verify", "abc"]).await;
+    assert_eq!(
+        (is_ok, error.as_str()),
+        (false, "error: the audit log is cut short: the known link is not among its 0\n")
+    );
+    let (is_ok, said, _) = ran(&folder, &["gdpr", "reapply"]).await;
+    assert_eq!((is_ok, said.as_str()), (true, "0 deletions are applied\n"));
+    for wrong in [vec!["audit"], vec!["audit", "verify", "abc", "def"], vec!["serve"]] {
+        let (is_ok, _, error) = ran(&folder, &wrong).await;
+        assert!(!is_ok && error.starts_with("error: usage: tripsage ["), "{wrong:?}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn it_serves_logs_json_without_secrets_and_ends_well_on_sigterm() {
     let folder = TempDir::new().unwrap();
