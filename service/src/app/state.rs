@@ -86,7 +86,10 @@ impl App {
         Ok(Self {
             storage,
             passwords: Passwords::new(config.argon2_memory_kib)?,
-            tokens: Tokens::new(&config.jwt_key, config.admin_emails.iter().map(|email| normal_email(email)).collect()),
+            tokens: Tokens::new(
+                &config.keys.signing,
+                config.admin_emails.iter().map(|email| normal_email(email)).collect(),
+            ),
             flights,
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
