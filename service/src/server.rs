@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, OpenError, now},
+    app::{App, OpenError, now, reseal},
     config::Config,
     http::router,
 };
@@ -91,6 +91,7 @@ impl Server {
         info!(%address, "listening on {address}");
         let stop = CancellationToken::new();
         let purging = tokio::spawn(purge(Arc::clone(&app), stop.clone()));
+        let resealing = tokio::spawn(reseal(Arc::clone(&app), stop.clone()));
         let listener = listener.tap_io(|connection| {
             // Small answers must not wait for the acknowledgement of the one before.
             let _ = connection.set_nodelay(true);
@@ -115,7 +116,7 @@ impl Server {
             warn!(?drain, "requests were still in progress after {drain:?}");
             serving.abort();
         }
-        let _ = purging.await;
+        let _ = tokio::join!(purging, resealing);
         if timeout(CLOSE_TIMEOUT, app.storage.close()).await.is_err() {
             warn!("the database did not close in time");
         }

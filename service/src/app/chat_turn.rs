@@ -17,9 +17,10 @@ use uuid::Uuid;
 
 use super::{App, now};
 use crate::{
-    dependency::Failure,
+    dependency::{Account, Failure},
     domain::{
         agent::{Agent, Handoff},
+        api_key::Service,
         chat::{ChatAnswer, ChatEvent, ChatRequest, FinishReason, Message, ToolResult, Usage},
         intent,
         meta::{Degradation, Meta},
@@ -38,6 +39,8 @@ pub(crate) struct Turn {
     app: Arc<App>,
     llm: Arc<llm::Client>,
     user_id: Uuid,
+    /// On whose account the model is asked.
+    account: Account,
     session_id: Uuid,
     agent: Agent,
     conversation: Vec<Message>,
@@ -121,6 +124,8 @@ impl Turn {
         if let Some(refusal) = llm.refusal() {
             return Err(BeginError::Llm(refusal));
         }
+        let account = app.accounts.account(user_id, Service::Openai).await;
+        account.secret(None).map_err(BeginError::Llm)?;
         let session_id = request.session_id.unwrap_or_else(Uuid::new_v4);
         let mut agent = Agent::General;
         let mut conversation = std::mem::take(&mut request.messages);
@@ -138,7 +143,7 @@ impl Turn {
             let is_new_session = request.session_id.is_none();
             app.storage.begin_turn(NewTurn { session_id, user_id, is_new_session, agent, content, now: now() }).await?;
         }
-        Ok(Self { app, llm, user_id, session_id, agent, conversation, request })
+        Ok(Self { app, llm, user_id, account, session_id, agent, conversation, request })
     }
 
     /// The session it belongs to.
@@ -224,7 +229,8 @@ impl Turn {
         listener: &Listener,
         gathered: &mut Gathered,
     ) -> Result<Vec<ToolCall>, TurnError> {
-        let mut completion = self.llm.complete(prompt, deadline).await?;
+        let caller = Caller { deadline, account: self.account.clone() };
+        let mut completion = self.llm.complete(prompt, &caller).await?;
         let mut calls = Vec::new();
         while let Some(piece) = completion.next().await {
             match piece? {
@@ -251,7 +257,7 @@ impl Turn {
             listener.tell(ChatEvent::ToolCall { id: call.id.clone(), name: call.name.clone(), args }).await?;
         }
         let mut messages = Vec::with_capacity(calls.len());
-        for (result, meta) in join_all(calls.iter().map(|call| self.app.tools.run(call))).await {
+        for (result, meta) in join_all(calls.iter().map(|call| self.app.tools.run(call, self.user_id))).await {
             gathered.meta.absorb(meta);
             messages.push(PromptMessage::tool_result(&result.id, result.result.to_string()));
             listener.tell(ChatEvent::ToolResult(result.clone())).await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::cache::{Cache, Found, Life};
 use crate::{
-    dependency::Failure,
+    dependency::{Failure, Payer},
     domain::{
         flight::{FlightSearch, FlightsFound, rank},
         meta::{Degradation, Meta, Source},
@@ -22,7 +22,8 @@ pub(crate) const PROVIDER: &str = "flights";
 /// The flight search, shared by the search endpoint and the chat's tool.
 pub(crate) struct FlightFinder {
     provider: Option<Arc<dyn Flights>>,
-    cache: Cache<FlightSearch, FlightsFound>,
+    /// By who pays, too: what one account was offered is not for another.
+    cache: Cache<(Payer, FlightSearch), FlightsFound>,
 }
 
 impl FlightFinder {
@@ -36,8 +37,9 @@ impl FlightFinder {
     /// The provider failed and nothing is remembered.
     pub(crate) async fn find(&self, search: &FlightSearch, caller: &Caller) -> Result<Found<FlightsFound>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
+        let key = (caller.account.payer(), search.clone());
         self.cache
-            .get(search, caller.deadline, || {
+            .get(&key, caller.deadline, || {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
                     let offers = provider.search(&search, &caller).await?;

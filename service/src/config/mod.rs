@@ -12,7 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 
-pub(crate) use keys::DEFAULT_ID;
+pub(crate) use keys::{DEFAULT_ID, MASTER_KEY_BYTES};
 pub use keys::{Keys, MasterKey, SigningKey};
 pub use mcp::{Mcp, McpServer};
 pub use url::{DatabaseUrl, ServerUrl};

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod api_key;
 pub(crate) mod chat;
 pub(crate) mod flight;
 pub(crate) mod intent;

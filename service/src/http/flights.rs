@@ -22,10 +22,10 @@ use crate::{
     app::{App, today},
     domain::{
         amount::Amount,
+        api_key::Service,
         flight::{FlightSearch, Offer},
         meta::{Meta, Source},
     },
-    mcp::Caller,
 };
 
 const ROUTE: &str = "/api/v1/flights/search";
@@ -56,10 +56,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 ///
 /// Offers are remembered for 5 minutes; when the provider fails, an answer up to an hour older is given and says so.
 #[utoipa::path(post, path = "/flights/search", tag = "flights", request_body = FlightSearch, security(("bearer" = [])),
-    responses((status = 200, body = Answer<'_>), (status = 502)))]
+    responses((status = 200, body = Answer<'_>), (status = 400, description = "The user's own key is refused or has expired."), (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<FlightSearch>,
 ) -> Result<Response, ApiError> {
@@ -69,7 +69,8 @@ pub(crate) async fn search(
     }
     let search = search.normalized();
     let started = Instant::now();
-    let found = app.flights.find(&search, &Caller::platform(deadline.0 - ANSWER_TIME)).await;
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - ANSWER_TIME).await;
+    let found = app.flights.find(&search, &caller).await;
     let found = found.map_err(|failure| ApiError::dependency(&FLIGHTS, failure))?;
     let mut meta = Meta::default();
     found.describe(&mut meta);

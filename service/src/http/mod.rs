@@ -7,6 +7,7 @@ mod extract;
 mod flights;
 mod health;
 mod idempotency;
+mod keys;
 mod middleware;
 mod openapi;
 mod router;

@@ -4,7 +4,9 @@
 
 mod client;
 pub(crate) mod flights;
+pub(crate) mod keys;
 pub(crate) mod memory;
 pub(crate) mod weather;
 
-pub(crate) use client::{Caller, Client};
+pub(crate) use crate::dependency::Caller;
+pub(crate) use client::Client;

@@ -31,7 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLite's primary result codes for a lock that was not free: SQLITE_BUSY and SQLITE_LOCKED.
 const BUSY_CODES: [i32; 2] = [5, 6];
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("migrations/0001_initial.sql")),
+    (3, "api keys", include_str!("migrations/0003_api_keys.sql")),
+];
 
 /// Everything the service remembers.
 pub(crate) struct Storage {

@@ -93,6 +93,13 @@ impl Row {
         Timestamp::from_microsecond(self.integer(column)?).map_err(|_| Error::Corrupt { column })
     }
 
+    pub(super) fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
+        let micros: Option<i64> = match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+        };
+        micros.map(|micros| Timestamp::from_microsecond(micros).map_err(|_| Error::Corrupt { column })).transpose()
+    }
+
     /// A text that stands for something else.
     pub(super) fn parsed<T>(&self, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
         parse(&self.text(column)?).ok_or(Error::Corrupt { column })

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod accounts;
 mod auth;
 mod chat;
 mod fakes;
 mod gate;
+mod keys;
 mod lifecycle;
 mod openapi;
 mod program;

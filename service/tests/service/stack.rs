@@ -15,6 +15,8 @@ use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
 use crate::fakes::{FakeLlm, FakeMcp};
 
+/// The master key of tests: its id, and 32 bytes.
+pub(crate) const MASTER_KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub(crate) const PASSWORD: &str = "Abcdef1!";
 
 /// A running service with scripted providers.
@@ -187,6 +189,7 @@ pub(crate) fn config(vars: &[(&str, String)]) -> Config {
         ("TRIPSAGE_LISTEN", "127.0.0.1:0"),
         ("TRIPSAGE_JWT_KEY", "a key for tests, long enough for HS256"),
         ("TRIPSAGE_ARGON2_MEMORY_KIB", "8"),
+        ("TRIPSAGE_MASTER_KEYS", MASTER_KEY),
     ];
     let base = base.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let given = vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
