@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use secrecy::{ExposeSecret as _, ExposeSecretMut as _, SecretBox, SecretString};
 
 use super::{Error, Vars, secs};
 
@@ -27,8 +27,8 @@ pub struct Keys {
     /// verify. `TRIPSAGE_JWT_KEY`: one secret with the id `default`; it comes last, so it signs when it is alone. One of
     /// the two is required.
     pub signing: Vec<SigningKey>,
-    /// `TRIPSAGE_MASTER_KEYS`: `id:base64` of 32 bytes each, separated by commas; the first one seals, all open. What is
-    /// sealed with another one is sealed anew at start. Without any, users cannot store keys of their own (503).
+    /// `TRIPSAGE_MASTER_KEYS`: `id:secret` separated by commas, each secret 32 bytes in base64 or hex; the first one seals,
+    /// all open. What is sealed with another one is sealed anew at start. Without any, users cannot store keys of their own (503).
     pub master: Vec<MasterKey>,
     /// `TRIPSAGE_USER_KEY_TTL`: how long a look-up of a user's own keys is used: the longest time for which a key that was
     /// rotated or deleted on one instance is still used by another. Default `5s`.
@@ -101,18 +101,30 @@ fn parsed_signing_keys(text: &str) -> Option<Vec<SigningKey>> {
 }
 
 fn master_keys(text: Option<&str>) -> Result<Vec<MasterKey>, Error> {
-    const EXPECTED: &str =
-        "id:base64 separated by commas, each id once and each secret 32 bytes, as from `openssl rand -base64 32`";
+    const EXPECTED: &str = "id:secret separated by commas, each id once and each secret 32 bytes in base64 or hex, as from `openssl rand -base64 32`";
     let parse = |id: &str, secret: &str| {
         let mut bytes = SecretBox::<[u8; MASTER_KEY_BYTES]>::default();
-        let length = STANDARD.decode_slice(secret, secrecy::ExposeSecretMut::expose_secret_mut(&mut bytes)).ok()?;
-        (length == MASTER_KEY_BYTES).then(|| MasterKey { id: id.into(), secret: Arc::new(bytes) })
+        decode(secret, bytes.expose_secret_mut())?;
+        Some(MasterKey { id: id.into(), secret: Arc::new(bytes) })
     };
     named(text.unwrap_or_default(), parse).ok_or_else(|| Error::Invalid {
         name: MASTER_KEYS,
         value: "****".into(),
         expected: EXPECTED,
     })
+}
+
+/// Fills `bytes` from base64 or hex; none when the text is not exactly that many bytes. The two differ in length.
+fn decode(text: &str, bytes: &mut [u8; MASTER_KEY_BYTES]) -> Option<()> {
+    if text.len() == 2 * MASTER_KEY_BYTES {
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
+            *byte = digits.into_iter().try_fold(0, |byte, digit| Some(byte << 4 | u8::try_from(digit?).ok()?))?;
+        }
+        return Some(());
+    }
+    let length = STANDARD.decode_slice(text, bytes).ok()?;
+    (length == MASTER_KEY_BYTES).then_some(())
 }
 
 /// The items of `id:secret,id:secret`, each read by `parse`; none when one cannot be read or an id is there twice.
@@ -167,6 +179,7 @@ mod tests {
     #[case("not base64", MASTER_KEYS, "a:*".into())]
     #[case("31 bytes", MASTER_KEYS, "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==".into())]
     #[case("33 bytes", MASTER_KEYS, "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g".into())]
+    #[case("64 characters that are not hex", MASTER_KEYS, format!("a:{}", "x".repeat(64)))]
     #[case("an id twice", MASTER_KEYS, format!("a:{MASTER},a:{MASTER}"))]
     #[case("an id with a wildcard", MASTER_KEYS, format!("a%:{MASTER}"))]
     fn a_key_that_cannot_be_used_is_refused_without_showing_it(
@@ -180,9 +193,12 @@ mod tests {
 
     #[test]
     fn master_keys_are_read_in_their_order_and_never_shown() {
-        let keys = read(&[(JWT_KEY, SECRET.into()), (MASTER_KEYS, format!("new:{MASTER}, old:{MASTER}"))]).unwrap();
+        let hex: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+        let keys = read(&[(JWT_KEY, SECRET.into()), (MASTER_KEYS, format!("new:{MASTER}, old:{hex}"))]).unwrap();
         assert_eq!(keys.master.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["new", "old"]);
-        assert_eq!(keys.master[0].secret.expose_secret()[31], 31);
+        for key in &keys.master {
+            assert_eq!(key.secret.expose_secret()[..], (0..32).collect::<Vec<u8>>());
+        }
         let shown = format!("{keys:?}");
         assert!(!shown.contains("31") && !shown.contains("AAEC") && !shown.contains("0123456789"), "{shown}");
     }
