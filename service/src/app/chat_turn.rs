@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{App, now};
 use crate::{
-    dependency::{Account, Failure},
+    dependency::Failure,
     domain::{
         agent::{Agent, Handoff},
         api_key::Service,
@@ -39,8 +39,6 @@ pub(crate) struct Turn {
     app: Arc<App>,
     llm: Arc<llm::Client>,
     user_id: Uuid,
-    /// On whose account the model is asked.
-    account: Account,
     session_id: Uuid,
     agent: Agent,
     conversation: Vec<Message>,
@@ -143,7 +141,7 @@ impl Turn {
             let is_new_session = request.session_id.is_none();
             app.storage.begin_turn(NewTurn { session_id, user_id, is_new_session, agent, content, now: now() }).await?;
         }
-        Ok(Self { app, llm, user_id, account, session_id, agent, conversation, request })
+        Ok(Self { app, llm, user_id, session_id, agent, conversation, request })
     }
 
     /// The session it belongs to.
@@ -229,7 +227,8 @@ impl Turn {
         listener: &Listener,
         gathered: &mut Gathered,
     ) -> Result<Vec<ToolCall>, TurnError> {
-        let caller = Caller { deadline, account: self.account.clone() };
+        // Looked up for each completion: a key that was deleted during the turn is not used again.
+        let caller = self.app.caller(self.user_id, Service::Openai, deadline).await;
         let mut completion = self.llm.complete(prompt, &caller).await?;
         let mut calls = Vec::new();
         while let Some(piece) = completion.next().await {
