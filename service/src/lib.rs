@@ -23,6 +23,7 @@ mod http;
 mod llm;
 mod mcp;
 mod metrics;
+mod sealing;
 mod server;
 mod storage;
 pub mod telemetry;

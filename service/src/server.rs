@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, OpenError, account_work, now, reconcile},
+    app::{App, OpenError, account_work, now, reconcile, reseal},
     config::Config,
     http::router,
 };
@@ -93,6 +93,7 @@ impl Server {
         let purging = tokio::spawn(purge(Arc::clone(&app), stop.clone()));
         let reconciling = tokio::spawn(reconcile(Arc::clone(&app), stop.clone()));
         let working = tokio::spawn(account_work(Arc::clone(&app), stop.clone()));
+        let resealing = tokio::spawn(reseal(Arc::clone(&app), stop.clone()));
         let listener = listener.tap_io(|connection| {
             // Small answers must not wait for the acknowledgement of the one before.
             let _ = connection.set_nodelay(true);
@@ -117,7 +118,7 @@ impl Server {
             warn!(?drain, "requests were still in progress after {drain:?}");
             serving.abort();
         }
-        let _ = tokio::join!(purging, reconciling, working);
+        let _ = tokio::join!(purging, reconciling, working, resealing);
         if timeout(CLOSE_TIMEOUT, app.storage.close()).await.is_err() {
             warn!("the database did not close in time");
         }

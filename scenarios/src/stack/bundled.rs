@@ -90,9 +90,15 @@ fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
     let fixed = [
         ("DATABASE_URL", format!("sqlite://{}", database.display())),
         ("TRIPSAGE_LISTEN", "127.0.0.1:0".to_owned()),
-        // Only this run's service signs with it, and only on this machine's loopback.
-        ("TRIPSAGE_JWT_KEY", format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())),
+        // Only this run's service uses them, and only on this machine's loopback.
+        ("TRIPSAGE_JWT_KEY", random_secret()),
+        ("TRIPSAGE_MASTER_KEYS", format!("run:{}", random_secret())),
     ];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value));
     own.chain(fixed).collect()
+}
+
+/// 32 bytes in hex, nearly all of them random.
+fn random_secret() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }

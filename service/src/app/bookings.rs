@@ -4,6 +4,7 @@
 //! not learn the outcome, or dies, leaves a booking that is open; `reconciler` brings it to its end.
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +19,8 @@ use crate::{
         passenger::{BookingDraft, Party},
     },
     mcp::Caller,
-    storage::{self, Beginning, IdempotencyKey, IsFree, Standing, Worker},
+    sealing::{SealError, Sealer},
+    storage::{self, BOOKING_PASSENGERS, Beginning, IdempotencyKey, IsFree, Standing, Worker},
 };
 
 /// How many request deadlines a lease lasts: whoever works on a booking has long stopped when it ends.
@@ -48,6 +50,8 @@ pub(crate) enum BookError {
     NoTrip,
     #[error("trip may not be changed by this user")]
     ReadOnlyTrip,
+    #[error("passengers cannot be sealed")]
+    Seal(#[from] SealError),
     #[error("booking cannot be stored")]
     Storage(#[from] storage::Error),
 }
@@ -71,21 +75,29 @@ pub(crate) enum CancelError {
     Storage(#[from] storage::Error),
 }
 
-/// Closes the personal part of a booking for storage.
-fn seal(party: &Party) -> String {
-    serde_json::to_string(party).expect("a party was read from JSON, so it can be written as JSON")
-}
-
-/// Opens the personal part of a booking.
-///
-/// # Errors
-/// It is not what was closed.
-pub(crate) fn unseal(booking: &Booking) -> Result<Party, storage::Error> {
-    serde_json::from_str(&booking.passengers_sealed)
-        .map_err(|_| storage::Error::Corrupt { column: "passengers_sealed" })
+/// Seals the personal part of the booking `id` for storage.
+fn seal(sealer: &Sealer, id: Uuid, party: &Party) -> Result<String, SealError> {
+    let party = serde_json::to_string(party).expect("a party was read from JSON, so it can be written as JSON");
+    sealer.seal(&party.into(), BOOKING_PASSENGERS.place(id))
 }
 
 impl App {
+    /// Opens the personal part of a booking.
+    ///
+    /// # Errors
+    /// It is not what was sealed, or its master key is not known any more.
+    pub(crate) fn party(&self, booking: &Booking) -> Result<Party, storage::Error> {
+        let corrupt = storage::Error::Corrupt { column: BOOKING_PASSENGERS.column };
+        match self.sealer.open(&booking.passengers_sealed, BOOKING_PASSENGERS.place(booking.id)) {
+            Ok(party) => serde_json::from_str(party.expose_secret()).map_err(|_| corrupt),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(booking = %booking.id, error, "the passengers of booking {} cannot be opened", booking.id);
+                Err(corrupt)
+            }
+        }
+    }
+
     /// Books an offer, or answers with what the key stands for.
     ///
     /// # Errors
@@ -109,16 +121,16 @@ impl App {
         if !offer.bookable {
             return Err(BookError::NotBookable);
         }
-        let now = now();
+        let (id, now) = (Uuid::new_v4(), now());
         let begin = Begin {
             user_id,
             trip_id: draft.trip_id,
             hold_only: draft.hold_only,
-            passengers_sealed: seal(&draft.party()),
+            passengers_sealed: seal(&self.sealer, id, &draft.party())?,
             now,
             leased_until: self.lease_end(now),
         };
-        let booking = Booking::begin(Uuid::new_v4(), &offer, begin);
+        let booking = Booking::begin(id, &offer, begin);
         match self.storage.begin_booking(&booking, key).await? {
             Beginning::Begun => {}
             Beginning::Replayed(booking) => return self.replay(*booking, caller).await,

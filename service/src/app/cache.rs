@@ -89,6 +89,10 @@ where
             }
             Err(failure) => failure,
         };
+        if failure.is_about_the_users_key() {
+            self.metrics.cache_look(self.name, "miss");
+            return Err(failure);
+        }
         // Another caller may have stored one meanwhile.
         let known = self.entries.get(key).await.or(known);
         match known.filter(|entry| entry.stored.elapsed() < self.ttl + self.stale_for) {

@@ -20,6 +20,7 @@ use crate::{
     dependency::Failure,
     domain::{
         agent::{Agent, Handoff},
+        api_key::Service,
         chat::{ChatAnswer, ChatEvent, ChatRequest, FinishReason, Message, ToolResult, Usage},
         intent,
         meta::{Degradation, Meta},
@@ -121,6 +122,8 @@ impl Turn {
         if let Some(refusal) = llm.refusal() {
             return Err(BeginError::Llm(refusal));
         }
+        let account = app.accounts.account(user_id, Service::Openai).await;
+        account.secret(None).map_err(BeginError::Llm)?;
         let session_id = request.session_id.unwrap_or_else(Uuid::new_v4);
         let mut agent = Agent::General;
         let mut conversation = std::mem::take(&mut request.messages);
@@ -224,7 +227,9 @@ impl Turn {
         listener: &Listener,
         gathered: &mut Gathered,
     ) -> Result<Vec<ToolCall>, TurnError> {
-        let mut completion = self.llm.complete(prompt, deadline).await?;
+        // Looked up for each completion: a key that was deleted during the turn is not used again.
+        let caller = self.app.caller(self.user_id, Service::Openai, deadline).await;
+        let mut completion = self.llm.complete(prompt, &caller).await?;
         let mut calls = Vec::new();
         while let Some(piece) = completion.next().await {
             match piece? {
@@ -251,7 +256,7 @@ impl Turn {
             listener.tell(ChatEvent::ToolCall { id: call.id.clone(), name: call.name.clone(), args }).await?;
         }
         let mut messages = Vec::with_capacity(calls.len());
-        for (result, meta) in join_all(calls.iter().map(|call| self.app.tools.run(call))).await {
+        for (result, meta) in join_all(calls.iter().map(|call| self.app.tools.run(call, self.user_id))).await {
             gathered.meta.absorb(meta);
             messages.push(PromptMessage::tool_result(&result.id, result.result.to_string()));
             listener.tell(ChatEvent::ToolResult(result.clone())).await?;

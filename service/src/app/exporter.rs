@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use tokio::{task::spawn_blocking, time::Instant};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use crate::{
         export::{Export, Kind, Manifest},
     },
     mcp::Caller,
-    storage::{self, DueExport},
+    storage::{self, BOOKING_PASSENGERS, DueExport},
 };
 
 /// Most bytes of JSON in an archive; all of it is in memory while it is packed.
@@ -94,6 +96,7 @@ impl App {
         let kinds = self.storage.belongings(due.user_id, JSON_BYTES_MAX).await?;
         let mut kinds = kinds.ok_or(BuildError::TooLarge)?;
         let mut missing = Vec::new();
+        kinds.iter_mut().flat_map(|kind| &mut kind.records).for_each(|record| self.open_passengers(record));
         match self.remembered(due.user_id).await {
             Some(memory) => kinds.push(memory),
             None => missing.push("memory"),
@@ -107,6 +110,16 @@ impl App {
         }
         let bytes = i64::try_from(archive.len()).unwrap_or(i64::MAX);
         Ok(self.storage.finish_export(due, (bytes, &sha256(&archive)), now(), self.export_life()).await?)
+    }
+
+    /// Puts who travels on a booking in the place of the sealed text; null when it cannot be opened any more.
+    fn open_passengers(&self, record: &mut Value) {
+        let column = BOOKING_PASSENGERS.column;
+        let Some(sealed) = record.as_object_mut().and_then(|fields| fields.remove(column)) else { return };
+        let id = record["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let opened = self.sealer.open(sealed.as_str().unwrap_or_default(), BOOKING_PASSENGERS.place(id)).ok();
+        record["passengers"] =
+            opened.and_then(|party| serde_json::from_str(party.expose_secret()).ok()).unwrap_or_default();
     }
 
     /// What the memory server remembers; none when it fails or there is none.

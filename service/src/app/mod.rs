@@ -3,6 +3,7 @@
 //! `App` holds every long-lived part; nothing is built per request.
 
 mod account_work;
+mod accounts;
 mod archive;
 mod audit_sealer;
 mod bookings;
@@ -15,18 +16,20 @@ mod deletions;
 mod exporter;
 mod flight_finder;
 mod health;
+mod key_journal;
 mod memory_writer;
 mod orders;
 mod passwords;
 mod prepared;
 mod reconciler;
+mod resealing;
 mod servers;
 mod state;
 mod tokens;
 mod tools;
 
 pub(crate) use account_work::account_work;
-pub(crate) use bookings::{BookError, CancelError, unseal};
+pub(crate) use bookings::{BookError, CancelError};
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
 pub(crate) use dashboard::Overview;
@@ -34,5 +37,6 @@ pub(crate) use flight_finder::{OfferError, PROVIDER as FLIGHTS_PROVIDER};
 pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
 pub(crate) use reconciler::reconcile;
+pub(crate) use resealing::reseal;
 pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};

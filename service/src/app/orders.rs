@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::{App, bookings::unseal, now};
+use super::{App, now};
 use crate::{
     dependency::Failure,
     domain::{
@@ -64,7 +64,7 @@ pub(super) async fn settle(
         return Ok(store(app, booking, Verdict::Open(Failure::Absent), attempt).await);
     };
     let verdict = match booking.state {
-        State::Pending => place(orders, &booking, attempt, caller).await?,
+        State::Pending => place(app, orders, &booking, attempt, caller).await?,
         State::Cancelling => cancel(orders, &booking, caller).await,
         State::Booked | State::Saved | State::Failed | State::Cancelled => {
             return Ok(Settled { booking, failure: None });
@@ -74,12 +74,13 @@ pub(super) async fn settle(
 }
 
 async fn place(
+    app: &App,
     orders: &impl Orders,
     booking: &Booking,
     attempt: Attempt,
     caller: &Caller,
 ) -> Result<Verdict, storage::Error> {
-    let party = unseal(booking)?;
+    let party = app.party(booking)?;
     if attempt == Attempt::Later {
         match orders.find(booking.id, caller).await {
             Ok(Some(order)) => return Ok(Verdict::Placed(order)),

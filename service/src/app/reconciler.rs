@@ -14,8 +14,8 @@ use super::{
     orders::{Attempt, settle},
 };
 use crate::{
+    domain::api_key::Service,
     domain::booking_state::State,
-    mcp::Caller,
     storage::{self, Worker},
 };
 
@@ -63,7 +63,8 @@ async fn attempt(app: &App, id: Uuid) -> Result<(), storage::Error> {
     let now = now();
     let until = app.lease_end(now);
     let Some(booking) = app.storage.lease_booking(id, Worker::Background, now, until).await? else { return Ok(()) };
-    let caller = Caller::platform(Instant::now() + app.config.request_deadline);
+    let deadline = Instant::now() + app.config.request_deadline;
+    let caller = app.caller(booking.user_id, Service::Flights, deadline).await;
     let settled = settle(app, booking, Attempt::Later, &caller).await?;
     let (state, attempts) = (settled.booking.state, settled.booking.attempts);
     if !matches!(state, State::Pending | State::Cancelling) {

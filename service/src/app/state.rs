@@ -6,13 +6,16 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::{
     sync::{Notify, Semaphore},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
+    accounts::Accounts,
     cache::Life,
     clock::now,
     deletions::{Deletions, DeletionsError},
@@ -25,11 +28,12 @@ use super::{
 };
 use crate::{
     config::Config,
-    dependency::Limits,
-    domain::{meta::Meta, user::normal_email},
+    dependency::{Account, Caller, Failure, Limits, Notes, OwnKey},
+    domain::{api_key::Service, meta::Meta, user::normal_email},
     llm,
     mcp::{flights::Flights, memory::Memory, weather::Weather},
     metrics::{DegradedLabels, Metrics, ServerLabels},
+    sealing::Sealer,
     storage::{self, Storage},
 };
 
@@ -39,7 +43,10 @@ const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 /// Everything that requests share.
 pub(crate) struct App {
     pub(crate) config: Config,
-    pub(crate) storage: Storage,
+    pub(crate) storage: Arc<Storage>,
+    /// For secrets at rest.
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) flights: Arc<FlightFinder>,
@@ -84,7 +91,13 @@ impl App {
             statement_timeout: config.database_statement_timeout,
             pool_wait: config.database_pool_wait,
         };
-        let storage = Storage::open(&config.database_url, limits, Arc::clone(&metrics)).await?;
+        let storage = Arc::new(Storage::open(&config.database_url, limits, Arc::clone(&metrics)).await?);
+        let sealer = Arc::new(Sealer::new(&config.keys.master));
+        if sealer.current().is_none() {
+            tracing::warn!("no TRIPSAGE_MASTER_KEYS, users cannot store keys of their own");
+        }
+        let accounts = Accounts::open(&storage, &sealer, config.keys.user_key_ttl, Arc::clone(&metrics));
+        let accounts = Arc::new(accounts);
         let deletions = Deletions::open(&config.account, &storage).await?;
         let servers = Servers::open(&config, &metrics)?;
         let life = Life { ttl: config.flights_cache_ttl, stale_for: config.stale_for };
@@ -93,13 +106,19 @@ impl App {
         let providers = Providers {
             flights: Arc::clone(&flights),
             weather: servers.weather.clone().map(|client| client as Arc<dyn Weather>),
+            accounts: Arc::clone(&accounts),
             weather_life: Life { ttl: config.weather_cache_ttl, stale_for: config.stale_for },
         };
         let memory = servers.memory.clone().map(|client| client as Arc<dyn Memory>);
         Ok(Self {
             storage,
+            sealer,
+            accounts,
             passwords: Passwords::new(config.argon2_memory_kib)?,
-            tokens: Tokens::new(&config.jwt_key, config.admin_emails.iter().map(|email| normal_email(email)).collect()),
+            tokens: Tokens::new(
+                &config.keys.signing,
+                config.admin_emails.iter().map(|email| normal_email(email)).collect(),
+            ),
             flights,
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
@@ -114,6 +133,34 @@ impl App {
             metrics,
             config,
         })
+    }
+
+    /// A call of `service` for that user, on the user's own account when there is one, by `deadline`.
+    pub(crate) async fn caller(&self, user_id: Uuid, service: Service, deadline: Instant) -> Caller {
+        self.accounts.caller(user_id, service, deadline).await
+    }
+
+    /// Asks a service whether it takes a key.
+    ///
+    /// # Errors
+    /// [`Failure::KeyRefused`] when it does not; any other failure says nothing about the key.
+    pub(crate) async fn check_key(
+        &self,
+        service: Service,
+        secret: &SecretString,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let key = OwnKey { id: Uuid::nil(), since: now(), secret: secret.clone(), notes: Notes::none() };
+        let caller = Caller { deadline, account: Account::Own(Arc::new(key)) };
+        let server = match service {
+            Service::Openai => return self.llm.as_ref().ok_or(Failure::Absent)?.check_key(&caller).await,
+            Service::Flights => &self.servers.flights,
+            Service::Accommodation => &self.servers.airbnb,
+            Service::Googlemaps => &self.servers.google_maps,
+            Service::Weather => &self.servers.weather,
+            Service::Webcrawl => &self.servers.webcrawl,
+        };
+        server.as_ref().ok_or(Failure::Absent)?.check_key(&caller).await
     }
 
     /// From now on the service is not ready for new requests.

@@ -1,10 +1,17 @@
 //! Access and refresh tokens: HS256 JWTs, checked without asking anyone.
+//!
+//! A token names its key in its header (`kid`), so keys can be changed while tokens are out: the first key signs, every
+//! key verifies, and a key is taken away when the last token that it signed has expired.
 
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, errors::ErrorKind};
-use secrecy::{ExposeSecret as _, SecretString};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
+};
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::config::{DEFAULT_ID, SigningKey};
 
 /// Life of an access token.
 pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(60);
@@ -18,8 +25,11 @@ const SCOPES: [&str; 6] = ["trips:read", "trips:write", "flights:read", "chat:ac
 
 /// Signs and checks tokens.
 pub(crate) struct Tokens {
+    /// Signs.
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    header: Header,
+    /// All that verify, by id.
+    decoding: Vec<(String, DecodingKey)>,
     validation: Validation,
     /// E-mail addresses of administrators, in normal form.
     admins: Vec<String>,
@@ -67,11 +77,21 @@ pub(crate) enum TokenError {
 }
 
 impl Tokens {
-    pub(crate) fn new(key: &SecretString, admins: Vec<String>) -> Self {
-        let key = key.expose_secret().as_bytes();
+    /// Tokens of these keys, of which the first one signs. There is always one, see [`crate::config::Keys`].
+    pub(crate) fn new(keys: &[SigningKey], admins: Vec<String>) -> Self {
+        let bytes = |key: &SigningKey| key.secret.expose_secret().as_bytes().to_vec();
+        let first = keys.first().expect("a configuration has a signing key");
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(first.id.clone());
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_S;
-        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation, admins }
+        Self {
+            encoding: EncodingKey::from_secret(&bytes(first)),
+            header,
+            decoding: keys.iter().map(|key| (key.id.clone(), DecodingKey::from_secret(&bytes(key)))).collect(),
+            validation,
+            admins,
+        }
     }
 
     /// New tokens for a user.
@@ -89,8 +109,7 @@ impl Tokens {
                 typ,
                 jti,
             };
-            encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-                .expect("HS256 signs any claims that are JSON")
+            encode(&self.header, &claims, &self.encoding).expect("HS256 signs any claims that are JSON")
         };
         TokenPair {
             access: sign(Kind::Access, Uuid::new_v4(), ACCESS_LIFE),
@@ -105,12 +124,16 @@ impl Tokens {
         self.admins.iter().any(|admin| admin == email)
     }
 
-    /// Checks signature, kind and time.
+    /// Checks key, signature, kind and time.
     ///
     /// # Errors
     /// It is expired, or not valid at all.
     pub(crate) fn verify(&self, token: &str, kind: Kind) -> Result<Claims, TokenError> {
-        match decode::<Claims>(token, &self.decoding, &self.validation) {
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        // Tokens from before keys had ids name none.
+        let id = header.kid.as_deref().unwrap_or(DEFAULT_ID);
+        let key = self.decoding.iter().find(|(known, _)| known == id).map(|(_, key)| key);
+        match decode::<Claims>(token, key.ok_or(TokenError::Invalid)?, &self.validation) {
             Ok(data) if data.claims.typ == kind => Ok(data.claims),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
             _ => Err(TokenError::Invalid),
@@ -120,15 +143,51 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const OTHER: &str = "another key, as long as the other";
+
+    fn ring(keys: &[(&str, &str)]) -> Tokens {
+        let key = |(id, secret): &(&str, &str)| SigningKey { id: (*id).to_owned(), secret: (*secret).into() };
+        Tokens::new(&keys.iter().map(key).collect::<Vec<_>>(), vec!["root@b.ch".into()])
+    }
+
     fn tokens(key: &str) -> Tokens {
-        Tokens::new(&SecretString::from(key), vec!["root@b.ch".into()])
+        ring(&[(DEFAULT_ID, key)])
+    }
+
+    #[rstest]
+    #[case("the same key", &[("a", SECRET)], true)]
+    #[case("another key signs by now", &[("b", OTHER), ("a", SECRET)], true)]
+    #[case("its key was taken away", &[("b", OTHER)], false)]
+    #[case("its key has another id", &[("b", SECRET)], false)]
+    #[case("its id has another key", &[("a", OTHER)], false)]
+    fn a_token_is_good_as_long_as_its_key_is_there(
+        #[case] why: &str,
+        #[case] later: &[(&str, &str)],
+        #[case] is_good: bool,
+    ) {
+        let token = ring(&[("a", SECRET)]).issue(Uuid::nil(), "a@b.ch", Timestamp::now()).access;
+        assert_eq!(decode_header(&token).unwrap().kid.as_deref(), Some("a"));
+        let verified = ring(later).verify(&token, Kind::Access);
+        assert_eq!(verified.map(|_| ()), if is_good { Ok(()) } else { Err(TokenError::Invalid) }, "{why}");
+    }
+
+    #[test]
+    fn a_token_from_before_keys_had_ids_is_of_the_default_key() {
+        let mut before = tokens(SECRET);
+        before.header.kid = None;
+        let token = before.issue(Uuid::nil(), "a@b.ch", Timestamp::now()).access;
+        assert!(ring(&[("a", OTHER), (DEFAULT_ID, SECRET)]).verify(&token, Kind::Access).is_ok());
+        assert_eq!(ring(&[("a", SECRET)]).verify(&token, Kind::Access).unwrap_err(), TokenError::Invalid);
     }
 
     #[test]
     fn each_token_is_good_for_its_kind_key_and_time_only() {
-        let (ours, theirs) = (tokens("0123456789abcdef0123456789abcdef"), tokens("another key, as long as the other"));
+        let (ours, theirs) = (tokens(SECRET), tokens(OTHER));
         let now = Timestamp::now();
         let pair = ours.issue(Uuid::nil(), "a@b.ch", now);
         assert_eq!(ours.verify(&pair.access, Kind::Access).unwrap().email, "a@b.ch");
@@ -146,7 +205,7 @@ mod tests {
 
     #[test]
     fn only_an_administrators_access_token_has_their_scope() {
-        let tokens = tokens("0123456789abcdef0123456789abcdef");
+        let tokens = tokens(SECRET);
         let is_admin = |email| {
             let pair = tokens.issue(Uuid::nil(), email, Timestamp::now());
             tokens.verify(&pair.access, Kind::Access).unwrap().scopes.contains(&ADMIN_SCOPE.to_owned())
@@ -159,9 +218,6 @@ mod tests {
     fn an_unsigned_token_is_refused() {
         // {"alg":"none","typ":"JWT"} and claims that would do.
         let token = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJleHAiOjk5OTk5OTk5OTl9.";
-        assert_eq!(
-            tokens("0123456789abcdef0123456789abcdef").verify(token, Kind::Access).unwrap_err(),
-            TokenError::Invalid
-        );
+        assert_eq!(tokens(SECRET).verify(token, Kind::Access).unwrap_err(), TokenError::Invalid);
     }
 }

@@ -7,15 +7,18 @@ use garde::Validate as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use super::{
+    accounts::Accounts,
     cache::{Cache, Life},
     clock::today,
     flight_finder::{FlightFinder, PROVIDER},
 };
 use crate::{
-    dependency::Failure,
+    dependency::{Failure, Payer},
     domain::{
+        api_key::Service,
         chat::{ChatRequest, ToolResult, ToolStatus},
         flight::{FlightSearch, FlightsFound},
         meta::{Degradation, Meta},
@@ -46,7 +49,8 @@ const ALL: [Tool; 2] = [
 pub(crate) struct Tools {
     flights: Arc<FlightFinder>,
     weather: Option<Arc<dyn Weather>>,
-    weather_cache: Cache<String, CurrentWeather>,
+    weather_cache: Cache<(Payer, String), CurrentWeather>,
+    accounts: Arc<Accounts>,
     timeout: Duration,
 }
 
@@ -55,6 +59,7 @@ pub(crate) struct Providers {
     pub(crate) flights: Arc<FlightFinder>,
     pub(crate) weather: Option<Arc<dyn Weather>>,
     pub(crate) weather_life: Life,
+    pub(crate) accounts: Arc<Accounts>,
 }
 
 /// Why a tool gave nothing.
@@ -71,7 +76,13 @@ enum ToolError {
 impl Tools {
     pub(crate) fn new(providers: Providers, timeout: Duration, metrics: Arc<Metrics>) -> Self {
         let weather_cache = Cache::new(WEATHER, providers.weather_life, metrics);
-        Self { flights: providers.flights, weather: providers.weather, weather_cache, timeout }
+        Self {
+            flights: providers.flights,
+            weather: providers.weather,
+            weather_cache,
+            accounts: providers.accounts,
+            timeout,
+        }
     }
 
     /// The tools that a request may use.
@@ -84,12 +95,13 @@ impl Tools {
     }
 
     /// Runs one tool within its time; whatever goes wrong is a result too, and noted in the meta returned.
-    pub(crate) async fn run(&self, call: &ToolCall) -> (ToolResult, Meta) {
+    pub(crate) async fn run(&self, call: &ToolCall, user_id: Uuid) -> (ToolResult, Meta) {
         let mut meta = Meta::default();
         let deadline = Instant::now() + self.timeout;
+        let caller = |service| self.accounts.caller(user_id, service, deadline);
         let outcome = match call.name.as_str() {
-            SEARCH_FLIGHTS => self.search_flights(call, deadline, &mut meta).await,
-            CURRENT_WEATHER => self.current_weather(call, deadline, &mut meta).await,
+            SEARCH_FLIGHTS => self.search_flights(call, &caller(Service::Flights).await, &mut meta).await,
+            CURRENT_WEATHER => self.current_weather(call, &caller(Service::Weather).await, &mut meta).await,
             _ => Err(ToolError::Unknown),
         };
         let (status, result) = match outcome {
@@ -105,20 +117,20 @@ impl Tools {
         (ToolResult { id: call.id.clone(), name: call.name.clone(), status, result }, meta)
     }
 
-    async fn search_flights(&self, call: &ToolCall, deadline: Instant, meta: &mut Meta) -> Result<Value, ToolError> {
+    async fn search_flights(&self, call: &ToolCall, caller: &Caller, meta: &mut Meta) -> Result<Value, ToolError> {
         let search: FlightSearch = arguments(call)?;
         search.validate().map_err(|report| ToolError::Arguments(report.to_string()))?;
         if search.is_in_the_past(today()) {
             return Err(ToolError::Arguments("departure_date is in the past".into()));
         }
         meta.queried(PROVIDER);
-        let found = self.flights.find(&search.normalized(), &Caller::platform(deadline)).await;
+        let found = self.flights.find(&search.normalized(), caller).await;
         let found = found.map_err(|failure| ToolError::Provider { provider: PROVIDER, failure })?;
         found.describe(meta);
         Ok(shown(&found.value))
     }
 
-    async fn current_weather(&self, call: &ToolCall, deadline: Instant, meta: &mut Meta) -> Result<Value, ToolError> {
+    async fn current_weather(&self, call: &ToolCall, caller: &Caller, meta: &mut Meta) -> Result<Value, ToolError> {
         let failed = |failure| ToolError::Provider { provider: WEATHER, failure };
         let city = arguments::<Value>(call)?["city"].as_str().map(str::trim).unwrap_or_default().to_owned();
         if city.is_empty() || city.chars().count() > CITY_CHARS_MAX {
@@ -126,12 +138,12 @@ impl Tools {
         }
         let weather = self.weather.as_ref().ok_or_else(|| failed(Failure::Absent))?;
         meta.queried(WEATHER);
-        let key = city.to_lowercase();
+        let key = (caller.account.payer(), city.to_lowercase());
         let fetch = || {
-            let weather = Arc::clone(weather);
-            async move { weather.current(&city, &Caller::platform(deadline)).await }.boxed()
+            let (weather, caller) = (Arc::clone(weather), caller.clone());
+            async move { weather.current(&city, &caller).await }.boxed()
         };
-        let looked = timeout_at(deadline, self.weather_cache.get(&key, deadline, fetch)).await;
+        let looked = timeout_at(caller.deadline, self.weather_cache.get(&key, caller.deadline, fetch)).await;
         let found = looked.unwrap_or(Err(Failure::TimedOut)).map_err(failed)?;
         if let Some(failure) = found.failure {
             // Old weather is no weather: the model hears that the tool failed.

@@ -5,6 +5,7 @@
 
 mod account;
 mod bookings;
+mod keys;
 mod mcp;
 mod url;
 mod vars;
@@ -15,6 +16,8 @@ use secrecy::SecretString;
 
 pub use account::Account;
 pub use bookings::Bookings;
+pub(crate) use keys::{DEFAULT_ID, MASTER_KEY_BYTES};
+pub use keys::{Keys, MasterKey, SigningKey};
 pub use mcp::{Mcp, McpServer};
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
@@ -50,8 +53,8 @@ pub struct Config {
     pub llm_total_timeout: Duration,
     /// `TRIPSAGE_LLM_MAX_CONCURRENT`: completions in progress. Default 512.
     pub llm_max_concurrent: usize,
-    /// `TRIPSAGE_JWT_KEY`: secret that signs tokens, at least 32 bytes. Required.
-    pub jwt_key: SecretString,
+    /// The secret keys.
+    pub keys: Keys,
     /// `TRIPSAGE_ADMIN_EMAILS`: e-mail addresses whose users are administrators, separated by commas. Default none.
     pub admin_emails: Vec<String>,
     /// `TRIPSAGE_ARGON2_MEMORY_KIB`: memory of one password hash, in KiB, 8 or more. Default 19456.
@@ -91,8 +94,8 @@ impl Config {
     /// A required value is missing, a value is out of range, or a `TRIPSAGE_` name is unknown.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
         let mut vars = Vars::new(vars);
-        let jwt_key = vars.jwt_key()?;
         let database_url = DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into()));
+        let keys = Keys::read(&mut vars)?;
         let config = Self {
             listen: vars
                 .parsed("TRIPSAGE_LISTEN", "an address such as 127.0.0.1:8000")?
@@ -109,7 +112,7 @@ impl Config {
             llm_first_token_timeout: vars.duration("TRIPSAGE_LLM_FIRST_TOKEN_TIMEOUT", secs(10))?,
             llm_total_timeout: vars.duration("TRIPSAGE_LLM_TOTAL_TIMEOUT", secs(30))?,
             llm_max_concurrent: vars.count("TRIPSAGE_LLM_MAX_CONCURRENT", 512)? as usize,
-            jwt_key,
+            keys,
             admin_emails: vars.list("TRIPSAGE_ADMIN_EMAILS"),
             argon2_memory_kib: vars.at_least("TRIPSAGE_ARGON2_MEMORY_KIB", 19_456, 8, "a number of KiB, 8 or more")?,
             request_deadline: vars.duration("TRIPSAGE_REQUEST_DEADLINE", secs(5))?,
@@ -182,10 +185,12 @@ mod tests {
             KEY,
             ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"),
             ("DATABASE_URL", database_url),
+            ("TRIPSAGE_MASTER_KEYS", "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+            ("DATABASE_URL", "postgres://me:hunter2@db/x"),
             ("TRIPSAGE_LLM_URL", "http://me:hunter3@llm/v1"),
         ];
         let shown = format!("{:?}", read(&vars).unwrap());
-        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2", "hunter3"] {
+        for secret in ["0123456789abcdef", "AAEC", "sk-very-secret", "hunter2", "hunter3"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }

@@ -3,12 +3,8 @@
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::ServerUrl;
-
-/// Shortest signing key accepted, in bytes: the output size of HS256.
-const JWT_KEY_BYTES_MIN: usize = 32;
 
 /// Why the environment cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,16 +112,6 @@ impl Vars {
     pub(super) fn urls(&mut self, name: &'static str) -> Result<Vec<ServerUrl>, Error> {
         let Some(text) = self.text(name) else { return Ok(Vec::new()) };
         text.split(',').map(|url| server_url(name, url.trim())).collect()
-    }
-
-    pub(super) fn jwt_key(&mut self) -> Result<SecretString, Error> {
-        const NAME: &str = "TRIPSAGE_JWT_KEY";
-        const HINT: &str = "set it to a random secret of at least 32 bytes, for example from `openssl rand -hex 32`";
-        let key = SecretString::from(self.text(NAME).ok_or(Error::Missing { name: NAME, hint: HINT })?);
-        if key.expose_secret().len() < JWT_KEY_BYTES_MIN {
-            return Err(Error::Invalid { name: NAME, value: "****".into(), expected: "at least 32 bytes long" });
-        }
-        Ok(key)
     }
 
     pub(super) fn refuse_unknown(self) -> Result<(), Error> {

@@ -29,6 +29,21 @@ pub(crate) enum Failure {
     /// HTTP 401 or 403: our key is refused.
     #[error("refused our credentials")]
     Unauthorized,
+    /// HTTP 401 or 403 for a user's own key.
+    #[error("refused the user's own key")]
+    KeyRefused,
+    /// The user's own key has expired, so nothing was called.
+    #[error("not called: the user's own key has expired")]
+    KeyExpired,
+    /// The user's own key cannot be opened, so nothing was called.
+    #[error("not called: the user's own key cannot be read")]
+    KeyUnreadable(#[source] Cause),
+    /// HTTP 429 for a user's own key.
+    #[error("limits the rate of the user's own key")]
+    KeyLimited { retry_after: Option<Duration> },
+    /// On whose account to call cannot be found out at present, so nothing was called.
+    #[error("not called: whether the user has an own key is not known at present")]
+    AccountUnknown,
     /// Any other HTTP status that is not a success.
     #[error("answered HTTP {status}")]
     Status { status: u16 },
@@ -60,9 +75,16 @@ impl Failure {
         Self::Cut(Arc::new(cause))
     }
 
-    /// Whether it says that the dependency is ill. Our own refusals to call and refusals by a tool do not.
+    /// Whether it says that the dependency is ill. Our own refusals to call, refusals by a tool and of a user's key do not.
     pub(crate) fn counts_against_dependency(&self) -> bool {
-        !matches!(self, Self::Absent | Self::BreakerOpen { .. } | Self::Saturated | Self::Refused { .. })
+        let is_ours = matches!(self, Self::Absent | Self::BreakerOpen { .. } | Self::Saturated | Self::AccountUnknown);
+        let is_users = matches!(self, Self::Refused { .. } | Self::KeyLimited { .. });
+        !is_ours && !is_users && !self.is_about_the_users_key()
+    }
+
+    /// Whether the user has to do something about an own key, so that no other answer should hide it.
+    pub(crate) fn is_about_the_users_key(&self) -> bool {
+        matches!(self, Self::KeyRefused | Self::KeyExpired | Self::KeyUnreadable(_))
     }
 
     /// Whether a second attempt of a read may do better.
@@ -106,6 +128,11 @@ impl Failure {
             Self::TimedOut => "timeout",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unauthorized => "unauthorized",
+            Self::KeyRefused => "key_refused",
+            Self::KeyExpired => "key_expired",
+            Self::KeyUnreadable(_) => "key_unreadable",
+            Self::KeyLimited { .. } => "key_limited",
+            Self::AccountUnknown => "account_unknown",
             Self::Status { .. } => "bad_status",
             Self::Cut(_) => "cut",
             Self::Malformed(_) => "malformed",

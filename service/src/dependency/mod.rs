@@ -2,12 +2,14 @@
 //!
 //! `Dependency` is that path; MCP servers and the LLM each own one. `Failure` is the one way such a call can fail.
 
+mod account;
 mod breaker;
 mod connections;
 mod failure;
 mod guard;
 mod single_flight;
 
+pub(crate) use account::{Account, Caller, KeyNote, Notes, OwnKey, Payer};
 pub(crate) use breaker::{Attempt, Breaker, State};
 pub(crate) use connections::{Connections, Generation};
 pub(crate) use failure::Failure;

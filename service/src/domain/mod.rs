@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod amount;
+pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod booking;
 pub(crate) mod booking_state;

@@ -23,10 +23,11 @@ use super::{
     middleware::Deadline,
 };
 use crate::{
-    app::{App, FLIGHTS_PROVIDER, today, unseal},
+    app::{App, FLIGHTS_PROVIDER, today},
     dependency::Failure,
     domain::{
         amount::Amount,
+        api_key::Service,
         booking::Booking,
         booking_state::{Reason, Status},
         flight::Segment,
@@ -34,7 +35,6 @@ use crate::{
         page::{Page, Slice},
         passenger::{BookingDraft, Contact, Passenger},
     },
-    mcp::Caller,
     storage::{self, BookingFilter},
 };
 
@@ -130,9 +130,9 @@ pub(crate) async fn create(
         return Err(ApiError::invalid(vec![FieldError { field, message: "is in the future".into(), kind: "value" }]));
     }
     let key = key.as_deref().map(|key| storage::IdempotencyKey { key, fingerprint: draft.fingerprint() });
-    let caller = Caller::platform(deadline.0 - STORE_TIME);
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - STORE_TIME).await;
     let outcome = app.book(principal.user_id, &draft, key.as_ref(), &caller).await?;
-    let mut view = view(outcome.booking, outcome.failure.as_ref())?;
+    let mut view = view(&app, outcome.booking, outcome.failure.as_ref())?;
     if !outcome.is_replay {
         view.meta.queried(FLIGHTS_PROVIDER);
     }
@@ -153,7 +153,7 @@ pub(crate) async fn list(
     let filter = BookingFilter { trip_id: list.trip_id, status: list.status };
     let slice = Slice { skip: list.skip, limit: list.limit };
     let Page { items, total, skip, limit } = app.storage.bookings(principal.user_id, filter, slice).await?;
-    let items: Result<_, _> = items.into_iter().map(|booking| view(booking, None)).collect();
+    let items: Result<_, _> = items.into_iter().map(|booking| view(&app, booking, None)).collect();
     Ok(Json(Page { items: items?, total, skip, limit }))
 }
 
@@ -163,7 +163,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(State(app): State<Arc<App>>, principal: Principal, Id(id): Id) -> Result<Json<View>, ApiError> {
     let booking = app.storage.booking(id, principal.user_id).await?;
     let booking = booking.ok_or_else(|| ApiError::not_found("there is no such booking"))?;
-    Ok(Json(view(booking, None)?))
+    Ok(Json(view(&app, booking, None)?))
 }
 
 /// Cancel a booking, also at the provider.
@@ -181,12 +181,13 @@ pub(crate) async fn cancel(
     Extension(deadline): Extension<Deadline>,
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
-    app.cancel_booking(principal.user_id, id, &Caller::platform(deadline.0 - STORE_TIME)).await?;
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - STORE_TIME).await;
+    app.cancel_booking(principal.user_id, id, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn view(booking: Booking, failure: Option<&Failure>) -> Result<View, storage::Error> {
-    let party = unseal(&booking)?;
+fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> Result<View, storage::Error> {
+    let party = app.party(&booking)?;
     let mut meta = Meta::default();
     if let Some(failure) = failure {
         meta.queried(FLIGHTS_PROVIDER);

@@ -13,11 +13,15 @@ use crate::{
     app::{BeginError, BookError, CancelError, HashError, OfferError, TokenError, TurnError, now},
     dependency::Failure,
     domain::trip_patch::PatchError,
+    sealing::SealError,
     storage::{self, TripError},
 };
 
 /// What a client is told to wait when nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a client is told to wait for what an operator has to do.
+const OPERATOR_TIME: Duration = Duration::from_secs(300);
 
 /// An error as answered.
 #[derive(Debug, Clone)]
@@ -55,6 +59,14 @@ pub(crate) const FLIGHTS: DependencyNames = DependencyNames {
     bad_answer: "FLIGHT_API_ERROR",
     timeout: "FLIGHT_API_TIMEOUT",
     message: "flight search is not available at the moment",
+};
+
+/// The service of a user's own key, asked about the key.
+pub(crate) const KEY_CHECK: DependencyNames = DependencyNames {
+    unavailable: "EXTERNAL_API_UNAVAILABLE",
+    bad_answer: "EXTERNAL_API_ERROR",
+    timeout: "EXTERNAL_API_TIMEOUT",
+    message: "the service cannot check the key at the moment",
 };
 
 /// The language model.
@@ -156,6 +168,11 @@ impl ApiError {
             .after(RETRY_AFTER)
     }
 
+    fn no_database() -> Self {
+        let message = "the database is not available";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR", "internal", message).after(RETRY_AFTER)
+    }
+
     fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal", "something went wrong")
     }
@@ -165,6 +182,17 @@ impl ApiError {
         let error = |status, code| Self::new(status, code, "external", names.message);
         let unavailable = || error(StatusCode::SERVICE_UNAVAILABLE, names.unavailable);
         let answer = match &failure {
+            Failure::KeyRefused => Self::bad_request("INVALID_API_KEY", "the service refuses your own key for it"),
+            Failure::KeyExpired => Self::bad_request("INVALID_API_KEY", "your own key for the service has expired"),
+            Failure::KeyUnreadable(_) => Self::internal(),
+            Failure::KeyLimited { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RATE_LIMIT_EXCEEDED",
+                "ratelimit",
+                "the service limits the rate of your own key",
+            )
+            .after(retry_after.unwrap_or(RETRY_AFTER)),
+            Failure::AccountUnknown => Self::no_database(),
             Failure::BreakerOpen { retry_after } => unavailable().after(*retry_after),
             Failure::RateLimited { retry_after } => unavailable().after(retry_after.unwrap_or(RETRY_AFTER)),
             Failure::Absent | Failure::Saturated | Failure::Unreachable(_) => unavailable().after(RETRY_AFTER),
@@ -223,14 +251,23 @@ impl From<storage::Error> for ApiError {
                 "a text holds the character U+0000",
             ),
             storage::Error::Aborted => Self::internal().because(error),
-            storage::Error::Busy(_) | storage::Error::TimedOut | storage::Error::Failed(_) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "DATABASE_ERROR",
-                "internal",
-                "the database is not available",
-            )
-            .after(RETRY_AFTER)
-            .because(error),
+            storage::Error::Busy(_) | storage::Error::TimedOut | storage::Error::Failed(_) => {
+                Self::no_database().because(error)
+            }
+        }
+    }
+}
+
+impl From<SealError> for ApiError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::NoMasterKey => {
+                let message = "this server is not set up to keep secrets";
+                let unavailable =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "KEYS_NOT_CONFIGURED", "internal", message);
+                unavailable.after(OPERATOR_TIME).because(error)
+            }
+            _ => Self::internal().because(error),
         }
     }
 }
@@ -296,6 +333,7 @@ impl From<BookError> for ApiError {
             }
             BookError::NoTrip => Self::not_found("there is no such trip"),
             BookError::ReadOnlyTrip => Self::forbidden("the trip may only be looked at"),
+            BookError::Seal(error) => error.into(),
             BookError::Storage(error) => error.into(),
         }
     }

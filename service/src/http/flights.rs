@@ -21,10 +21,10 @@ use super::{
 use crate::{
     app::{App, OfferError, now, today},
     domain::{
+        api_key::Service,
         flight::{FlightSearch, FlightsFound, Offer},
         meta::{Meta, Source},
     },
-    mcp::Caller,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -62,10 +62,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 ///
 /// Offers are remembered for 5 minutes; when the provider fails, an answer up to an hour older is given and says so.
 #[utoipa::path(post, path = "/flights/search", tag = "flights", request_body = FlightSearch, security(("bearer" = [])),
-    responses((status = 200, body = Answer), (status = 502)))]
+    responses((status = 200, body = Answer), (status = 400, description = "The user's own key is refused or has expired."),
+        (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<FlightSearch>,
 ) -> Result<Response, ApiError> {
@@ -75,7 +76,8 @@ pub(crate) async fn search(
     }
     let search = search.normalized();
     let started = Instant::now();
-    let found = app.flights.find(&search, &Caller::platform(deadline.0 - ANSWER_TIME)).await;
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - ANSWER_TIME).await;
+    let found = app.flights.find(&search, &caller).await;
     let found = found.map_err(|failure| ApiError::dependency(&FLIGHTS, failure))?;
     let mut meta = Meta::default();
     found.describe(&mut meta);
@@ -93,13 +95,13 @@ pub(crate) async fn search(
     responses((status = 200, body = Offer), (status = 404), (status = 410), (status = 502)))]
 pub(crate) async fn offer(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Offer>, ApiError> {
     let unknown = || ApiError::not_found("there is no such offer");
     let Path(id) = id.ok().filter(|Path(id)| id.len() <= OFFER_ID_BYTES_MAX).ok_or_else(unknown)?;
-    let caller = Caller::platform(deadline.0 - ANSWER_TIME);
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - ANSWER_TIME).await;
     match app.flights.offer(&id, now(), &caller).await {
         Ok(offer) => Ok(Json(offer)),
         Err(OfferError::Unknown) => Err(unknown()),

@@ -13,6 +13,7 @@ mod flights;
 mod health;
 mod idempotency;
 mod itinerary;
+mod keys;
 mod middleware;
 mod openapi;
 mod preferences;

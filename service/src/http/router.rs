@@ -19,8 +19,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    audit, auth, bookings, chat, collaborators, dashboard, error, exports, flights, health, itinerary, middleware,
-    openapi, preferences, trips, users,
+    audit, auth, bookings, chat, collaborators, dashboard, error, exports, flights, health, itinerary, keys,
+    middleware, openapi, preferences, trips, users,
 };
 use crate::app::App;
 
@@ -41,6 +41,7 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(exports::routes())
         .merge(audit::routes())
         .merge(dashboard::routes())
+        .merge(keys::routes())
 }
 
 /// The routes of the API that keep their own time.

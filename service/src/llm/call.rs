@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::Client;
-use crate::dependency::{Attempt, Failure, Generation};
+use crate::dependency::{Account, Attempt, Failure, Generation};
 
 /// A call in progress. Dropped unsettled it counts as cancelled, and says nothing to the breaker.
 pub(super) struct Call {
@@ -18,6 +18,7 @@ pub(super) struct Call {
     pub(super) first_token_due: Instant,
     /// When the last one must.
     pub(super) deadline: Instant,
+    pub(super) account: Account,
     pub(super) has_begun: bool,
 }
 
@@ -46,6 +47,7 @@ impl Call {
         if outcome.as_ref().is_err_and(Failure::taints_connections) {
             self.client.dependency.connections().retire(self.generation);
         }
+        self.account.note(outcome);
         attempt.settle(outcome);
         self.client.count(outcome.as_ref().err().map_or("ok", Failure::label));
         self.client.metrics.llm_seconds.observe(self.started.elapsed().as_secs_f64());

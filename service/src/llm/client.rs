@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Response, Url, header::RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, Url, header::RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Completion, Prompt, call::Call, wire::WireRequest};
 use crate::{
-    dependency::{Connections, Dependency, Failure, Limits, State},
+    dependency::{Account, Caller, Connections, Dependency, Failure, Limits, Repeat, State},
     metrics::Metrics,
 };
 
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
 /// A client of one model.
 pub(crate) struct Client {
     endpoint: String,
+    models: String,
     settings: Settings,
     pub(super) dependency: Dependency,
     pub(super) metrics: Arc<Metrics>,
@@ -37,8 +38,10 @@ impl Client {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub(crate) fn new(settings: Settings, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
+        let base = settings.url.as_str().trim_end_matches('/');
         Ok(Self {
-            endpoint: format!("{}/chat/completions", settings.url.as_str().trim_end_matches('/')),
+            endpoint: format!("{base}/chat/completions"),
+            models: format!("{base}/models"),
             dependency: Dependency::new("llm", settings.limits, Connections::to(&settings.url)?),
             settings,
             metrics,
@@ -59,7 +62,10 @@ impl Client {
     ///
     /// # Errors
     /// Breaker open, bulkhead full, or no good HTTP answer by the time the first token is due.
-    pub(crate) async fn complete(self: &Arc<Self>, prompt: &Prompt, deadline: Instant) -> Result<Completion, Failure> {
+    pub(crate) async fn complete(self: &Arc<Self>, prompt: &Prompt, caller: &Caller) -> Result<Completion, Failure> {
+        let Caller { deadline, account } = caller;
+        let deadline = *deadline;
+        account.secret(None)?;
         let started = Instant::now();
         let place = self.dependency.enter().await.inspect_err(|failure| self.count(failure.label()))?;
         let attempt = self.dependency.admit().inspect_err(|failure| self.count(failure.label()))?;
@@ -72,9 +78,10 @@ impl Client {
             started,
             first_token_due: deadline.min(started + self.settings.first_token_timeout),
             deadline,
+            account: account.clone(),
             has_begun: false,
         };
-        match timeout_at(call.due(), self.post(&http, prompt)).await.unwrap_or(Err(Failure::TimedOut)) {
+        match timeout_at(call.due(), self.post(&http, prompt, account)).await.unwrap_or(Err(Failure::TimedOut)) {
             Ok(response) => Ok(Completion::new(call, response)),
             Err(failure) => {
                 call.settle(&Err(failure.clone()));
@@ -83,12 +90,28 @@ impl Client {
         }
     }
 
-    async fn post(&self, http: &reqwest::Client, prompt: &Prompt) -> Result<Response, Failure> {
-        let mut request = http.post(&self.endpoint).json(&WireRequest::new(&self.settings.model, prompt));
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key.expose_secret());
-        }
-        accepted(request.send().await.map_err(Failure::unreachable)?)
+    /// Asks whether the key of the caller is taken; no tokens are spent.
+    ///
+    /// # Errors
+    /// [`Failure::KeyRefused`] when it is not; any other failure says nothing about the key.
+    pub(crate) async fn check_key(&self, caller: &Caller) -> Result<(), Failure> {
+        let attempt =
+            |http: reqwest::Client| async move { self.send(http.get(&self.models), &caller.account).await.map(|_| ()) };
+        self.dependency.call(Repeat::Once, caller.deadline, |_, _| {}, attempt).await
+    }
+
+    async fn post(&self, http: &reqwest::Client, prompt: &Prompt, account: &Account) -> Result<Response, Failure> {
+        let request = http.post(&self.endpoint).json(&WireRequest::new(&self.settings.model, prompt));
+        self.send(request, account).await
+    }
+
+    async fn send(&self, request: RequestBuilder, account: &Account) -> Result<Response, Failure> {
+        let request = match account.secret(self.settings.api_key.as_ref())? {
+            Some(key) => request.bearer_auth(key.expose_secret()),
+            None => request,
+        };
+        let response = request.send().await.map_err(Failure::unreachable)?;
+        accepted(response).map_err(|failure| account.owning(failure))
     }
 
     /// Notes how a completion ended.

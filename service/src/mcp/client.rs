@@ -26,11 +26,10 @@ use rmcp::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::{
     config::McpServer,
-    dependency::{Connections, Dependency, Failure, Limits, Repeat, State},
+    dependency::{Caller, Connections, Dependency, Failure, Limits, Repeat, State},
     metrics::Metrics,
 };
 
@@ -39,6 +38,8 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What a JSON-RPC internal error is the same as.
 const STATUS_INTERNAL_ERROR: u16 = 500;
 const STATUS_TOO_MANY_REQUESTS: u16 = 429;
+/// How `rmcp` tells of a 401 or 403 without a challenge: it keeps the status only in this text.
+const UNCHALLENGED: [&str; 2] = ["HTTP 401 ", "HTTP 403 "];
 
 /// A client of one MCP server.
 pub(crate) struct Client {
@@ -49,15 +50,6 @@ pub(crate) struct Client {
     last_id: AtomicI64,
     platform_key: Option<SecretString>,
     metrics: Arc<Metrics>,
-}
-
-/// For whom a tool is called, and until when.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    /// When the answer must be here.
-    pub(crate) deadline: Instant,
-    /// The user's own key for the server; the platform's is used when the user has none.
-    pub(crate) user_key: Option<Arc<SecretString>>,
 }
 
 /// What is wrong with an answer that arrived.
@@ -73,13 +65,6 @@ enum BadAnswer {
     NoContent,
     #[error("has content of another shape")]
     Shape(#[source] serde_json::Error),
-}
-
-impl Caller {
-    /// A call on the platform's own account.
-    pub(crate) fn platform(deadline: Instant) -> Self {
-        Self { deadline, user_key: None }
-    }
 }
 
 impl Client {
@@ -138,8 +123,14 @@ impl Client {
         let ended = |failure: Option<&Failure>, took| {
             self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
         };
-        let attempt = |http| async { content(self.post(http, tool, arguments.clone(), caller).await?) };
-        self.dependency.call(repeat, caller.deadline, ended, attempt).await.inspect_err(|failure| {
+        let key = caller.account.secret(self.platform_key.as_ref())?;
+        let attempt = |http| async {
+            let answer = self.post(http, tool, arguments.clone(), key).await;
+            answer.and_then(content).map_err(|failure| caller.account.owning(failure))
+        };
+        let outcome = self.dependency.call(repeat, caller.deadline, ended, attempt).await;
+        caller.account.note(&outcome);
+        outcome.inspect_err(|failure| {
             if matches!(failure, Failure::BreakerOpen { .. } | Failure::Saturated) {
                 self.metrics.mcp_refusal(self.server, tool, failure.label());
             }
@@ -151,7 +142,7 @@ impl Client {
         http: reqwest::Client,
         tool: &'static str,
         arguments: JsonObject,
-        caller: &Caller,
+        key: Option<&SecretString>,
     ) -> Result<CallToolResult, Failure> {
         let mut params = CallToolRequestParams::new(tool).with_arguments(arguments);
         params.meta = Some(self.meta.clone());
@@ -162,7 +153,7 @@ impl Client {
         limits.max_json_response_size = ANSWER_BYTES_MAX;
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
         let uri = Arc::clone(&self.uri);
-        let key = caller.user_key.as_deref().or(self.platform_key.as_ref()).map(|key| key.expose_secret().to_owned());
+        let key = key.map(|key| key.expose_secret().to_owned());
         let posted = http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
         let answer = match posted.map_err(failure)? {
             StreamableHttpPostResponse::Json(answer, _) => answer,
@@ -192,6 +183,11 @@ fn failure(error: StreamableHttpError<reqwest::Error>) -> Failure {
         error @ (StreamableHttpError::Sse(_) | StreamableHttpError::UnexpectedEndOfStream) => Failure::cut(error),
         StreamableHttpError::HttpStatus(error) => Failure::Status { status: error.status },
         StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_) => Failure::Unauthorized,
+        StreamableHttpError::UnexpectedServerResponse(text)
+            if UNCHALLENGED.iter().any(|told| text.starts_with(told)) =>
+        {
+            Failure::Unauthorized
+        }
         other => Failure::malformed(other),
     }
 }

@@ -4,9 +4,11 @@
 
 mod client;
 pub(crate) mod flights;
+pub(crate) mod keys;
 pub(crate) mod memory;
 mod memory_owner;
 pub(crate) mod orders;
 pub(crate) mod weather;
 
-pub(crate) use client::{Caller, Client};
+pub(crate) use crate::dependency::Caller;
+pub(crate) use client::Client;

@@ -60,7 +60,7 @@ const BELONGINGS: &[Belonging] = &[
     Belonging {
         table: "bookings",
         export: Some((
-            "SELECT id, trip_id, offer_id, flight, hold_only, total_cents, currency, status, reason, placed, created_at, \
+            "SELECT id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, status, reason, placed, created_at, \
                updated_at FROM bookings WHERE user_id = $1 AND state <> 'failed' AND id > $2 ORDER BY id LIMIT $3",
             &[
                 Text("id"),
@@ -68,6 +68,8 @@ const BELONGINGS: &[Belonging] = &[
                 Text("offer_id"),
                 JsonText("flight"),
                 Integer("hold_only"),
+                // Opened on its way into the archive.
+                Text("passengers_sealed"),
                 Integer("total_cents"),
                 Text("currency"),
                 Text("status"),
@@ -78,6 +80,25 @@ const BELONGINGS: &[Belonging] = &[
             ],
         )),
         erase: Some("DELETE FROM bookings WHERE id IN (SELECT id FROM bookings WHERE user_id = $1 LIMIT 100)"),
+    },
+    Belonging {
+        table: "api_keys",
+        export: Some((
+            "SELECT id, service, name, description, is_valid, expires_at, last_used, created_at, updated_at FROM api_keys \
+             WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            &[
+                Text("id"),
+                Text("service"),
+                Text("name"),
+                Text("description"),
+                Integer("is_valid"),
+                Instant("expires_at"),
+                Instant("last_used"),
+                Instant("created_at"),
+                Instant("updated_at"),
+            ],
+        )),
+        erase: Some("DELETE FROM api_keys WHERE user_id = $1"),
     },
     Belonging {
         table: "trip_collaborators",

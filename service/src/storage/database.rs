@@ -31,6 +31,7 @@ type NumberedSql = (i64, &'static str, &'static str);
 const MIGRATIONS: &[NumberedSql] = &[
     (1, "initial", include_str!("migrations/0001_initial.sql")),
     (2, "indexes", include_str!("migrations/0002_indexes.sql")),
+    (3, "api keys", include_str!("migrations/0003_api_keys.sql")),
     (4, "account", include_str!("migrations/0004_account.sql")),
     (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
     (6, "bookings", include_str!("migrations/0006_bookings.sql")),

@@ -5,6 +5,7 @@
 //! database it is; `sqlite` and `postgres` know how each is held. A sum of `BIGINT`s is cast back to one: PostgreSQL makes
 //! it a `NUMERIC`.
 
+mod api_keys;
 mod audit;
 mod audit_chain;
 mod belongings;
@@ -23,11 +24,13 @@ mod leases;
 mod postgres;
 mod preferences;
 mod row;
+mod seals;
 mod sqlite;
 mod tokens;
 mod trips;
 mod users;
 
+pub(crate) use api_keys::{KeyCreation, StoredKey};
 pub(crate) use audit::AuditFilter;
 pub(crate) use bookings::{Beginning, BookingFilter, IsFree, Standing, Worker};
 pub(crate) use chats::{FinishedTurn, NewTurn};
@@ -37,6 +40,7 @@ pub(crate) use error::Error;
 pub(crate) use exports::DueExport;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use leases::Lease;
+pub(crate) use seals::{API_KEY_SECRETS, BOOKING_PASSENGERS, SEALED, SealedColumn};
 pub(crate) use tokens::Spending;
 pub(crate) use trips::{Creation, TripError, TripFilter};
 pub(crate) use users::NewUser;

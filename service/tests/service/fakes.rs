@@ -15,9 +15,10 @@ use axum::{
     body::Body,
     extract::State,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::{StreamExt as _, stream};
+use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -82,6 +83,10 @@ struct McpState {
     answers_of_tools: Mutex<HashMap<&'static str, Answers>>,
     orders: OrderBook,
     calls: Mutex<Vec<(String, Value)>>,
+    /// Tools called, with the bearer key of each call.
+    keys: Mutex<Vec<(String, String)>>,
+    /// Bearer keys that are answered with 401.
+    refused: Mutex<Vec<String>>,
 }
 
 /// A language model.
@@ -93,6 +98,7 @@ pub(crate) struct FakeLlm {
 struct LlmState {
     says: Mutex<Says>,
     requests: Mutex<Vec<Value>>,
+    keys: Mutex<Vec<String>>,
     count: AtomicUsize,
 }
 
@@ -103,6 +109,8 @@ impl FakeMcp {
             answers_of_tools: Mutex::default(),
             orders: OrderBook::new(),
             calls: Mutex::default(),
+            keys: Mutex::default(),
+            refused: Mutex::default(),
         });
         let app = Router::new().route("/mcp", post(mcp)).with_state(Arc::clone(&state));
         Self { address: serve(app).await, state }
@@ -131,19 +139,42 @@ impl FakeMcp {
     pub(crate) fn calls(&self) -> Vec<(String, Value)> {
         self.state.calls.lock().unwrap().clone()
     }
+
+    /// The bearer keys of the calls of a tool so far; empty for a call without one.
+    pub(crate) fn keys(&self, tool: &str) -> Vec<String> {
+        let keys = self.state.keys.lock().unwrap();
+        keys.iter().filter(|(called, _)| called == tool).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// From now on this key is answered with 401.
+    pub(crate) fn now_refuses(&self, key: &str) {
+        self.state.refused.lock().unwrap().push(key.to_owned());
+    }
 }
 
 impl FakeLlm {
     pub(crate) async fn start() -> Self {
-        let state =
-            LlmState { says: Mutex::new(Says::Words(3)), requests: Mutex::default(), count: AtomicUsize::new(0) };
+        let state = LlmState {
+            says: Mutex::new(Says::Words(3)),
+            requests: Mutex::default(),
+            keys: Mutex::default(),
+            count: AtomicUsize::new(0),
+        };
         let state = Arc::new(state);
-        let app = Router::new().route("/v1/chat/completions", post(llm)).with_state(Arc::clone(&state));
+        let app = Router::new()
+            .route("/v1/chat/completions", post(llm))
+            .route("/v1/models", get(models))
+            .with_state(Arc::clone(&state));
         Self { address: serve(app).await, state }
     }
 
     pub(crate) fn now_says(&self, says: Says) {
         *self.state.says.lock().unwrap() = says;
+    }
+
+    /// The bearer keys of the completions so far.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.state.keys.lock().unwrap().clone()
     }
 
     /// Requests got so far.
@@ -159,12 +190,22 @@ async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-async fn mcp(State(state): State<Arc<McpState>>, Json(request): Json<Value>) -> Response {
+fn bearer(headers: &HeaderMap) -> String {
+    let header = headers.get("authorization").map_or("", |value| value.to_str().unwrap());
+    header.strip_prefix("Bearer ").unwrap_or_default().to_owned()
+}
+
+async fn mcp(State(state): State<Arc<McpState>>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
     let tool = request["params"]["name"].as_str().unwrap().to_owned();
     let arguments = request["params"]["arguments"].clone();
     state.calls.lock().unwrap().push((tool.clone(), arguments.clone()));
     let of_tool = state.answers_of_tools.lock().unwrap().get(tool.as_str()).cloned();
     let mut answers = of_tool.unwrap_or_else(|| state.answers.lock().unwrap().clone());
+    let key = bearer(&headers);
+    state.keys.lock().unwrap().push((tool.clone(), key.clone()));
+    if state.refused.lock().unwrap().contains(&key) {
+        return http::StatusCode::UNAUTHORIZED.into_response();
+    }
     let result = |structured: Value| json!({"content": [], "structuredContent": structured, "resultType": "complete"});
     let rpc = |result: Value| json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
     let done = || match state.orders.play(&tool, &arguments) {
@@ -229,6 +270,7 @@ fn content(tool: &str, arguments: &Value) -> Value {
             json!({"search_id": "s", "offers": [offer("dear", 600.0), offer("cheap", 300.5)], "offer_count": 2,
                 "currency": "USD", "cheapest_price": 300.5})
         }
+        "validate_key" => json!({"valid": true, "account": "acct_1"}),
         "search_nodes" => {
             json!({"entities": [{"name": "x", "entity_type": "traveller", "observations": ["likes trains"]}]})
         }
@@ -242,9 +284,22 @@ fn content(tool: &str, arguments: &Value) -> Value {
     }
 }
 
-async fn llm(State(state): State<Arc<LlmState>>, Json(request): Json<Value>) -> Response {
+/// Takes no key that begins with `bad`.
+async fn models(headers: HeaderMap) -> Response {
+    if bearer(&headers).starts_with("bad") {
+        return http::StatusCode::UNAUTHORIZED.into_response();
+    }
+    Json(json!({"object": "list", "data": []})).into_response()
+}
+
+async fn llm(State(state): State<Arc<LlmState>>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
     let has_tool_result = request["messages"].as_array().unwrap().iter().any(|message| message["role"] == "tool");
     state.requests.lock().unwrap().push(request);
+    let key = bearer(&headers);
+    state.keys.lock().unwrap().push(key.clone());
+    if key.starts_with("bad") || key.ends_with("revoked") {
+        return http::StatusCode::UNAUTHORIZED.into_response();
+    }
     state.count.fetch_add(1, Ordering::SeqCst);
     let says = state.says.lock().unwrap().clone();
     let end = || vec![finish("stop"), usage(), "data: [DONE]\n\n".to_owned()];

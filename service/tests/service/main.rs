@@ -4,6 +4,7 @@
 
 mod access;
 mod account;
+mod accounts;
 mod audit;
 mod auth;
 mod booking_failures;
@@ -16,6 +17,7 @@ mod fakes;
 mod foreign;
 mod gate;
 mod itinerary;
+mod keys;
 mod lifecycle;
 mod openapi;
 mod order_book;

@@ -2,12 +2,17 @@
 
 use std::{process::Stdio, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, copy, sink},
+    io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     time::timeout,
+};
+
+use crate::{
+    fakes::FakeMcp,
+    stack::{MASTER_KEY, PASSWORD},
 };
 
 const KEY: &str = "a key for tests, long enough for HS256";
@@ -18,26 +23,11 @@ fn tripsage() -> Command {
     command
 }
 
-/// The program on that database, and where it listens; its log holds no secret.
+/// The program on that database, and where it listens.
 pub(crate) async fn listening(database_url: &str) -> (Child, String) {
-    let mut child = tripsage()
-        .env("TRIPSAGE_JWT_KEY", KEY)
-        .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
-        .env("TRIPSAGE_ARGON2_MEMORY_KIB", "8")
-        .env("DATABASE_URL", database_url)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
-        assert!(!line.contains(KEY), "{line}");
-        let line: Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = line["address"].as_str() {
-            break address.to_owned();
-        }
-    };
-    // Somebody must go on reading, or its next line ends it.
-    tokio::spawn(async move { copy(&mut lines.into_inner(), &mut sink()).await });
+    let mut command = tripsage();
+    command.env("TRIPSAGE_JWT_KEY", KEY).env("TRIPSAGE_LISTEN", "127.0.0.1:0").env("TRIPSAGE_ARGON2_MEMORY_KIB", "8");
+    let (child, address, _) = serving(command.env("DATABASE_URL", database_url)).await;
     (child, address)
 }
 
@@ -81,14 +71,90 @@ async fn its_sub_commands_check_the_audit_log_and_apply_the_ledger() {
     }
 }
 
-#[tokio::test]
-async fn it_serves_logs_json_without_secrets_and_ends_well_on_sigterm() {
-    let folder = TempDir::new().unwrap();
-    let url = format!("sqlite://{}/tripsage.db", folder.path().display());
-    let (mut child, address) = listening(&url).await;
-    let live = crate::stack::client().get(format!("http://{address}/health/live")).send().await.unwrap();
-    assert_eq!(live.status(), 200);
+/// Starts it and waits until it says where it listens. What it logs, all of it, is what the task gives in the end.
+async fn serving(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (mut log, mut address) = (String::new(), None);
+    while address.is_none() {
+        let line = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
+        let fields: Value = serde_json::from_str(&line).unwrap();
+        // Others speak of addresses, too.
+        let is_ours = fields["message"].as_str().is_some_and(|message| message.starts_with("listening on"));
+        address = fields["address"].as_str().filter(|_| is_ours).map(str::to_owned);
+        log.push_str(&line);
+    }
+    let rest = tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            log.push_str(&line);
+            log.push('\n');
+        }
+        log
+    });
+    (child, address.unwrap(), rest)
+}
+
+async fn terminate(child: &mut Child) {
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     assert!(timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_users_key_is_in_no_line_of_even_the_finest_log() {
+    let (folder, flights) = (TempDir::new().unwrap(), FakeMcp::start().await);
+    flights.now_refuses("sk-canary-refused");
+    let (mut child, address, log) = serving(
+        tripsage()
+            .env("TRIPSAGE_JWT_KEY", KEY)
+            .env("TRIPSAGE_MASTER_KEYS", MASTER_KEY)
+            .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
+            .env("TRIPSAGE_LOG", "trace")
+            .env("TRIPSAGE_ARGON2_MEMORY_KIB", "8")
+            .env("TRIPSAGE_MCP_FLIGHTS_URL", format!("http://{}/mcp", flights.address))
+            .env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display())),
+    )
+    .await;
+    let client = crate::stack::client();
+    let post = |path: &str, token: &str, body: Value| {
+        let request = client.post(format!("http://{address}/api/v1{path}")).bearer_auth(token).json(&body);
+        crate::stack::read(request)
+    };
+    let login = json!({"email": "ann@example.org", "password": PASSWORD});
+    assert_eq!(post("/auth/register", "", login.clone()).await.status, 201);
+    let token = post("/auth/login", "", login).await.json()["access_token"].as_str().unwrap().to_owned();
+    let key = |secret: &str| json!({"name": "mine", "service": "flights", "key": secret});
+    assert_eq!(post("/user/keys", &token, key("sk-canary-refused")).await.status, 400);
+    assert_eq!(post("/user/keys", &token, key("sk-canary-1234567")).await.status, 201);
+    let search = json!({"origin": "JFK", "destination": "CDG", "departure_date": "2099-05-01"});
+    assert_eq!(post("/flights/search", &token, search).await.status, 200);
+    assert_eq!(flights.keys("search_flights"), ["sk-canary-1234567"]);
+    terminate(&mut child).await;
+    let log = timeout(Duration::from_secs(10), log).await.unwrap().unwrap();
+    // Fine enough to prove anything: the HTTP client tells of its connections, the database of its statements.
+    for told in ["\"TRACE\"", "\"target\":\"hyper_util", "INSERT INTO api_keys"] {
+        assert!(log.contains(told), "no {told} in {log}");
+    }
+    let (_, master_key) = MASTER_KEY.split_once(':').unwrap();
+    for secret in ["canary", KEY, master_key, PASSWORD, &token] {
+        let at = log.find(secret);
+        assert!(at.is_none(), "{secret} in …{}…", &log[at.unwrap().saturating_sub(300)..at.unwrap() + 50]);
+    }
+}
+
+#[tokio::test]
+async fn it_serves_logs_json_without_secrets_and_ends_well_on_sigterm() {
+    let folder = TempDir::new().unwrap();
+    let (mut child, address, log) = serving(
+        tripsage()
+            .env("TRIPSAGE_JWT_KEY", KEY)
+            .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
+            .env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display())),
+    )
+    .await;
+    let live = crate::stack::client().get(format!("http://{address}/health/live")).send().await.unwrap();
+    assert_eq!(live.status(), 200);
+    terminate(&mut child).await;
+    let log = timeout(Duration::from_secs(10), log).await.unwrap().unwrap();
+    assert!(!log.contains(KEY), "{log}");
 }

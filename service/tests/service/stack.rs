@@ -19,6 +19,8 @@ use crate::{
     postgres::Cluster,
 };
 
+/// The master key of tests: its id, and 32 bytes.
+pub(crate) const MASTER_KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub(crate) const PASSWORD: &str = "Abcdef1!";
 pub(crate) const JWT_KEY: &str = "a key for tests, long enough for HS256";
 
@@ -248,7 +250,12 @@ impl Obstacle {
 
 /// A configuration for tests: free port, cheap passwords, no wait that a test would notice.
 pub(crate) fn config(vars: &[(&str, String)]) -> Config {
-    let base = [("TRIPSAGE_LISTEN", "127.0.0.1:0"), ("TRIPSAGE_JWT_KEY", JWT_KEY), ("TRIPSAGE_ARGON2_MEMORY_KIB", "8")];
+    let base = [
+        ("TRIPSAGE_LISTEN", "127.0.0.1:0"),
+        ("TRIPSAGE_JWT_KEY", JWT_KEY),
+        ("TRIPSAGE_ARGON2_MEMORY_KIB", "8"),
+        ("TRIPSAGE_MASTER_KEYS", MASTER_KEY),
+    ];
     let base = base.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let given = vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     Config::from_vars(base.into_iter().chain(given)).unwrap()
