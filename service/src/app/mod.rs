@@ -5,14 +5,19 @@
 mod cache;
 mod chat_turn;
 mod clock;
+mod destination_finder;
 mod flight_finder;
 mod health;
 mod memory_writer;
+mod part;
 mod passwords;
 mod servers;
 mod state;
+mod stay_finder;
 mod tokens;
 mod tools;
+mod unified_search;
+mod weather_finder;
 
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
@@ -20,3 +25,4 @@ pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
 pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};
+pub(crate) use unified_search::Everything;

@@ -4,6 +4,7 @@
 
 mod auth;
 mod chat;
+mod destinations;
 mod fakes;
 mod gate;
 mod lifecycle;
@@ -12,4 +13,6 @@ mod program;
 mod providers;
 mod search;
 mod stack;
+mod stays;
 mod trips;
+mod unified;
