@@ -26,7 +26,7 @@ use crate::{
     domain::{meta::Meta, user::normal_email},
     llm,
     mcp::{airbnb::Stays, flights::Flights, google_maps::Places, memory::Memory, time::Clocks, weather::Weather},
-    metrics::{DegradedLabels, Metrics, ServerLabels},
+    metrics::{DegradedLabels, InstanceLabels, Metrics, ServerLabels},
     storage::{self, Storage},
 };
 
@@ -133,6 +133,10 @@ impl App {
         for client in self.servers.iter() {
             let gauge = self.metrics.mcp_breaker.get_or_create_owned(&ServerLabels { server: client.server() });
             gauge.set(client.breaker_state() as i64);
+            for (instance, is_ejected) in (0..).zip(client.ejected()) {
+                let labels = InstanceLabels { server: client.server(), instance };
+                self.metrics.mcp_ejected.get_or_create_owned(&labels).set(i64::from(is_ejected));
+            }
         }
         if let Some(llm) = &self.llm {
             self.metrics.llm_breaker.set(llm.breaker_state() as i64);

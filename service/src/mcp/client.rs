@@ -2,7 +2,8 @@
 //!
 //! Each call is one POST in the stateless manner of MCP 2026-07-28 (no handshake, no session), so there is nothing to
 //! re-establish after the server was down: the next call simply works. Deadline, retry, breaker and bulkhead are those of
-//! [`Dependency`]; connections are pooled, and the pool is dropped when one of them turns out dead.
+//! [`Dependency`], which also chooses among several instances; connections are pooled, and the pool is dropped when one of
+//! them turns out dead.
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,7 @@ use tokio::time::Instant;
 
 use crate::{
     config::McpServer,
-    dependency::{Connections, Dependency, Failure, Limits, Repeat, State},
+    dependency::{Connections, Dependency, Failure, Limits, Repeat, State, Via},
     metrics::Metrics,
 };
 
@@ -43,12 +44,18 @@ const STATUS_TOO_MANY_REQUESTS: u16 = 429;
 /// A client of one MCP server.
 pub(crate) struct Client {
     server: &'static str,
-    uri: Arc<str>,
-    dependency: Dependency,
+    dependency: Arc<Dependency>,
+    wire: Arc<Wire>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a message to the server is made of.
+struct Wire {
+    /// One per instance.
+    uris: Vec<Arc<str>>,
     meta: RequestMetaObject,
     last_id: AtomicI64,
     platform_key: Option<SecretString>,
-    metrics: Arc<Metrics>,
 }
 
 /// For whom a tool is called, and until when.
@@ -93,19 +100,23 @@ impl Client {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> reqwest::Result<Option<Self>> {
-        let Some(url) = server.urls.first() else { return Ok(None) };
+        let Some((first, others)) = server.urls.split_first() else { return Ok(None) };
+        let others = others.iter().map(|url| Connections::to(url.expose())).collect::<Result<Vec<_>, _>>()?;
+        let first = Connections::to(first.expose())?;
         let us = Implementation::new("tripsage", env!("CARGO_PKG_VERSION"));
         Ok(Some(Self {
             server: name,
-            uri: url.expose().as_str().into(),
-            dependency: Dependency::new(name, limits, Connections::to(url.expose())?),
-            meta: RequestMetaObject::with_client_context(
-                ProtocolVersion::V_2026_07_28,
-                us,
-                ClientCapabilities::default(),
-            ),
-            last_id: AtomicI64::new(0),
-            platform_key: server.api_key.clone(),
+            dependency: Arc::new(Dependency::with_instances(name, limits, first, others)),
+            wire: Arc::new(Wire {
+                uris: server.urls.iter().map(|url| url.expose().as_str().into()).collect(),
+                meta: RequestMetaObject::with_client_context(
+                    ProtocolVersion::V_2026_07_28,
+                    us,
+                    ClientCapabilities::default(),
+                ),
+                last_id: AtomicI64::new(0),
+                platform_key: server.api_key.clone(),
+            }),
             metrics,
         }))
     }
@@ -118,6 +129,11 @@ impl Client {
     /// What its breaker would do with the next attempt.
     pub(crate) fn breaker_state(&self) -> State {
         self.dependency.breaker_state()
+    }
+
+    /// Whether each of its instances is ejected.
+    pub(crate) fn ejected(&self) -> Vec<bool> {
+        self.dependency.ejected()
     }
 
     /// Calls a tool and reads its structured content as `T`.
@@ -138,7 +154,10 @@ impl Client {
         let ended = |failure: Option<&Failure>, took| {
             self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
         };
-        let attempt = |http| async { content(self.post(http, tool, arguments.clone(), caller).await?) };
+        if repeat == Repeat::Once {
+            self.probe_if_due(tool, &arguments, caller);
+        }
+        let attempt = |via| async { content(self.wire.post(via, tool, arguments.clone(), caller).await?) };
         self.dependency.call(repeat, caller.deadline, ended, attempt).await.inspect_err(|failure| {
             if matches!(failure, Failure::BreakerOpen { .. } | Failure::Saturated) {
                 self.metrics.mcp_refusal(self.server, tool, failure.label());
@@ -146,9 +165,26 @@ impl Client {
         })
     }
 
+    /// Sends a copy of a read to an ejected instance whose time is up. Nobody waits for it.
+    fn probe_if_due(&self, tool: &'static str, arguments: &JsonObject, caller: &Caller) {
+        let Some(turn) = self.dependency.due_probe() else { return };
+        let (server, metrics) = (self.server, Arc::clone(&self.metrics));
+        let (dependency, wire) = (Arc::clone(&self.dependency), Arc::clone(&self.wire));
+        let (arguments, caller) = (arguments.clone(), caller.clone());
+        tokio::spawn(async move {
+            let ended = |failure: Option<&Failure>, took| {
+                metrics.mcp_attempt(server, tool, failure.map_or("ok", Failure::label), took);
+            };
+            let attempt = |via| async { content::<Value>(wire.post(via, tool, arguments.clone(), &caller).await?) };
+            dependency.probe(turn, ended, attempt).await;
+        });
+    }
+}
+
+impl Wire {
     async fn post(
         &self,
-        http: reqwest::Client,
+        via: Via,
         tool: &'static str,
         arguments: JsonObject,
         caller: &Caller,
@@ -161,9 +197,9 @@ impl Client {
         let mut limits = StreamableHttpResponseLimits::default();
         limits.max_json_response_size = ANSWER_BYTES_MAX;
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
-        let uri = Arc::clone(&self.uri);
+        let uri = Arc::clone(&self.uris[via.instance]);
         let key = caller.user_key.as_deref().or(self.platform_key.as_ref()).map(|key| key.expose_secret().to_owned());
-        let posted = http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
+        let posted = via.http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
         let answer = match posted.map_err(failure)? {
             StreamableHttpPostResponse::Json(answer, _) => answer,
             stream => stream.expect_initialized().await.map_err(failure)?.0,

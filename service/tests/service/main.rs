@@ -7,6 +7,7 @@ mod chat;
 mod destinations;
 mod fakes;
 mod gate;
+mod instances;
 mod lifecycle;
 mod openapi;
 mod program;
