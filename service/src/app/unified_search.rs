@@ -15,6 +15,7 @@ use crate::{
         meta::{Degradation, Meta, Source},
         stay::StaysFound,
         unified::Plan,
+        weather::CurrentWeather,
     },
     mcp::Caller,
 };
@@ -38,14 +39,17 @@ pub(crate) struct Everything {
     pub(crate) flights: Option<Arc<FlightsFound>>,
     pub(crate) stays: Option<Arc<StaysFound>>,
     pub(crate) destinations: Option<Vec<Destination>>,
-    pub(crate) weather: Option<Arc<crate::domain::weather::CurrentWeather>>,
+    pub(crate) weather: Option<Arc<CurrentWeather>>,
     pub(crate) meta: Meta,
     /// Parts that did not need their provider, or could not have it.
     pub(crate) cached_parts: u32,
 }
 
 impl App {
-    /// Asks every part of a plan by the caller's deadline. None when every part failed; the meta then says how.
+    /// Asks every part of a plan by the caller's deadline.
+    ///
+    /// # Errors
+    /// Every part failed; the meta says how.
     pub(crate) async fn find_everything(&self, plan: &Plan, caller: &Caller) -> Result<Everything, Meta> {
         let (flights, stays, destinations, weather) = join!(
             OptionFuture::from(plan.flights.as_ref().map(|search| self.flights.find(search, caller))),

@@ -1,9 +1,12 @@
 //! Stays: `search_accommodations`, `get_listing_details`, `check_availability`.
 
+use std::time::Duration;
+
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, de::IntoDeserializer as _};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Caller, Client};
 use crate::{
@@ -19,6 +22,8 @@ use crate::{
 const SOURCE: &str = "airbnb";
 /// Pages read for one search.
 const PAGES_MAX: usize = 4;
+/// Longest wait for the pages after the first: an answer without them is better than a late one.
+const LATER_PAGES_TIME: Duration = Duration::from_millis(1500);
 /// What the provider calls an id that names nothing.
 const NOT_FOUND: &str = "listing_not_found";
 
@@ -145,17 +150,20 @@ impl Stays for Client {
     ) -> BoxFuture<'a, Result<ProviderListings, Failure>> {
         async move {
             let mut given = ProviderListings { listings: Vec::new(), is_complete: true };
-            let mut cursor = None;
+            let (mut cursor, mut caller) = (None, caller.clone());
             for number in 0..PAGES_MAX {
-                let page: Page =
-                    match self.call("search_accommodations", &page(search, cursor), Repeat::Once, caller).await {
-                        Err(failure) if number == 0 => return Err(failure),
-                        Err(_) => {
-                            given.is_complete = false;
-                            break;
-                        }
-                        Ok(page) => page,
-                    };
+                let arguments = page(search, cursor);
+                let page: Page = match self.call("search_accommodations", &arguments, Repeat::Once, &caller).await {
+                    Err(failure) if number == 0 => return Err(failure),
+                    Err(_) => {
+                        given.is_complete = false;
+                        break;
+                    }
+                    Ok(page) => page,
+                };
+                if number == 0 {
+                    caller.deadline = caller.deadline.min(Instant::now() + LATER_PAGES_TIME);
+                }
                 for listing in page.listings {
                     match WireListing::deserialize(listing) {
                         Ok(listing) => given.listings.push(listing.into()),
