@@ -1,7 +1,5 @@
 //! One search over everything: a provider that fails costs only its own part.
 
-use std::time::{Duration, Instant};
-
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -113,15 +111,15 @@ async fn only_when_all_fail_the_answer_is_503_and_names_them() {
 
 #[tokio::test]
 async fn one_that_hangs_costs_its_own_time_and_no_more() {
-    let stack = Stack::start(&[("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", "100ms"), ("TRIPSAGE_REQUEST_DEADLINE", "1s")]).await;
+    let stack = Stack::start(&[("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", "500ms"), ("TRIPSAGE_REQUEST_DEADLINE", "2s")]).await;
     let user = stack.user().await;
     for server in [&stack.flights, &stack.airbnb, &stack.weather] {
         server.now_answers(Answers::Never);
     }
-    let started = Instant::now();
-    let answer = search(&stack, &user, json!({})).await.json();
-    // At once, each 100 + (100..400) + 100 ms, and never past the deadline; one after the other it would be 900 ms or more.
-    assert!(started.elapsed() < Duration::from_millis(1000), "{:?}", started.elapsed());
+    // Each takes 500 + (100..400) + 500 ms: at once that is within the deadline, one after the other it would be 504.
+    let answer = search(&stack, &user, json!({})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
     let errors = json!({"flights": "timeout", "airbnb": "timeout", "weather": "timeout"});
     assert_eq!(answer["metadata"]["provider_errors"], errors);
     assert!(answer["results"]["destinations"].is_array(), "{answer}");
