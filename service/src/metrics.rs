@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     pub(crate) mcp_calls: Family<McpLabels, Counter>,
     pub(crate) mcp_seconds: Family<ToolLabels, Histogram>,
     pub(crate) mcp_breaker: Family<ServerLabels, Gauge>,
+    pub(crate) mcp_ejected: Family<InstanceLabels, Gauge>,
     pub(crate) llm_requests: Family<OutcomeLabels, Counter>,
     pub(crate) llm_first_token_seconds: Histogram,
     pub(crate) llm_seconds: Histogram,
@@ -63,6 +64,8 @@ labels! {
     ToolLabels { server: &'static str, tool: &'static str }
     /// Of an MCP server.
     ServerLabels { server: &'static str }
+    /// Of one instance of an MCP server, by its place in the settings, from 0.
+    InstanceLabels { server: &'static str, instance: u64 }
     /// Of anything that ends one way or another.
     OutcomeLabels { outcome: &'static str }
     /// Of a look into a cache: hit, miss, stale.
@@ -96,6 +99,12 @@ impl Metrics {
         registry.register("mcp_call_duration_seconds", "Time of an attempt of a tool call", mcp_seconds.clone());
         let mcp_breaker = Family::default();
         registry.register("mcp_breaker_state", "0 closed, 1 half-open, 2 open", mcp_breaker.clone());
+        let mcp_ejected = Family::default();
+        registry.register(
+            "mcp_instance_ejected",
+            "1 while an instance is not used because it failed or was slow",
+            mcp_ejected.clone(),
+        );
         let llm_requests = Family::default();
         registry.register("llm_requests", "Completions asked for", llm_requests.clone());
         let llm_first_token_seconds = request_histogram();
@@ -136,6 +145,7 @@ impl Metrics {
             mcp_calls,
             mcp_seconds,
             mcp_breaker,
+            mcp_ejected,
             llm_requests,
             llm_first_token_seconds,
             llm_seconds,

@@ -19,20 +19,23 @@ use super::{
     cache::Life,
     clock::now,
     deletions::{Deletions, DeletionsError},
+    destination_finder::{self, DestinationFinder},
     flight_finder::FlightFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
     servers::Servers,
+    stay_finder::StayFinder,
     tokens::Tokens,
     tools::{Providers, Tools},
+    weather_finder::WeatherFinder,
 };
 use crate::{
     config::Config,
     dependency::{Account, Caller, Failure, Limits, Notes, OwnKey},
     domain::{api_key::Service, meta::Meta, user::normal_email},
     llm,
-    mcp::{flights::Flights, memory::Memory, weather::Weather},
-    metrics::{DegradedLabels, Metrics, ServerLabels},
+    mcp::{airbnb::Stays, flights::Flights, google_maps::Places, memory::Memory, time::Clocks, weather::Weather},
+    metrics::{DegradedLabels, InstanceLabels, Metrics, ServerLabels},
     sealing::Sealer,
     storage::{self, Storage},
 };
@@ -50,6 +53,9 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) flights: Arc<FlightFinder>,
+    pub(crate) stays: Arc<StayFinder>,
+    pub(crate) weather: Arc<WeatherFinder>,
+    pub(crate) destinations: Arc<DestinationFinder>,
     pub(crate) tools: Tools,
     pub(crate) memory_writer: MemoryWriter,
     pub(crate) servers: Servers,
@@ -109,6 +115,15 @@ impl App {
             accounts: Arc::clone(&accounts),
             weather_life: Life { ttl: config.weather_cache_ttl, stale_for: config.stale_for },
         };
+        let life = |ttl| Life { ttl, stale_for: config.stale_for };
+        let stays = servers.airbnb.clone().map(|client| client as Arc<dyn Stays>);
+        let weather = servers.weather.clone().map(|client| client as Arc<dyn Weather>);
+        let weather = Arc::new(WeatherFinder::new(weather, life(config.weather_cache_ttl), &metrics));
+        let places = destination_finder::Providers {
+            places: servers.google_maps.clone().map(|client| client as Arc<dyn Places>),
+            clocks: servers.time.clone().map(|client| client as Arc<dyn Clocks>),
+            weather: Arc::clone(&weather),
+        };
         let memory = servers.memory.clone().map(|client| client as Arc<dyn Memory>);
         Ok(Self {
             storage,
@@ -120,6 +135,9 @@ impl App {
                 config.admin_emails.iter().map(|email| normal_email(email)).collect(),
             ),
             flights,
+            stays: Arc::new(StayFinder::new(stays, life(config.stays_cache_ttl), &metrics)),
+            weather,
+            destinations: Arc::new(DestinationFinder::new(places, life(config.destinations_cache_ttl), &metrics)),
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
             servers,
@@ -178,6 +196,10 @@ impl App {
         for client in self.servers.iter() {
             let gauge = self.metrics.mcp_breaker.get_or_create_owned(&ServerLabels { server: client.server() });
             gauge.set(client.breaker_state() as i64);
+            for (instance, is_ejected) in (0..).zip(client.ejected()) {
+                let labels = InstanceLabels { server: client.server(), instance };
+                self.metrics.mcp_ejected.get_or_create_owned(&labels).set(i64::from(is_ejected));
+            }
         }
         if let Some(llm) = &self.llm {
             self.metrics.llm_breaker.set(llm.breaker_state() as i64);

@@ -107,6 +107,15 @@ impl Breaker {
         }
     }
 
+    /// Ends the open time early: there is reason to think that the dependency is well again.
+    pub(crate) fn probe_now(&self) {
+        let mut inner = self.lock();
+        if matches!(inner.phase, Phase::Open { .. }) {
+            info!(dependency = self.name, "breaker of `{}` lets probes through", self.name);
+            inner.change(Phase::HalfOpen { successes: 0, probes: 0 });
+        }
+    }
+
     /// What the next attempt would meet.
     pub(crate) fn state(&self) -> State {
         let mut inner = self.lock();
@@ -227,7 +236,7 @@ mod tests {
             match (step, attempt) {
                 ('s', Ok(attempt)) => attempt.settle(&Ok(())),
                 ('f', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::TimedOut)),
-                ('e', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::Refused { code: None, message: "no".into() })),
+                ('e', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::refused("no"))),
                 ('-', Err(Failure::BreakerOpen { .. })) => {}
                 (step, attempt) => panic!("`{step}` in `{script}` met {attempt:?}"),
             }
@@ -261,6 +270,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(20)).await;
         let Err(Failure::BreakerOpen { retry_after }) = breaker.admit() else { panic!("still open") };
         assert_eq!(retry_after, Duration::from_secs(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_open_time_can_be_ended_early() {
+        let breaker = Breaker::new("flights", 1, Duration::from_secs(60));
+        breaker.probe_now();
+        assert_eq!(breaker.state(), State::Closed);
+        breaker.admit().unwrap().settle::<()>(&Err(Failure::TimedOut));
+        breaker.probe_now();
+        assert_eq!(breaker.state(), State::HalfOpen);
+        assert!(breaker.admit().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

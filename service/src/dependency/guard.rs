@@ -1,10 +1,13 @@
 //! The path of a call to one dependency.
 //!
 //! ```text
-//!   enter bulkhead ─▶ breaker ─▶ attempt within its timeout ─▶ outcome counted
-//!                        ▲                                        │ transient, a read, budget and time left
-//!                        └──────────── wait 100-400 ms ◀──────────┘ (once)
+//!   enter bulkhead ─▶ breaker ─▶ instance ─▶ attempt within its timeout ─▶ outcome counted
+//!                        ▲                                                    │ transient, a read, budget and time left
+//!                        ├─── another instance is usable: at once ◀───────────┤ (once)
+//!                        └─── else: wait 100-400 ms ◀─────────────────────────┘
 //! ```
+//!
+//! The breaker is that of the dependency as a whole: a failed attempt counts only when no other instance is usable.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -15,7 +18,7 @@ use tokio::{
 };
 use tower::retry::budget::{Budget as _, TpsBudget};
 
-use super::{Attempt, Breaker, Connections, Failure, State};
+use super::{Attempt, Balancer, Breaker, Connections, Failure, Meaning, State, Turn};
 
 /// Longest wait for a place in the bulkhead: longer queues only move the failure to the deadline.
 const BULKHEAD_WAIT: Duration = Duration::from_millis(100);
@@ -48,23 +51,45 @@ pub(crate) enum Repeat {
     Never,
 }
 
+/// The way to one instance of a dependency.
+pub(crate) struct Via {
+    /// Its number, from 0.
+    pub(crate) instance: usize,
+    pub(crate) http: Client,
+}
+
 /// One other system, as seen from here.
 pub(crate) struct Dependency {
     attempt_timeout: Duration,
     breaker: Arc<Breaker>,
     bulkhead: Arc<Semaphore>,
     retry_budget: TpsBudget,
-    connections: Connections,
+    balancer: Arc<Balancer>,
+    first: Connections,
+    others: Vec<Connections>,
 }
 
 impl Dependency {
+    /// A dependency of one instance.
     pub(crate) fn new(name: &'static str, limits: Limits, connections: Connections) -> Self {
+        Self::with_instances(name, limits, connections, Vec::new())
+    }
+
+    /// A dependency of several instances that are all the same.
+    pub(crate) fn with_instances(
+        name: &'static str,
+        limits: Limits,
+        first: Connections,
+        others: Vec<Connections>,
+    ) -> Self {
         Self {
             attempt_timeout: limits.attempt_timeout,
             breaker: Breaker::new(name, limits.failures_to_open, limits.open_for),
             bulkhead: Arc::new(Semaphore::new(limits.concurrent)),
             retry_budget: TpsBudget::new(RETRY_WINDOW, RETRIES_PER_SECOND_MIN, RETRY_RATIO),
-            connections,
+            balancer: Balancer::new(name, 1 + others.len(), limits),
+            first,
+            others,
         }
     }
 
@@ -100,9 +125,36 @@ impl Dependency {
         self.breaker.admit()
     }
 
-    /// The connections to it, for a caller that settles its own attempts.
+    /// The connections to its first instance, for a caller that settles its own attempts.
     pub(crate) fn connections(&self) -> &Connections {
-        &self.connections
+        &self.first
+    }
+
+    /// Whether each instance is ejected.
+    pub(crate) fn ejected(&self) -> Vec<bool> {
+        self.balancer.ejected()
+    }
+
+    /// Leave to probe an ejected instance whose time is up; give it to [`Self::probe`].
+    pub(crate) fn due_probe(&self) -> Option<Turn> {
+        self.balancer.due_probe()
+    }
+
+    /// Makes the attempt of a probe; a good one brings the instance back.
+    pub(crate) async fn probe<T, F>(
+        &self,
+        turn: Turn,
+        ended: impl Fn(Option<&Failure>, Duration),
+        attempt: impl Fn(Via) -> F,
+    ) where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let started = Instant::now();
+        let outcome = self.reach(turn.instance, started + self.attempt_timeout, &attempt).await;
+        ended(outcome.as_ref().err(), started.elapsed());
+        if turn.settle_probe(outcome.as_ref().err()) {
+            self.breaker.probe_now();
+        }
     }
 
     /// Makes a call: `attempt` once, or twice for a read with a transient failure, never past `deadline`.
@@ -115,48 +167,66 @@ impl Dependency {
         repeat: Repeat,
         deadline: Instant,
         ended: impl Fn(Option<&Failure>, Duration),
-        attempt: impl Fn(Client) -> F,
+        attempt: impl Fn(Via) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let _place = self.enter().await?;
         self.retry_budget.deposit();
-        let failure = match self.attempt(deadline, &ended, &attempt).await {
-            Err(failure) if repeat == Repeat::Once && failure.is_transient() => failure,
-            outcome => return outcome,
+        let (failure, tried) = match self.attempt(None, deadline, &ended, &attempt).await {
+            Err((failure, tried)) if repeat == Repeat::Once && failure.is_transient() => (failure, tried),
+            outcome => return outcome.map_err(|(failure, _)| failure),
         };
-        let wait = Duration::from_millis(rand::random_range(BACKOFF_MS));
+        let is_elsewhere = tried.is_some_and(|tried| self.balancer.has_other(tried));
+        let wait_ms = if is_elsewhere { 0 } else { rand::random_range(BACKOFF_MS) };
+        let wait = Duration::from_millis(wait_ms);
         if Instant::now() + wait >= deadline || !self.retry_budget.withdraw() {
             return Err(failure);
         }
         sleep(wait).await;
-        match self.attempt(deadline, &ended, &attempt).await {
+        match self.attempt(tried, deadline, &ended, &attempt).await {
             // The first failure says more than "its breaker opened meanwhile".
-            Err(Failure::BreakerOpen { .. }) => Err(failure),
-            outcome => outcome,
+            Err((Failure::BreakerOpen { .. }, _)) => Err(failure),
+            outcome => outcome.map_err(|(failure, _)| failure),
         }
     }
 
+    /// One attempt, not at the instance `avoided` if there is a choice. A failure comes with the instance that was tried.
     async fn attempt<T, F>(
         &self,
+        avoided: Option<usize>,
         deadline: Instant,
         ended: &impl Fn(Option<&Failure>, Duration),
-        call: &impl Fn(Client) -> F,
-    ) -> Result<T, Failure>
+        call: &impl Fn(Via) -> F,
+    ) -> Result<T, (Failure, Option<usize>)>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let attempt = self.admit()?;
-        let (generation, client) = self.connections.client();
+        let attempt = self.admit().map_err(|failure| (failure, None))?;
+        let turn = self.balancer.pick(avoided);
+        let tried = turn.instance;
         let started = Instant::now();
-        let until = deadline.min(started + self.attempt_timeout);
-        let outcome = timeout_at(until, call(client)).await.unwrap_or(Err(Failure::TimedOut));
-        attempt.settle(&outcome);
-        if outcome.as_ref().is_err_and(Failure::taints_connections) {
-            self.connections.retire(generation);
+        let outcome = self.reach(tried, deadline.min(started + self.attempt_timeout), call).await;
+        match turn.settle(outcome.as_ref().err()) {
+            Meaning::Whole => attempt.settle(&outcome),
+            Meaning::InstanceOnly => drop(attempt),
         }
         ended(outcome.as_ref().err(), started.elapsed());
+        outcome.map_err(|failure| (failure, Some(tried)))
+    }
+
+    /// Calls one instance, and drops its connections when they turn out dead.
+    async fn reach<T, F>(&self, instance: usize, until: Instant, call: &impl Fn(Via) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let connections = instance.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.first);
+        let (generation, http) = connections.client();
+        let outcome = timeout_at(until, call(Via { instance, http })).await.unwrap_or(Err(Failure::TimedOut));
+        if outcome.as_ref().is_err_and(Failure::taints_connections) {
+            connections.retire(generation);
+        }
         outcome
     }
 }
@@ -193,7 +263,7 @@ mod tests {
     #[rstest]
     #[case("a read is tried twice", Repeat::Once, status(503), 2)]
     #[case("a write is tried once", Repeat::Never, status(503), 1)]
-    #[case("a tool error is final", Repeat::Once, Failure::Refused { code: None, message: "no".into() }, 1)]
+    #[case("a tool error is final", Repeat::Once, Failure::refused("no"), 1)]
     #[case("a rate limit is final", Repeat::Once, Failure::RateLimited { retry_after: None }, 1)]
     #[case("a bad request is final", Repeat::Once, status(400), 1)]
     #[tokio::test(start_paused = true)]

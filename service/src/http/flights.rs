@@ -1,6 +1,6 @@
 //! `/flights`: the search, and its offers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
@@ -29,8 +29,6 @@ use crate::{
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ROUTE: &str = "/api/v1/flights/search";
-/// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
-const ANSWER_TIME: Duration = Duration::from_millis(100);
 
 /// Longest id of an offer; longer ones are nobody's.
 const OFFER_ID_BYTES_MAX: usize = 200;
@@ -76,7 +74,7 @@ pub(crate) async fn search(
     }
     let search = search.normalized();
     let started = Instant::now();
-    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - ANSWER_TIME).await;
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.for_providers()).await;
     let found = app.flights.find(&search, &caller).await;
     let found = found.map_err(|failure| ApiError::dependency(&FLIGHTS, failure))?;
     let mut meta = Meta::default();
@@ -101,7 +99,7 @@ pub(crate) async fn offer(
 ) -> Result<Json<Offer>, ApiError> {
     let unknown = || ApiError::not_found("there is no such offer");
     let Path(id) = id.ok().filter(|Path(id)| id.len() <= OFFER_ID_BYTES_MAX).ok_or_else(unknown)?;
-    let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - ANSWER_TIME).await;
+    let caller = app.caller(principal.user_id, Service::Flights, deadline.for_providers()).await;
     match app.flights.offer(&id, now(), &caller).await {
         Ok(offer) => Ok(Json(offer)),
         Err(OfferError::Unknown) => Err(unknown()),

@@ -1,11 +1,13 @@
 //! HTTP: the router on one page, one file per resource, errors, middleware.
 
+mod accommodations;
 mod audit;
 mod auth;
 mod bookings;
 mod chat;
 mod collaborators;
 mod dashboard;
+mod destinations;
 mod error;
 mod exports;
 mod extract;
@@ -18,6 +20,7 @@ mod middleware;
 mod openapi;
 mod preferences;
 mod router;
+mod search;
 mod trips;
 mod users;
 mod version;

@@ -19,8 +19,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    audit, auth, bookings, chat, collaborators, dashboard, error, exports, flights, health, itinerary, keys,
-    middleware, openapi, preferences, trips, users,
+    accommodations, audit, auth, bookings, chat, collaborators, dashboard, destinations, error, exports, flights,
+    health, itinerary, keys, middleware, openapi, preferences, search, trips, users,
 };
 use crate::app::App;
 
@@ -42,6 +42,9 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(audit::routes())
         .merge(dashboard::routes())
         .merge(keys::routes())
+        .merge(accommodations::routes())
+        .merge(destinations::routes())
+        .merge(search::routes())
 }
 
 /// The routes of the API that keep their own time.

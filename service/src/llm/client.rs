@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Completion, Prompt, call::Call, wire::WireRequest};
 use crate::{
-    dependency::{Account, Caller, Connections, Dependency, Failure, Limits, Repeat, State},
+    dependency::{Account, Caller, Connections, Dependency, Failure, Limits, Repeat, State, Via},
     metrics::Metrics,
 };
 
@@ -96,7 +96,7 @@ impl Client {
     /// [`Failure::KeyRefused`] when it is not; any other failure says nothing about the key.
     pub(crate) async fn check_key(&self, caller: &Caller) -> Result<(), Failure> {
         let attempt =
-            |http: reqwest::Client| async move { self.send(http.get(&self.models), &caller.account).await.map(|_| ()) };
+            |via: Via| async move { self.send(via.http.get(&self.models), &caller.account).await.map(|_| ()) };
         self.dependency.call(Repeat::Once, caller.deadline, |_, _| {}, attempt).await
     }
 

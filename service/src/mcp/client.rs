@@ -2,7 +2,8 @@
 //!
 //! Each call is one POST in the stateless manner of MCP 2026-07-28 (no handshake, no session), so there is nothing to
 //! re-establish after the server was down: the next call simply works. Deadline, retry, breaker and bulkhead are those of
-//! [`Dependency`]; connections are pooled, and the pool is dropped when one of them turns out dead.
+//! [`Dependency`], which also chooses among several instances; connections are pooled, and the pool is dropped when one of
+//! them turns out dead.
 
 use std::{
     collections::HashMap,
@@ -29,7 +30,7 @@ use serde_json::Value;
 
 use crate::{
     config::McpServer,
-    dependency::{Caller, Connections, Dependency, Failure, Limits, Repeat, State},
+    dependency::{Caller, Connections, Dependency, Failure, Limits, Repeat, State, Via},
     metrics::Metrics,
 };
 
@@ -44,12 +45,18 @@ const UNCHALLENGED: [&str; 2] = ["HTTP 401 ", "HTTP 403 "];
 /// A client of one MCP server.
 pub(crate) struct Client {
     server: &'static str,
-    uri: Arc<str>,
-    dependency: Dependency,
+    dependency: Arc<Dependency>,
+    wire: Arc<Wire>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a message to the server is made of.
+struct Wire {
+    /// One per instance.
+    uris: Vec<Arc<str>>,
     meta: RequestMetaObject,
     last_id: AtomicI64,
     platform_key: Option<SecretString>,
-    metrics: Arc<Metrics>,
 }
 
 /// What is wrong with an answer that arrived.
@@ -78,19 +85,23 @@ impl Client {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> reqwest::Result<Option<Self>> {
-        let Some(url) = server.urls.first() else { return Ok(None) };
+        let Some((first, others)) = server.urls.split_first() else { return Ok(None) };
+        let others = others.iter().map(|url| Connections::to(url.expose())).collect::<Result<Vec<_>, _>>()?;
+        let first = Connections::to(first.expose())?;
         let us = Implementation::new("tripsage", env!("CARGO_PKG_VERSION"));
         Ok(Some(Self {
             server: name,
-            uri: url.expose().as_str().into(),
-            dependency: Dependency::new(name, limits, Connections::to(url.expose())?),
-            meta: RequestMetaObject::with_client_context(
-                ProtocolVersion::V_2026_07_28,
-                us,
-                ClientCapabilities::default(),
-            ),
-            last_id: AtomicI64::new(0),
-            platform_key: server.api_key.clone(),
+            dependency: Arc::new(Dependency::with_instances(name, limits, first, others)),
+            wire: Arc::new(Wire {
+                uris: server.urls.iter().map(|url| url.expose().as_str().into()).collect(),
+                meta: RequestMetaObject::with_client_context(
+                    ProtocolVersion::V_2026_07_28,
+                    us,
+                    ClientCapabilities::default(),
+                ),
+                last_id: AtomicI64::new(0),
+                platform_key: server.api_key.clone(),
+            }),
             metrics,
         }))
     }
@@ -103,6 +114,11 @@ impl Client {
     /// What its breaker would do with the next attempt.
     pub(crate) fn breaker_state(&self) -> State {
         self.dependency.breaker_state()
+    }
+
+    /// Whether each of its instances is ejected.
+    pub(crate) fn ejected(&self) -> Vec<bool> {
+        self.dependency.ejected()
     }
 
     /// Calls a tool and reads its structured content as `T`.
@@ -118,14 +134,17 @@ impl Client {
     ) -> Result<T, Failure> {
         let arguments = match serde_json::to_value(arguments) {
             Ok(Value::Object(arguments)) => arguments,
-            _ => return Err(Failure::Refused { code: None, message: "arguments are not an object".into() }),
+            _ => return Err(Failure::refused("arguments are not an object")),
         };
         let ended = |failure: Option<&Failure>, took| {
             self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
         };
-        let key = caller.account.secret(self.platform_key.as_ref())?;
-        let attempt = |http| async {
-            let answer = self.post(http, tool, arguments.clone(), key).await;
+        let key = caller.account.secret(self.wire.platform_key.as_ref())?;
+        if repeat == Repeat::Once {
+            self.probe_if_due(tool, &arguments, caller);
+        }
+        let attempt = |via| async {
+            let answer = self.wire.post(via, tool, arguments.clone(), key).await;
             answer.and_then(content).map_err(|failure| caller.account.owning(failure))
         };
         let outcome = self.dependency.call(repeat, caller.deadline, ended, attempt).await;
@@ -137,9 +156,27 @@ impl Client {
         })
     }
 
+    /// Sends a copy of a read to an ejected instance whose time is up. Nobody waits for it.
+    fn probe_if_due(&self, tool: &'static str, arguments: &JsonObject, caller: &Caller) {
+        let Some(turn) = self.dependency.due_probe() else { return };
+        let (server, metrics) = (self.server, Arc::clone(&self.metrics));
+        let (dependency, wire) = (Arc::clone(&self.dependency), Arc::clone(&self.wire));
+        let (arguments, caller) = (arguments.clone(), caller.clone());
+        tokio::spawn(async move {
+            let ended = |failure: Option<&Failure>, took| {
+                metrics.mcp_attempt(server, tool, failure.map_or("ok", Failure::label), took);
+            };
+            let Ok(key) = caller.account.secret(wire.platform_key.as_ref()) else { return };
+            let attempt = |via| async { content::<Value>(wire.post(via, tool, arguments.clone(), key).await?) };
+            dependency.probe(turn, ended, attempt).await;
+        });
+    }
+}
+
+impl Wire {
     async fn post(
         &self,
-        http: reqwest::Client,
+        via: Via,
         tool: &'static str,
         arguments: JsonObject,
         key: Option<&SecretString>,
@@ -152,9 +189,9 @@ impl Client {
         let mut limits = StreamableHttpResponseLimits::default();
         limits.max_json_response_size = ANSWER_BYTES_MAX;
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
-        let uri = Arc::clone(&self.uri);
+        let uri = Arc::clone(&self.uris[via.instance]);
         let key = key.map(|key| key.expose_secret().to_owned());
-        let posted = http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
+        let posted = via.http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
         let answer = match posted.map_err(failure)? {
             StreamableHttpPostResponse::Json(answer, _) => answer,
             stream => stream.expect_initialized().await.map_err(failure)?.0,
@@ -200,7 +237,7 @@ fn result(answer: ServerJsonRpcMessage, id: &RequestId) -> Result<CallToolResult
             _ => Err(Failure::malformed(BadAnswer::NotAToolResult)),
         },
         ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INVALID_PARAMS => {
-            Err(Failure::Refused { code: None, message: error.error.message.as_ref().into() })
+            Err(Failure::refused(&error.error.message))
         }
         ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INTERNAL_ERROR => {
             Err(Failure::Status { status: STATUS_INTERNAL_ERROR })

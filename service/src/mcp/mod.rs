@@ -2,12 +2,15 @@
 //!
 //! A capability is a trait with plain types, implemented for [`Client`] by naming its tools. A new server is a new file here.
 
+pub(crate) mod airbnb;
 mod client;
 pub(crate) mod flights;
+pub(crate) mod google_maps;
 pub(crate) mod keys;
 pub(crate) mod memory;
 mod memory_owner;
 pub(crate) mod orders;
+pub(crate) mod time;
 pub(crate) mod weather;
 
 pub(crate) use crate::dependency::Caller;
