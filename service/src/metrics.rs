@@ -34,6 +34,9 @@ pub(crate) struct Metrics {
     pub(crate) pool_in_use: Gauge,
     pub(crate) pool_wait_seconds: Histogram,
     pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
+    pub(crate) connections: Gauge,
+    pub(crate) connections_delayed: Counter,
+    connections_cut: Family<ReasonLabels, Counter>,
 }
 
 macro_rules! labels {
@@ -63,6 +66,8 @@ labels! {
     OutcomeLabels { outcome: &'static str }
     /// Of a look into a cache: hit, miss, stale.
     CacheLabels { cache: &'static str, outcome: &'static str }
+    /// Of anything that happens for one reason or another.
+    ReasonLabels { reason: &'static str }
 }
 
 impl Metrics {
@@ -112,6 +117,16 @@ impl Metrics {
         registry.register("db_pool_wait_seconds", "Wait for a database connection", pool_wait_seconds.clone());
         let memory_writes = Family::default();
         registry.register("memory_writes", "Turns told to the memory server", memory_writes.clone());
+        let connections = Gauge::default();
+        registry.register("connections", "Connections of clients that are open", connections.clone());
+        let connections_delayed = Counter::default();
+        registry.register(
+            "connections_delayed",
+            "Connections that had to wait for another to close",
+            connections_delayed.clone(),
+        );
+        let connections_cut = Family::default();
+        registry.register("connections_cut", "Connections closed for what their client did", connections_cut.clone());
         Self {
             registry,
             requests,
@@ -132,6 +147,9 @@ impl Metrics {
             pool_in_use,
             pool_wait_seconds,
             memory_writes,
+            connections,
+            connections_delayed,
+            connections_cut,
         }
     }
 
@@ -156,6 +174,11 @@ impl Metrics {
     /// Notes a look into a cache.
     pub(crate) fn cache_look(&self, cache: &'static str, outcome: &'static str) {
         self.cache.get_or_create(&CacheLabels { cache, outcome }).inc();
+    }
+
+    /// Notes a connection that was closed for what its client did.
+    pub(crate) fn connection_cut(&self, reason: &'static str) {
+        self.connections_cut.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// Notes what became of a memory write.

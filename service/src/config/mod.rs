@@ -3,6 +3,7 @@
 //! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
+mod edge;
 mod mcp;
 mod url;
 mod vars;
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 
+pub use edge::{Edge, Tls};
 pub use mcp::{Mcp, McpServer};
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
@@ -22,6 +24,8 @@ use vars::{Vars, secs};
 pub struct Config {
     /// `TRIPSAGE_LISTEN`: address to listen on; port 0 takes a free one. Default `127.0.0.1:8000`.
     pub listen: SocketAddr,
+    /// Other listeners, connections, TLS, hosts and origins.
+    pub edge: Edge,
     /// `DATABASE_URL`: where users, trips and chats are kept. Default `sqlite://tripsage.db`.
     pub database_url: DatabaseUrl,
     /// `TRIPSAGE_DATABASE_READERS`: connections for reading (SQLite has one more for writing). Default 4.
@@ -83,9 +87,8 @@ impl Config {
         let mut vars = Vars::new(vars);
         let jwt_key = vars.jwt_key()?;
         let config = Self {
-            listen: vars
-                .parsed("TRIPSAGE_LISTEN", "an address such as 127.0.0.1:8000")?
-                .unwrap_or(([127, 0, 0, 1], 8000).into()),
+            listen: vars.address("TRIPSAGE_LISTEN")?.unwrap_or(([127, 0, 0, 1], 8000).into()),
+            edge: Edge::read(&mut vars)?,
             database_url: DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into())),
             database_readers: vars.count("TRIPSAGE_DATABASE_READERS", 4)?,
             database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
@@ -145,6 +148,11 @@ mod tests {
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "5")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `5`")]
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "0s")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `0s`")]
     #[case(&[KEY, ("TRIPSAGE_MAX_IN_FLIGHT", "0")], "TRIPSAGE_MAX_IN_FLIGHT must be a number, 1 or more, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_COMPRESSION", "yes")], "TRIPSAGE_COMPRESSION must be on or off, not `yes`")]
+    #[case(&[KEY, ("TRIPSAGE_TLS_CERTIFICATE", "c.pem")], "TRIPSAGE_TLS_KEY is not set")]
+    #[case(&[KEY, ("TRIPSAGE_TLS_REDIRECT_LISTEN", "127.0.0.1:80")], "TRIPSAGE_TLS_CERTIFICATE is not set")]
+    #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "*")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `*`")]
+    #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "https://a.b, https://a.b/c")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `https://a.b/c`")]
     #[case(&[KEY, ("TRIPSAGE_LLM_URL", "ftp://x/v1")], "TRIPSAGE_LLM_URL must be an http or https URL, not `ftp://x/v1`")]
     fn a_wrong_environment_is_refused(#[case] vars: &[(&str, &str)], #[case] message: &str) {
         assert_eq!(read(vars).unwrap_err().to_string(), message);

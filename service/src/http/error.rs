@@ -124,6 +124,11 @@ impl ApiError {
         Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "validation", message)
     }
 
+    /// The host that the request is for is not ours.
+    pub(crate) fn invalid_host() -> Self {
+        Self::bad_request("INVALID_HOST", "the service has no such host name")
+    }
+
     /// Too many requests are in progress.
     pub(crate) fn shed() -> Self {
         Self::new(
@@ -168,6 +173,11 @@ impl ApiError {
         answer.because(failure)
     }
 
+    /// Whole seconds to wait, as the client is told.
+    fn retry_after_s(&self) -> Option<u64> {
+        self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
+    }
+
     /// The body that the client gets.
     pub(crate) fn body(&self, request_id: &str) -> Value {
         json!({
@@ -185,9 +195,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -13,4 +13,6 @@ mod router;
 mod trips;
 mod users;
 
-pub(crate) use router::{document, router};
+pub(crate) use error::ApiError;
+pub(crate) use middleware::{host_of, is_allowed};
+pub(crate) use router::{Routers, document, with_envelope};

@@ -4,6 +4,8 @@
 
 mod auth;
 mod chat;
+mod connections;
+mod edge;
 mod fakes;
 mod gate;
 mod lifecycle;
@@ -12,4 +14,6 @@ mod program;
 mod providers;
 mod search;
 mod stack;
+mod tls;
 mod trips;
+mod wire;

@@ -3,7 +3,11 @@
 mod admission;
 mod deadline;
 mod envelope;
+mod hosts;
+mod security_headers;
 
 pub(super) use admission::{Ticket, admission};
 pub(super) use deadline::{Deadline, deadline};
-pub(super) use envelope::envelope;
+pub(super) use envelope::{Envelope, envelope};
+pub(super) use hosts::hosts;
+pub(crate) use hosts::{host_of, is_allowed};
