@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) connections_delayed: Counter,
     connections_cut: Family<ReasonLabels, Counter>,
+    pub(crate) rate_limited: Family<ScopeLabels, Counter>,
+    pub(crate) rate_limit_fallbacks: Counter,
 }
 
 macro_rules! labels {
@@ -68,6 +70,8 @@ labels! {
     CacheLabels { cache: &'static str, outcome: &'static str }
     /// Of anything that happens for one reason or another.
     ReasonLabels { reason: &'static str }
+    /// Of a limit: user, chat, keys, ip.
+    ScopeLabels { scope: &'static str }
 }
 
 impl Metrics {
@@ -127,6 +131,14 @@ impl Metrics {
         );
         let connections_cut = Family::default();
         registry.register("connections_cut", "Connections closed for what their client did", connections_cut.clone());
+        let rate_limited = Family::default();
+        registry.register("rate_limited", "Requests refused by a rate limit", rate_limited.clone());
+        let rate_limit_fallbacks = Counter::default();
+        registry.register(
+            "rate_limit_fallbacks",
+            "Requests counted by this process alone, because Redis failed",
+            rate_limit_fallbacks.clone(),
+        );
         Self {
             registry,
             requests,
@@ -150,6 +162,8 @@ impl Metrics {
             connections,
             connections_delayed,
             connections_cut,
+            rate_limited,
+            rate_limit_fallbacks,
         }
     }
 

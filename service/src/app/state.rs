@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cache::Life,
     flight_finder::FlightFinder,
+    limiter::Limiter,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
     servers::Servers,
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) servers: Servers,
     pub(crate) llm: Option<Arc<llm::Client>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Counts requests, when there are limits.
+    pub(crate) limiter: Option<Arc<Limiter>>,
     /// Places for requests in progress.
     pub(crate) in_flight: Arc<Semaphore>,
     /// Cancelled when streams in progress must come to their end.
@@ -58,6 +61,8 @@ pub(crate) enum OpenError {
     Passwords(#[from] HashError),
     #[error("cannot set up an HTTP client")]
     Http(#[from] reqwest::Error),
+    #[error("cannot use REDIS_URL")]
+    Redis(#[from] redis::RedisError),
 }
 
 impl App {
@@ -92,6 +97,7 @@ impl App {
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
             servers,
             llm: llm_client(&config, &metrics)?,
+            limiter: Limiter::open(&config.rate_limits, &metrics)?.map(Arc::new),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             stop_streams: CancellationToken::new(),
             is_stopping: AtomicBool::new(false),

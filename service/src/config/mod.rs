@@ -1,10 +1,12 @@
 //! The configuration of the service, read once from its environment.
 //!
-//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
+//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`, `REDIS_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
 mod edge;
 mod mcp;
+mod network;
+mod rate_limits;
 mod url;
 mod vars;
 
@@ -14,6 +16,8 @@ use secrecy::SecretString;
 
 pub use edge::{Edge, Tls};
 pub use mcp::{Mcp, McpServer};
+pub use network::{Network, NotANetwork};
+pub use rate_limits::RateLimits;
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
 
@@ -26,6 +30,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Other listeners, connections, TLS, hosts and origins.
     pub edge: Edge,
+    /// Rate limits.
+    pub rate_limits: RateLimits,
     /// `DATABASE_URL`: where users, trips and chats are kept. Default `sqlite://tripsage.db`.
     pub database_url: DatabaseUrl,
     /// `TRIPSAGE_DATABASE_READERS`: connections for reading (SQLite has one more for writing). Default 4.
@@ -89,6 +95,7 @@ impl Config {
         let config = Self {
             listen: vars.address("TRIPSAGE_LISTEN")?.unwrap_or(([127, 0, 0, 1], 8000).into()),
             edge: Edge::read(&mut vars)?,
+            rate_limits: RateLimits::read(&mut vars)?,
             database_url: DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into())),
             database_readers: vars.count("TRIPSAGE_DATABASE_READERS", 4)?,
             database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
@@ -148,6 +155,9 @@ mod tests {
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "5")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `5`")]
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "0s")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `0s`")]
     #[case(&[KEY, ("TRIPSAGE_MAX_IN_FLIGHT", "0")], "TRIPSAGE_MAX_IN_FLIGHT must be a number, 1 or more, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_RATE_LIMIT_FACTOR", "0")], "TRIPSAGE_RATE_LIMIT_FACTOR must be a number from 0.01 to 1000, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_RATE_LIMIT_FACTOR", "NaN")], "TRIPSAGE_RATE_LIMIT_FACTOR must be a number from 0.01 to 1000, not `NaN`")]
+    #[case(&[KEY, ("TRIPSAGE_TRUSTED_PROXIES", "10.0.0.0/8,proxy")], "TRIPSAGE_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, not `proxy`")]
     #[case(&[KEY, ("TRIPSAGE_COMPRESSION", "yes")], "TRIPSAGE_COMPRESSION must be on or off, not `yes`")]
     #[case(&[KEY, ("TRIPSAGE_TLS_CERTIFICATE", "c.pem")], "TRIPSAGE_TLS_KEY is not set")]
     #[case(&[KEY, ("TRIPSAGE_TLS_REDIRECT_LISTEN", "127.0.0.1:80")], "TRIPSAGE_TLS_CERTIFICATE is not set")]
@@ -164,10 +174,11 @@ mod tests {
             KEY,
             ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"),
             ("DATABASE_URL", "postgres://me:hunter2@db/x"),
+            ("REDIS_URL", "redis://:hunter4@cache/0"),
             ("TRIPSAGE_LLM_URL", "http://me:hunter3@llm/v1"),
         ];
         let shown = format!("{:?}", read(&vars).unwrap());
-        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2", "hunter3"] {
+        for secret in ["0123456789abcdef", "sk-very-secret", "hunter2", "hunter3", "hunter4"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }

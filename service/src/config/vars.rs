@@ -59,7 +59,7 @@ pub(super) struct Vars {
 
 impl Vars {
     pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = |name: &str| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL";
+        let ours = |name: &str| name.starts_with("TRIPSAGE_") || matches!(name, "DATABASE_URL" | "REDIS_URL");
         Self { given: vars.into_iter().filter(|(name, _)| ours(name)).collect(), known: Vec::new() }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod flight;
 pub(crate) mod intent;
 pub(crate) mod meta;
 pub(crate) mod page;
+pub(crate) mod quota;
 pub(crate) mod trip;
 pub(crate) mod user;
 pub(crate) mod weather;

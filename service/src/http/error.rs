@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{BeginError, HashError, TokenError, TurnError, now},
     dependency::Failure,
+    domain::quota::Verdict,
     storage,
 };
 
@@ -127,6 +128,22 @@ impl ApiError {
     /// The host that the request is for is not ours.
     pub(crate) fn invalid_host() -> Self {
         Self::bad_request("INVALID_HOST", "the service has no such host name")
+    }
+
+    /// Too many requests of one client.
+    pub(crate) fn rate_limited(verdict: Verdict) -> Self {
+        let wait = Duration::from_micros(verdict.wait_us.unwrap_or_default());
+        let mut error = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMIT_EXCEEDED",
+            "ratelimit",
+            "too many requests, come back later",
+        )
+        .after(wait);
+        let details =
+            json!({"scope": verdict.scope.label(), "limit": verdict.limit, "retry_after": error.retry_after_s()});
+        error.details = Some(details);
+        error
     }
 
     /// Too many requests are in progress.

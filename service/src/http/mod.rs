@@ -14,5 +14,5 @@ mod trips;
 mod users;
 
 pub(crate) use error::ApiError;
-pub(crate) use middleware::{host_of, is_allowed};
+pub(crate) use middleware::{Peer, host_of, is_allowed};
 pub(crate) use router::{Routers, document, with_envelope};

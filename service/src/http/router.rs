@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  request id, error envelope ─▶ (hosts, CORS) ─▶ panics caught ─┬─▶ probes, metrics, OpenAPI
-//!  security headers                                              └─▶ admission (shed), measured ─┐
-//!                                                   resources ◀─ deadline ◀┬─────────────────────┘
+//!  security headers                                              └─▶ admission (shed), measured ─▶ rate limits ─┐
+//!                                                   resources ◀─ deadline ◀┬────────────────────────────────────┘
 //!                                   chat (its own deadlines) ◀─────────────┘
 //! ```
 
@@ -90,10 +90,14 @@ impl Routers {
     }
 }
 
-/// Routes of the API: those with the common deadline and those without, all counted and shed together.
+/// Routes of the API: those with the common deadline and those without, all counted, limited and shed together.
 fn part(app: &Arc<App>, timed: OpenApiRouter<Arc<App>>, streams: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>> {
     let timed = timed.layer(from_fn_with_state(Arc::clone(app), middleware::deadline));
-    let api = OpenApiRouter::new().nest("/api/v1", timed.merge(streams));
+    let mut api = OpenApiRouter::new().nest("/api/v1", timed.merge(streams));
+    if let Some(limiter) = &app.limiter {
+        let state = (Arc::clone(app), Arc::clone(limiter));
+        api = api.layer(from_fn_with_state(state, middleware::limits));
+    }
     api.layer(from_fn_with_state(Arc::clone(app), middleware::admission))
 }
 

@@ -3,7 +3,7 @@
 //! `hyper` has one timer for a head that is slow and a connection that has none to read; here they are two, and a client
 //! that does not take its answer is a third.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use http::{HeaderValue, Request, header::CONNECTION};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::pulse::{Answer, Overdue, Pulse, Watched};
-use crate::{config, metrics::Metrics};
+use crate::{config, http::Peer, metrics::Metrics};
 
 /// How long a connection without a request stays open after the stop: what its client has just sent is still answered.
 const LINGER: Duration = Duration::from_millis(250);
@@ -47,13 +47,20 @@ impl Terms {
 /// Serves the requests of one connection.
 ///
 /// After `stop` no connection is cut in the middle: an answer in progress is finished, and says that it is the last.
-pub(super) async fn serve<S>(socket: S, router: Router, terms: Terms, metrics: Arc<Metrics>, stop: CancellationToken)
-where
+pub(super) async fn serve<S>(
+    socket: S,
+    peer: IpAddr,
+    router: Router,
+    terms: Terms,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Pulse::new();
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         pulse.busy();
+        request.extensions_mut().insert(Peer(peer));
         let answering = router.clone().call(request);
         let (pulse, stop) = (Arc::clone(&pulse), &stop);
         async move {

@@ -66,12 +66,12 @@ impl Listener {
                 accepted = port.accept() => accepted,
             };
             match accepted {
-                Ok((socket, _)) => {
+                Ok((socket, peer)) => {
                     let place = tokio::select! {
                         place = door.place() => place,
                         () = stop.cancelled() => break,
                     };
-                    connections.spawn(door.connection(socket, place, &stop));
+                    connections.spawn(door.connection(socket, peer, place, &stop));
                 }
                 // A client that was gone before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -82,9 +82,9 @@ impl Listener {
             }
         }
         // The system has told these clients that they are connected: they get their answer too.
-        for socket in waiting(port) {
+        for (socket, peer) in waiting(port) {
             let Some(place) = door.free_place() else { break };
-            connections.spawn(door.connection(socket, place, &stop));
+            connections.spawn(door.connection(socket, peer, place, &stop));
         }
         while connections.join_next().await.is_some() {}
     }
@@ -124,6 +124,7 @@ impl Door {
     fn connection(
         &self,
         socket: TcpStream,
+        peer: SocketAddr,
         place: Place,
         stop: &CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
@@ -135,10 +136,11 @@ impl Door {
             let _place = place;
             // Small answers must not wait for the acknowledgement of the one before. A socket that refuses is closed already.
             let _ = socket.set_nodelay(true);
+            let peer = peer.ip().to_canonical();
             match tls {
-                None => connection::serve(socket, router, terms, metrics, stop).await,
+                None => connection::serve(socket, peer, router, terms, metrics, stop).await,
                 Some(tls) => match tls.accept(socket, terms.header_timeout).await {
-                    Ok(socket) => connection::serve(socket, router, terms, metrics, stop).await,
+                    Ok(socket) => connection::serve(socket, peer, router, terms, metrics, stop).await,
                     Err(failure) => metrics.connection_cut(failure),
                 },
             }
@@ -153,11 +155,11 @@ impl Drop for Place {
 }
 
 /// The connections that wait to be accepted; then the port is closed.
-fn waiting(port: TcpListener) -> impl Iterator<Item = TcpStream> {
+fn waiting(port: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
     let port = port.into_std().ok();
     std::iter::from_fn(move || {
-        let (socket, _) = port.as_ref()?.accept().ok()?;
+        let (socket, peer) = port.as_ref()?.accept().ok()?;
         socket.set_nonblocking(true).ok()?;
-        TcpStream::from_std(socket).ok()
+        Some((TcpStream::from_std(socket).ok()?, peer))
     })
 }
