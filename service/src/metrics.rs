@@ -39,6 +39,11 @@ pub(crate) struct Metrics {
     pub(crate) audit_events_sealed: Counter,
     pub(crate) exports: Family<OutcomeLabels, Counter>,
     pub(crate) erasures: Family<OutcomeLabels, Counter>,
+    pub(crate) connections: Gauge,
+    pub(crate) connections_delayed: Counter,
+    connections_cut: Family<ReasonLabels, Counter>,
+    pub(crate) rate_limited: Family<ScopeLabels, Counter>,
+    pub(crate) rate_limit_fallbacks: Counter,
 }
 
 macro_rules! labels {
@@ -70,6 +75,10 @@ labels! {
     OutcomeLabels { outcome: &'static str }
     /// Of a look into a cache: hit, miss, stale.
     CacheLabels { cache: &'static str, outcome: &'static str }
+    /// Of anything that happens for one reason or another.
+    ReasonLabels { reason: &'static str }
+    /// Of a limit: user, chat, keys, ip.
+    ScopeLabels { scope: &'static str }
 }
 
 impl Metrics {
@@ -133,6 +142,24 @@ impl Metrics {
         registry.register("exports", "Steps of building exports", exports.clone());
         let erasures = Family::default();
         registry.register("erasures", "Steps of erasing deleted users", erasures.clone());
+        let connections = Gauge::default();
+        registry.register("connections", "Connections of clients that are open", connections.clone());
+        let connections_delayed = Counter::default();
+        registry.register(
+            "connections_delayed",
+            "Connections that had to wait for another to close",
+            connections_delayed.clone(),
+        );
+        let connections_cut = Family::default();
+        registry.register("connections_cut", "Connections closed for what their client did", connections_cut.clone());
+        let rate_limited = Family::default();
+        registry.register("rate_limited", "Requests refused by a rate limit", rate_limited.clone());
+        let rate_limit_fallbacks = Counter::default();
+        registry.register(
+            "rate_limit_fallbacks",
+            "Requests counted by this process alone, because Redis failed",
+            rate_limit_fallbacks.clone(),
+        );
         Self {
             registry,
             requests,
@@ -158,6 +185,11 @@ impl Metrics {
             audit_events_sealed,
             exports,
             erasures,
+            connections,
+            connections_delayed,
+            connections_cut,
+            rate_limited,
+            rate_limit_fallbacks,
         }
     }
 
@@ -197,6 +229,11 @@ impl Metrics {
     /// Notes what became of an attempt to erase a user.
     pub(crate) fn erasure(&self, outcome: &'static str) {
         self.erasures.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Notes a connection that was closed for what its client did.
+    pub(crate) fn connection_cut(&self, reason: &'static str) {
+        self.connections_cut.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// Notes what became of a memory write.

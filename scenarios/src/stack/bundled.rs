@@ -87,6 +87,8 @@ fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
     let database = folder.join("tripsage.db");
     let own = scenario.target.service.iter();
     let own = own.map(|(name, value)| (format!("TRIPSAGE_{}", name.to_uppercase()), value.get_ref().clone()));
+    // A run measures what the service can do, not what a user may; a scenario of the limits turns them on.
+    let defaults = [("TRIPSAGE_RATE_LIMITS".to_owned(), "off".to_owned())];
     let fixed = [
         ("DATABASE_URL", format!("sqlite://{}", database.display())),
         ("TRIPSAGE_LISTEN", "127.0.0.1:0".to_owned()),
@@ -95,7 +97,7 @@ fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
         ("TRIPSAGE_MASTER_KEYS", format!("run:{}", random_secret())),
     ];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value));
-    own.chain(fixed).collect()
+    defaults.into_iter().chain(own).chain(fixed).collect()
 }
 
 /// 32 bytes in hex, nearly all of them random.

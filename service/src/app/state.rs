@@ -21,6 +21,7 @@ use super::{
     deletions::{Deletions, DeletionsError},
     destination_finder::{self, DestinationFinder},
     flight_finder::FlightFinder,
+    limiter::Limiter,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
     servers::Servers,
@@ -65,6 +66,8 @@ pub(crate) struct App {
     pub(super) started_at: Timestamp,
     pub(crate) llm: Option<Arc<llm::Client>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Counts requests, when there are limits.
+    pub(crate) limiter: Option<Arc<Limiter>>,
     /// Places for requests in progress.
     pub(crate) in_flight: Arc<Semaphore>,
     /// Cancelled when streams in progress must come to their end.
@@ -83,6 +86,8 @@ pub(crate) enum OpenError {
     Passwords(#[from] HashError),
     #[error("cannot set up an HTTP client")]
     Http(#[from] reqwest::Error),
+    #[error("cannot use REDIS_URL")]
+    Redis(#[from] redis::RedisError),
 }
 
 impl App {
@@ -145,6 +150,7 @@ impl App {
             exports_due: Notify::new(),
             started_at: now(),
             llm: llm_client(&config, &metrics)?,
+            limiter: Limiter::open(&config.rate_limits, &metrics)?.map(Arc::new),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             stop_streams: CancellationToken::new(),
             is_stopping: AtomicBool::new(false),

@@ -1,12 +1,15 @@
 //! The configuration of the service, read once from its environment.
 //!
-//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`). Durations are written with a unit
+//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`, `REDIS_URL`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
 mod account;
 mod bookings;
+mod edge;
 mod keys;
 mod mcp;
+mod network;
+mod rate_limits;
 mod url;
 mod vars;
 
@@ -16,9 +19,12 @@ use secrecy::SecretString;
 
 pub use account::Account;
 pub use bookings::Bookings;
+pub use edge::{Edge, Tls};
 pub(crate) use keys::{DEFAULT_ID, MASTER_KEY_BYTES};
 pub use keys::{Keys, MasterKey, SigningKey};
 pub use mcp::{Mcp, McpServer};
+pub use network::{Network, NotANetwork};
+pub use rate_limits::RateLimits;
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
 
@@ -31,6 +37,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `DATABASE_URL`: where users, trips and chats are kept, `sqlite://FILE` or `postgres://...`.
     /// Default `sqlite://tripsage.db`.
+    /// Other listeners, connections, TLS, hosts and origins.
+    pub edge: Edge,
+    /// Rate limits.
+    pub rate_limits: RateLimits,
+    /// `DATABASE_URL`: where users, trips and chats are kept. Default `sqlite://tripsage.db`.
     pub database_url: DatabaseUrl,
     /// `TRIPSAGE_DATABASE_CONNECTIONS`: connections to the database; SQLite has one more, for writing.
     /// Default 16 for PostgreSQL, 4 for SQLite.
@@ -101,12 +112,12 @@ impl Config {
         let database_url = DatabaseUrl(vars.text("DATABASE_URL").unwrap_or_else(|| "sqlite://tripsage.db".into()));
         let keys = Keys::read(&mut vars)?;
         let config = Self {
-            listen: vars
-                .parsed("TRIPSAGE_LISTEN", "an address such as 127.0.0.1:8000")?
-                .unwrap_or(([127, 0, 0, 1], 8000).into()),
             database_connections: vars
                 .count("TRIPSAGE_DATABASE_CONNECTIONS", if database_url.is_postgres() { 16 } else { 4 })?,
             database_url,
+            listen: vars.address("TRIPSAGE_LISTEN")?.unwrap_or(([127, 0, 0, 1], 8000).into()),
+            edge: Edge::read(&mut vars)?,
+            rate_limits: RateLimits::read(&mut vars)?,
             database_statement_timeout: vars.duration("TRIPSAGE_DATABASE_STATEMENT_TIMEOUT", secs(2))?,
             database_pool_wait: vars.duration("TRIPSAGE_DATABASE_POOL_WAIT", Duration::from_millis(500))?,
             mcp: Mcp::read(&mut vars)?,
@@ -168,6 +179,14 @@ mod tests {
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "5")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `5`")]
     #[case(&[KEY, ("TRIPSAGE_DRAIN", "0s")], "TRIPSAGE_DRAIN must be a duration such as 250ms, 60s, 5m or 1h, not `0s`")]
     #[case(&[KEY, ("TRIPSAGE_MAX_IN_FLIGHT", "0")], "TRIPSAGE_MAX_IN_FLIGHT must be a number, 1 or more, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_RATE_LIMIT_FACTOR", "0")], "TRIPSAGE_RATE_LIMIT_FACTOR must be a number from 0.01 to 1000, not `0`")]
+    #[case(&[KEY, ("TRIPSAGE_RATE_LIMIT_FACTOR", "NaN")], "TRIPSAGE_RATE_LIMIT_FACTOR must be a number from 0.01 to 1000, not `NaN`")]
+    #[case(&[KEY, ("TRIPSAGE_TRUSTED_PROXIES", "10.0.0.0/8,proxy")], "TRIPSAGE_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, not `proxy`")]
+    #[case(&[KEY, ("TRIPSAGE_COMPRESSION", "yes")], "TRIPSAGE_COMPRESSION must be on or off, not `yes`")]
+    #[case(&[KEY, ("TRIPSAGE_TLS_CERTIFICATE", "c.pem")], "TRIPSAGE_TLS_KEY is not set")]
+    #[case(&[KEY, ("TRIPSAGE_TLS_REDIRECT_LISTEN", "127.0.0.1:80")], "TRIPSAGE_TLS_CERTIFICATE is not set")]
+    #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "*")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `*`")]
+    #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "https://a.b, https://a.b/c")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `https://a.b/c`")]
     #[case(&[KEY, ("TRIPSAGE_LLM_URL", "ftp://x/v1")], "TRIPSAGE_LLM_URL must be an http or https URL, not `ftp://x/v1`")]
     fn a_wrong_environment_is_refused(#[case] vars: &[(&str, &str)], #[case] message: &str) {
         assert_eq!(read(vars).unwrap_err().to_string(), message);
@@ -192,11 +211,11 @@ mod tests {
             ("TRIPSAGE_LLM_API_KEY", "sk-very-secret"),
             ("DATABASE_URL", database_url),
             ("TRIPSAGE_MASTER_KEYS", "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
-            ("DATABASE_URL", "postgres://me:hunter2@db/x"),
+            ("REDIS_URL", "redis://:hunter4@cache/0"),
             ("TRIPSAGE_LLM_URL", "http://me:hunter3@llm/v1"),
         ];
         let shown = format!("{:?}", read(&vars).unwrap());
-        for secret in ["0123456789abcdef", "AAEC", "sk-very-secret", "hunter2", "hunter3"] {
+        for secret in ["0123456789abcdef", "AAEC", "sk-very-secret", "hunter2", "hunter3", "hunter4"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }

@@ -1,6 +1,6 @@
 //! The variables of the environment: each is asked for by name, read into a type, and what nobody asked for is a mistake.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
 use reqwest::Url;
 
@@ -55,7 +55,7 @@ pub(super) struct Vars {
 
 impl Vars {
     pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = |name: &str| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL";
+        let ours = |name: &str| name.starts_with("TRIPSAGE_") || matches!(name, "DATABASE_URL" | "REDIS_URL");
         Self { given: vars.into_iter().filter(|(name, _)| ours(name)).collect(), known: Vec::new() }
     }
 
@@ -106,6 +106,32 @@ impl Vars {
     pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Values separated by commas, each read by `parse`.
+    pub(super) fn each<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        let value_of = |value: String| parse(&value).ok_or(Error::Invalid { name, value, expected });
+        self.list(name).into_iter().map(value_of).collect()
+    }
+
+    /// Where to listen.
+    pub(super) fn address(&mut self, name: &'static str) -> Result<Option<SocketAddr>, Error> {
+        self.parsed(name, "an address such as 127.0.0.1:8000")
+    }
+
+    /// `on` or `off`.
+    pub(super) fn switch(&mut self, name: &'static str, default: bool) -> Result<bool, Error> {
+        match self.text(name).as_deref() {
+            None => Ok(default),
+            Some("on") => Ok(true),
+            Some("off") => Ok(false),
+            Some(value) => Err(Error::Invalid { name, value: value.to_owned(), expected: "on or off" }),
+        }
     }
 
     /// Addresses separated by commas.

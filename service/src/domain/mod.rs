@@ -23,6 +23,7 @@ pub(crate) mod page;
 pub(crate) mod passenger;
 pub(crate) mod place;
 pub(crate) mod preferences;
+pub(crate) mod quota;
 pub(crate) mod stay;
 pub(crate) mod storable;
 pub(crate) mod summary;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{BeginError, BookError, CancelError, HashError, OfferError, TokenError, TurnError, now},
     dependency::Failure,
-    domain::trip_patch::PatchError,
+    domain::{quota::Verdict, trip_patch::PatchError},
     sealing::SealError,
     storage::{self, TripError},
 };
@@ -162,6 +162,27 @@ impl ApiError {
         Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "validation", message)
     }
 
+    /// The host that the request is for is not ours.
+    pub(crate) fn invalid_host() -> Self {
+        Self::bad_request("INVALID_HOST", "the service has no such host name")
+    }
+
+    /// Too many requests of one client.
+    pub(crate) fn rate_limited(verdict: Verdict) -> Self {
+        let wait = Duration::from_micros(verdict.wait_us.unwrap_or_default());
+        let mut error = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMIT_EXCEEDED",
+            "ratelimit",
+            "too many requests, come back later",
+        )
+        .after(wait);
+        let details =
+            json!({"scope": verdict.scope.label(), "limit": verdict.limit, "retry_after": error.retry_after_s()});
+        error.details = Some(details);
+        error
+    }
+
     /// Too many requests are in progress.
     pub(crate) fn shed() -> Self {
         Self::new(
@@ -230,6 +251,11 @@ impl ApiError {
         error.after(RETRY_AFTER)
     }
 
+    /// Whole seconds to wait, as the client is told.
+    fn retry_after_s(&self) -> Option<u64> {
+        self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
+    }
+
     /// The body that the client gets.
     pub(crate) fn body(&self, request_id: &str) -> Value {
         json!({
@@ -247,9 +273,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request, rejection::BytesRejection},
 };
 use garde::Validate;
-use http::{StatusCode, header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use tokio::time::timeout;
@@ -19,7 +19,8 @@ use crate::app::{ADMIN_SCOPE, App, Kind, TokenError};
 /// Part of the request deadline in which the body must be here.
 const BODY_TIME_SHARE: f64 = 0.8;
 
-/// The user who asks, by the access token. Asks nobody else.
+/// The user who asks, by the access token. Asks nobody else, and of one request only once.
+#[derive(Clone)]
 pub(crate) struct Principal {
     pub(crate) user_id: Uuid,
     is_admin: bool,
@@ -32,8 +33,27 @@ impl FromRequestParts<Arc<App>> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let principal = Self::read(&parts.headers, app)?;
+        parts.extensions.insert(principal.clone());
+        Ok(principal)
+    }
+}
+
+impl Principal {
+    /// The user of a request that may have none.
+    pub(super) fn of(request: &mut Request, app: &App) -> Option<Uuid> {
+        let principal = Self::read(request.headers(), app).ok()?;
+        let user_id = principal.user_id;
+        request.extensions_mut().insert(principal);
+        Some(user_id)
+    }
+
+    fn read(headers: &HeaderMap, app: &App) -> Result<Self, ApiError> {
         let missing = || ApiError::unauthorized("AUTHENTICATION_ERROR", "a bearer token is needed");
-        let header = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
+        let header = headers.get(AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
         let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(missing());

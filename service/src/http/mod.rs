@@ -25,4 +25,6 @@ mod trips;
 mod users;
 mod version;
 
-pub(crate) use router::{document, router};
+pub(crate) use error::ApiError;
+pub(crate) use middleware::{Peer, host_of, is_allowed};
+pub(crate) use router::{Routers, document, with_envelope};

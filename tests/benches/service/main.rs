@@ -92,6 +92,7 @@ fn service(providers: &Part, database_url: &str) -> Part {
         .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
         .env("TRIPSAGE_JWT_KEY", "a key for the benchmark, at least 32 bytes")
         .env("TRIPSAGE_LOG", "warn")
+        .env("TRIPSAGE_RATE_LIMITS", "off")
         .env("DATABASE_URL", database_url)
         .env("TRIPSAGE_MCP_FLIGHTS_URL", url("flights", "/mcp"))
         .env("TRIPSAGE_MCP_MEMORY_URL", url("memory", "/mcp"))

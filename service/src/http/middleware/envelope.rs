@@ -1,19 +1,33 @@
-//! Request ids, and the body of every error.
+//! What every answer has: its request id, the headers for browsers, and the body of an error.
 
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::security_headers::{self, Kind};
 use crate::http::error::ApiError;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id from outside is replaced.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Takes or makes the request id, answers it in `X-Request-Id`, and writes the envelope of an [`ApiError`].
-pub(crate) async fn envelope(request: Request, next: Next) -> Response {
+/// What is true of all answers of one listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope {
+    pub(crate) is_tls: bool,
+}
+
+/// Takes or makes the request id, answers it in `X-Request-Id`, adds the security headers, and writes the body of an
+/// [`ApiError`].
+pub(crate) async fn envelope(State(of): State<Envelope>, request: Request, next: Next) -> Response {
     let id = request_id(&request);
+    let kind = Kind::of(request.uri().path());
     let span = tracing::info_span!("request", request_id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
@@ -22,6 +36,7 @@ pub(crate) async fn envelope(request: Request, next: Next) -> Response {
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    security_headers::add(response.headers_mut(), kind, of.is_tls);
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
