@@ -80,14 +80,6 @@ impl Failure {
         Self::Refused { message: message.into(), code: None }
     }
 
-    /// Why a tool refused, in its own stable word.
-    pub(crate) fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused { code, .. } => code.as_deref(),
-            _ => None,
-        }
-    }
-
     /// Whether it says that the dependency is ill. Our own refusals to call, refusals by a tool and of a user's key do not.
     pub(crate) fn counts_against_dependency(&self) -> bool {
         let is_ours = matches!(self, Self::Absent | Self::BreakerOpen { .. } | Self::Saturated | Self::AccountUnknown);

@@ -18,7 +18,7 @@ use crate::{
     bookings::{BOOKINGS, book, cancel, order, search},
     fakes::{Answers, FakeMcp},
     gate::{Gate, Mode},
-    stack::{Answer, PASSWORD, Stack, User, client, read, until},
+    stack::{Answer, MASTER_KEY, PASSWORD, Stack, User, client, read, until},
 };
 
 /// Quick to notice, quick to ask again, and no breaker in the way.
@@ -305,6 +305,8 @@ impl Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tripsage"))
             .env_clear()
             .env("TRIPSAGE_JWT_KEY", "a key for tests, long enough for HS256")
+            .env("TRIPSAGE_MASTER_KEYS", MASTER_KEY)
+            .env("TRIPSAGE_RATE_LIMITS", "off")
             .env("TRIPSAGE_ARGON2_MEMORY_KIB", "8")
             .env("TRIPSAGE_LISTEN", "127.0.0.1:0")
             .env("TRIPSAGE_REQUEST_DEADLINE", "1s")

@@ -37,7 +37,7 @@ async fn share(stack: &Stack, trip: &str, owner: &User, guest: &User, level: &st
 }
 
 async fn audited(stack: &Stack) -> Vec<String> {
-    const ACTIONS: &str = "SELECT action FROM audit_events ORDER BY id";
+    const ACTIONS: &str = "SELECT action FROM audit_events WHERE action LIKE 'trip.%' ORDER BY id";
     let rows: Vec<(String,)> = if stack.database_url.starts_with("sqlite") {
         let mut database = SqliteConnection::connect(&stack.database_url).await.unwrap();
         sqlx::query_as(ACTIONS).fetch_all(&mut database).await.unwrap()

@@ -132,7 +132,7 @@ async fn a_key_that_was_not_taken_is_not_stored(
 #[case("a key that is a number", "key", json!(1234567890), 422, "VALIDATION_ERROR")]
 #[case("a life that is over", "expires_at", json!("2020-01-01T00:00:00Z"), 422, "VALIDATION_ERROR")]
 #[case("an unknown field", "is_valid", json!(true), 422, "VALIDATION_ERROR")]
-#[case("a service without an address", "service", json!("googlemaps"), 503, "EXTERNAL_API_UNAVAILABLE")]
+#[case("a service without an address", "service", json!("webcrawl"), 503, "EXTERNAL_API_UNAVAILABLE")]
 #[case("a name that is taken", "name", json!("taken"), 409, "DUPLICATE_KEY")]
 #[tokio::test]
 async fn what_makes_no_key_is_said(

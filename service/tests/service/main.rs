@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod booking_failures;
 mod bookings;
+mod bundled_travel;
 mod chat;
 mod collaboration;
 mod connections;

@@ -8,10 +8,11 @@ use axum::{
     extract::{State, rejection::BytesRejection},
     http::HeaderMap,
     response::{IntoResponse, Response, Sse, sse::Event},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
@@ -45,6 +46,7 @@ fn routes(context: &Context, settings: LlmSettings, seed: u64) -> Router {
     };
     Router::new()
         .route("/v1/chat/completions", post(complete))
+        .route("/v1/models", get(models))
         .fallback(async || Refusal::Path)
         .method_not_allowed_fallback(async || Refusal::Method)
         .with_state(Arc::new(llm))
@@ -71,6 +73,14 @@ async fn complete(
     let mut response = llm.respond(&request, started).await;
     response.headers_mut().insert(ACCOUNT_HEADER, account.header());
     Ok(response)
+}
+
+/// The models that there are: what a client asks for to find out whether its key is good.
+async fn models(State(llm): State<Arc<Llm>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let account = llm.account(&headers)?;
+    let model = |id: &String| json!({"id": id, "object": "model", "created": 0, "owned_by": "tripsage"});
+    let list = json!({"object": "list", "data": llm.settings.models.iter().map(model).collect::<Vec<_>>()});
+    Ok(([(ACCOUNT_HEADER, account.header())], Json(list)).into_response())
 }
 
 impl Llm {
