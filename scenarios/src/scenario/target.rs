@@ -33,7 +33,17 @@ pub struct Links {
 }
 
 /// The hops of the bundled stack that faults can act on.
-pub const BUNDLED_LINKS: [&str; 5] = ["client", "mcp.flights", "mcp.memory", "mcp.weather", "llm"];
+pub const BUNDLED_LINKS: [&str; 9] = [
+    "client",
+    "mcp.flights",
+    "mcp.airbnb",
+    "mcp.google_maps",
+    "mcp.weather",
+    "mcp.time",
+    "mcp.memory",
+    "mcp.webcrawl",
+    "llm",
+];
 
 impl Target {
     /// What cannot be, beyond what the file format refuses by itself.

@@ -9,10 +9,14 @@ use chaos::{Control, Link};
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
 
 /// The hops from the service to its providers: link, provider, variable of the service, path.
-const HOPS: [(&str, &str, &str, &str); 4] = [
+const HOPS: [(&str, &str, &str, &str); 8] = [
     ("mcp.flights", "flights", "TRIPSAGE_MCP_FLIGHTS_URL", "/mcp"),
-    ("mcp.memory", "memory", "TRIPSAGE_MCP_MEMORY_URL", "/mcp"),
+    ("mcp.airbnb", "airbnb", "TRIPSAGE_MCP_AIRBNB_URL", "/mcp"),
+    ("mcp.google_maps", "google_maps", "TRIPSAGE_MCP_GOOGLE_MAPS_URL", "/mcp"),
     ("mcp.weather", "weather", "TRIPSAGE_MCP_WEATHER_URL", "/mcp"),
+    ("mcp.time", "time", "TRIPSAGE_MCP_TIME_URL", "/mcp"),
+    ("mcp.memory", "memory", "TRIPSAGE_MCP_MEMORY_URL", "/mcp"),
+    ("mcp.webcrawl", "webcrawl", "TRIPSAGE_MCP_WEBCRAWL_URL", "/mcp"),
     ("llm", "llm", "TRIPSAGE_LLM_URL", "/v1"),
 ];
 
