@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     dependency::{Failure, SingleFlight},
-    domain::meta::Source,
+    domain::meta::{Degradation, Meta, Source},
     metrics::Metrics,
 };
 
@@ -23,6 +23,7 @@ pub(crate) struct Cache<K, V> {
     stale_for: Duration,
     entries: moka::future::Cache<K, Entry<V>>,
     fetches: SingleFlight<K, Entry<V>>,
+    is_worth_keeping: fn(&V) -> bool,
     metrics: Arc<Metrics>,
 }
 
@@ -64,7 +65,12 @@ where
     pub(crate) fn new(name: &'static str, life: Life, metrics: Arc<Metrics>) -> Self {
         let Life { ttl, stale_for } = life;
         let entries = moka::future::Cache::builder().max_capacity(ENTRIES_MAX).time_to_live(ttl + stale_for).build();
-        Self { name, ttl, stale_for, entries, fetches: SingleFlight::new(), metrics }
+        Self { name, ttl, stale_for, entries, fetches: SingleFlight::new(), is_worth_keeping: |_| true, metrics }
+    }
+
+    /// Gives the other answers too, but only to those who wait for them.
+    pub(crate) fn keeping_only(self, is_worth_keeping: fn(&V) -> bool) -> Self {
+        Self { is_worth_keeping, ..self }
     }
 
     /// The fresh entry of `key`; else what `fetch` gives by `deadline`; else the stale entry.
@@ -111,11 +117,14 @@ where
     ) -> Result<Entry<V>, Failure> {
         let entries = self.entries.clone();
         let stored_key = key.clone();
+        let is_worth_keeping = self.is_worth_keeping;
         let storing = || {
             let fetch = fetch();
             async move {
                 let entry = Entry { value: Arc::new(fetch.await?), stored: Instant::now() };
-                entries.insert(stored_key, entry.clone()).await;
+                if is_worth_keeping(&entry.value) {
+                    entries.insert(stored_key, entry.clone()).await;
+                }
                 Ok(entry)
             }
             .boxed()
@@ -128,6 +137,23 @@ impl<V> Entry<V> {
     fn found(&self, source: Source, failure: Option<Failure>) -> Found<V> {
         let age = if source == Source::Live { Duration::ZERO } else { self.stored.elapsed() };
         Found { value: Arc::clone(&self.value), source, age, failure }
+    }
+}
+
+impl<V> Found<V> {
+    /// Says in `meta` where it is from, and when it is stale why, and that this is `stale`.
+    pub(crate) fn describe_as(&self, provider: &'static str, stale: Degradation, meta: &mut Meta) {
+        meta.source = Some(self.source);
+        if self.source != Source::Live {
+            meta.cache_age_s = Some(self.age.as_secs());
+        }
+        if self.source != Source::Cache {
+            meta.queried(provider);
+        }
+        if let Some(failure) = &self.failure {
+            meta.provider_errors.insert(provider, failure.label());
+            meta.degrade(stale);
+        }
     }
 }
 
@@ -189,6 +215,16 @@ mod tests {
         let fetches = Arc::new(AtomicU32::new(0));
         assert!(cache.get(&1, soon(), bad).await.is_err());
         assert_eq!(*cache.get(&1, soon(), || good(&fetches)).await.unwrap().value, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_worth_keeping_is_given_but_not_kept() {
+        let cache = Cache::new("stays", LIFE, Arc::new(Metrics::new())).keeping_only(|number| number % 2 == 0);
+        let fetches = Arc::new(AtomicU32::new(0));
+        for (value, source) in [(1, Source::Live), (2, Source::Live), (2, Source::Cache)] {
+            let found = cache.get(&1, soon(), || good(&fetches)).await.unwrap();
+            assert_eq!((*found.value, found.source), (value, source));
+        }
     }
 
     #[tokio::test(start_paused = true)]

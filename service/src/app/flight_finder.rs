@@ -13,7 +13,7 @@ use crate::{
     dependency::Failure,
     domain::{
         flight::{FlightSearch, FlightsFound, rank},
-        meta::{Degradation, Meta, Source},
+        meta::{Degradation, Meta},
     },
     mcp::{Caller, flights::Flights},
     metrics::Metrics,
@@ -59,16 +59,6 @@ impl FlightFinder {
 impl Found<Prepared<FlightsFound>> {
     /// Says in `meta` where the flights are from.
     pub(crate) fn describe(&self, meta: &mut Meta) {
-        meta.source = Some(self.source);
-        if self.source != Source::Live {
-            meta.cache_age_s = Some(self.age.as_secs());
-        }
-        if self.source != Source::Cache {
-            meta.queried(PROVIDER);
-        }
-        if let Some(failure) = &self.failure {
-            meta.provider_errors.insert(PROVIDER, failure.label());
-            meta.degrade(Degradation::FlightsStale);
-        }
+        self.describe_as(PROVIDER, Degradation::FlightsStale, meta);
     }
 }

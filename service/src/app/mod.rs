@@ -5,15 +5,20 @@
 mod cache;
 mod chat_turn;
 mod clock;
+mod destination_finder;
 mod flight_finder;
 mod health;
 mod memory_writer;
+mod part;
 mod passwords;
 mod prepared;
 mod servers;
 mod state;
+mod stay_finder;
 mod tokens;
 mod tools;
+mod unified_search;
+mod weather_finder;
 
 pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
 pub(crate) use clock::{now, today};
@@ -21,3 +26,4 @@ pub(crate) use health::Health;
 pub(crate) use passwords::HashError;
 pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};
+pub(crate) use unified_search::Everything;

@@ -10,19 +10,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::Life,
+    destination_finder::{self, DestinationFinder},
     flight_finder::FlightFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
     servers::Servers,
+    stay_finder::StayFinder,
     tokens::Tokens,
     tools::{Providers, Tools},
+    weather_finder::WeatherFinder,
 };
 use crate::{
     config::Config,
     dependency::Limits,
     domain::{meta::Meta, user::normal_email},
     llm,
-    mcp::{flights::Flights, memory::Memory, weather::Weather},
+    mcp::{airbnb::Stays, flights::Flights, google_maps::Places, memory::Memory, time::Clocks, weather::Weather},
     metrics::{DegradedLabels, Metrics, ServerLabels},
     storage::{self, Storage},
 };
@@ -37,6 +40,9 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) flights: Arc<FlightFinder>,
+    pub(crate) stays: Arc<StayFinder>,
+    pub(crate) weather: Arc<WeatherFinder>,
+    pub(crate) destinations: Arc<DestinationFinder>,
     pub(crate) tools: Tools,
     pub(crate) memory_writer: MemoryWriter,
     pub(crate) servers: Servers,
@@ -82,12 +88,24 @@ impl App {
             weather: servers.weather.clone().map(|client| client as Arc<dyn Weather>),
             weather_life: Life { ttl: config.weather_cache_ttl, stale_for: config.stale_for },
         };
+        let life = |ttl| Life { ttl, stale_for: config.stale_for };
+        let stays = servers.airbnb.clone().map(|client| client as Arc<dyn Stays>);
+        let weather = servers.weather.clone().map(|client| client as Arc<dyn Weather>);
+        let weather = Arc::new(WeatherFinder::new(weather, life(config.weather_cache_ttl), &metrics));
+        let places = destination_finder::Providers {
+            places: servers.google_maps.clone().map(|client| client as Arc<dyn Places>),
+            clocks: servers.time.clone().map(|client| client as Arc<dyn Clocks>),
+            weather: Arc::clone(&weather),
+        };
         let memory = servers.memory.clone().map(|client| client as Arc<dyn Memory>);
         Ok(Self {
             storage,
             passwords: Passwords::new(config.argon2_memory_kib)?,
             tokens: Tokens::new(&config.jwt_key, config.admin_emails.iter().map(|email| normal_email(email)).collect()),
             flights,
+            stays: Arc::new(StayFinder::new(stays, life(config.stays_cache_ttl), &metrics)),
+            weather,
+            destinations: Arc::new(DestinationFinder::new(places, life(config.destinations_cache_ttl), &metrics)),
             tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
             servers,

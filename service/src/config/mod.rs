@@ -64,6 +64,10 @@ pub struct Config {
     pub breaker_open: Duration,
     /// `TRIPSAGE_FLIGHTS_CACHE_TTL`: how long found flights are fresh. Default `300s`.
     pub flights_cache_ttl: Duration,
+    /// `TRIPSAGE_STAYS_CACHE_TTL`: how long found stays are fresh. Default `1800s`.
+    pub stays_cache_ttl: Duration,
+    /// `TRIPSAGE_DESTINATIONS_CACHE_TTL`: how long found places are fresh. Default `86400s`.
+    pub destinations_cache_ttl: Duration,
     /// `TRIPSAGE_WEATHER_CACHE_TTL`: how long weather is fresh. Default `1800s`.
     pub weather_cache_ttl: Duration,
     /// `TRIPSAGE_STALE_FOR`: how long after that they may still answer when the provider fails. Default `3600s`.
@@ -110,6 +114,8 @@ impl Config {
             breaker_failures: vars.count("TRIPSAGE_BREAKER_FAILURES", 5)?,
             breaker_open: vars.duration("TRIPSAGE_BREAKER_OPEN", secs(60))?,
             flights_cache_ttl: vars.duration("TRIPSAGE_FLIGHTS_CACHE_TTL", secs(300))?,
+            stays_cache_ttl: vars.duration("TRIPSAGE_STAYS_CACHE_TTL", secs(1800))?,
+            destinations_cache_ttl: vars.duration("TRIPSAGE_DESTINATIONS_CACHE_TTL", secs(86_400))?,
             weather_cache_ttl: vars.duration("TRIPSAGE_WEATHER_CACHE_TTL", secs(1800))?,
             stale_for: vars.duration("TRIPSAGE_STALE_FOR", secs(3600))?,
             max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,

@@ -227,7 +227,7 @@ mod tests {
             match (step, attempt) {
                 ('s', Ok(attempt)) => attempt.settle(&Ok(())),
                 ('f', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::TimedOut)),
-                ('e', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::Refused { message: "no".into() })),
+                ('e', Ok(attempt)) => attempt.settle::<()>(&Err(Failure::refused("no"))),
                 ('-', Err(Failure::BreakerOpen { .. })) => {}
                 (step, attempt) => panic!("`{step}` in `{script}` met {attempt:?}"),
             }

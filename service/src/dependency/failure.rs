@@ -40,7 +40,11 @@ pub(crate) enum Failure {
     Malformed(#[source] Cause),
     /// The tool ran and refused (`isError`, invalid arguments): the dependency itself is well.
     #[error("refused the request: {message}")]
-    Refused { message: Arc<str> },
+    Refused {
+        message: Arc<str>,
+        /// Its stable name for why, when it gives one.
+        code: Option<Arc<str>>,
+    },
 }
 
 impl Failure {
@@ -54,6 +58,19 @@ impl Failure {
 
     pub(crate) fn cut(cause: impl Error + Send + Sync + 'static) -> Self {
         Self::Cut(Arc::new(cause))
+    }
+
+    /// A refusal with a reason in words only.
+    pub(crate) fn refused(message: &str) -> Self {
+        Self::Refused { message: message.into(), code: None }
+    }
+
+    /// Why a tool refused, in its own stable word.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => code.as_deref(),
+            _ => None,
+        }
     }
 
     /// Whether it says that the dependency is ill. Our own refusals to call and refusals by a tool do not.

@@ -193,7 +193,7 @@ mod tests {
     #[rstest]
     #[case("a read is tried twice", Repeat::Once, status(503), 2)]
     #[case("a write is tried once", Repeat::Never, status(503), 1)]
-    #[case("a tool error is final", Repeat::Once, Failure::Refused { message: "no".into() }, 1)]
+    #[case("a tool error is final", Repeat::Once, Failure::refused("no"), 1)]
     #[case("a rate limit is final", Repeat::Once, Failure::RateLimited { retry_after: None }, 1)]
     #[case("a bad request is final", Repeat::Once, status(400), 1)]
     #[tokio::test(start_paused = true)]

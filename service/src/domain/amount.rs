@@ -21,6 +21,17 @@ impl Amount {
         if other.cents == 0 { 1.0 } else { self.cents as f64 / other.cents as f64 }
     }
 
+    /// The mean, to the cent; none of nothing.
+    pub(crate) fn mean(amounts: impl Iterator<Item = Self>) -> Option<Self> {
+        let (count, cents) = amounts.fold((0, 0), |(count, cents), amount| (count + 1, cents + amount.cents));
+        (count > 0).then(|| Self { cents: (cents + count / 2) / count })
+    }
+
+    /// So many times the sum; no more than the largest amount there is.
+    pub(crate) fn times(self, count: u32) -> Self {
+        Self { cents: self.cents.saturating_mul(i64::from(count)).min(MAX as i64 * 100) }
+    }
+
     /// Whether it is more than nothing.
     pub(crate) fn is_positive(self) -> bool {
         self.cents > 0
@@ -72,5 +83,26 @@ mod tests {
     fn cents_survive_json(#[case] json: &str, #[case] expected: Option<&str>) {
         let read = serde_json::from_str::<Amount>(json).ok();
         assert_eq!(read.map(|amount| serde_json::to_string(&amount).unwrap()).as_deref(), expected);
+    }
+
+    fn amount(number: f64) -> Amount {
+        serde_json::from_value(number.into()).unwrap()
+    }
+
+    #[rstest]
+    #[case(&[], None)]
+    #[case(&[10.0], Some(10.0))]
+    #[case(&[0.01, 0.02], Some(0.02))]
+    #[case(&[100.0, 200.0, 301.0], Some(200.33))]
+    fn the_mean_is_exact_to_the_cent(#[case] amounts: &[f64], #[case] expected: Option<f64>) {
+        assert_eq!(Amount::mean(amounts.iter().copied().map(amount)), expected.map(amount));
+    }
+
+    #[rstest]
+    #[case(99.99, 3, 299.97)]
+    #[case(5.0, 0, 0.0)]
+    #[case(1e8, 2, 1e8)]
+    fn a_multiple_stays_an_amount(#[case] one: f64, #[case] count: u32, #[case] expected: f64) {
+        assert_eq!(amount(one).times(count), amount(expected));
     }
 }

@@ -42,6 +42,30 @@ pub(crate) enum Source {
 pub(crate) enum Degradation {
     /// Flights are from a stale cache entry.
     FlightsStale,
+    /// There are no flights, because their provider failed.
+    FlightsMissing,
+    /// Stays are from a stale cache entry.
+    StaysStale,
+    /// Some stays could not be had.
+    StaysPartial,
+    /// There are no stays, because their provider failed.
+    StaysMissing,
+    /// Whether the stay is free could not be had.
+    AvailabilityMissing,
+    /// Destinations are from a stale cache entry.
+    DestinationsStale,
+    /// There are no destinations, because their provider failed.
+    DestinationsMissing,
+    /// Attractions are from a stale cache entry.
+    AttractionsStale,
+    /// Attractions could not be had.
+    AttractionsMissing,
+    /// The weather is from a stale cache entry.
+    WeatherStale,
+    /// The weather could not be had.
+    WeatherMissing,
+    /// The local time could not be had.
+    LocalTimeMissing,
     /// A tool of the chat failed.
     ToolFailed,
     /// The answer could not be added to the chat's history.
@@ -53,6 +77,18 @@ impl Degradation {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::FlightsStale => "flights_stale",
+            Self::FlightsMissing => "flights_missing",
+            Self::StaysStale => "stays_stale",
+            Self::StaysPartial => "stays_partial",
+            Self::StaysMissing => "stays_missing",
+            Self::AvailabilityMissing => "availability_missing",
+            Self::DestinationsStale => "destinations_stale",
+            Self::DestinationsMissing => "destinations_missing",
+            Self::AttractionsStale => "attractions_stale",
+            Self::AttractionsMissing => "attractions_missing",
+            Self::WeatherStale => "weather_stale",
+            Self::WeatherMissing => "weather_missing",
+            Self::LocalTimeMissing => "local_time_missing",
             Self::ToolFailed => "tool_failed",
             Self::HistoryNotSaved => "history_not_saved",
         }
@@ -73,6 +109,24 @@ impl Meta {
         if !self.providers_queried.contains(&provider) {
             self.providers_queried.push(provider);
         }
+    }
+
+    /// Notes that a provider was asked for a part of the answer and failed.
+    pub(crate) fn missing(&mut self, provider: &'static str, failure: &'static str, reason: Degradation) {
+        self.queried(provider);
+        self.provider_errors.insert(provider, failure);
+        self.degrade(reason);
+    }
+
+    /// Takes over an equal part, with where it is from: stale if any part is, from the cache only if all are.
+    pub(crate) fn merge(&mut self, part: Self) {
+        self.cache_age_s = self.cache_age_s.max(part.cache_age_s);
+        self.source = match (self.source, part.source) {
+            (Some(Source::Stale), _) | (_, Some(Source::Stale)) => Some(Source::Stale),
+            (Some(Source::Live), _) | (_, Some(Source::Live)) => Some(Source::Live),
+            (ours, theirs) => ours.or(theirs),
+        };
+        self.absorb(part);
     }
 
     /// Takes over what one part of an answer says about itself.

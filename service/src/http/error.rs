@@ -3,7 +3,7 @@
 //! An `ApiError` holds what the client may know and, apart, what the log should know. Handlers return it; the `envelope`
 //! middleware writes the body, because only there the request id is known.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -54,6 +54,22 @@ pub(crate) const FLIGHTS: DependencyNames = DependencyNames {
     bad_answer: "FLIGHT_API_ERROR",
     timeout: "FLIGHT_API_TIMEOUT",
     message: "flight search is not available at the moment",
+};
+
+/// Stays.
+pub(crate) const STAYS: DependencyNames = DependencyNames {
+    unavailable: "ACCOMMODATION_API_UNAVAILABLE",
+    bad_answer: "ACCOMMODATION_API_ERROR",
+    timeout: "ACCOMMODATION_API_TIMEOUT",
+    message: "the search for stays is not available at the moment",
+};
+
+/// Destinations.
+pub(crate) const DESTINATIONS: DependencyNames = DependencyNames {
+    unavailable: "DESTINATION_API_UNAVAILABLE",
+    bad_answer: "DESTINATION_API_ERROR",
+    timeout: "DESTINATION_API_TIMEOUT",
+    message: "the search for destinations is not available at the moment",
 };
 
 /// The language model.
@@ -166,6 +182,14 @@ impl ApiError {
             | Failure::Refused { .. } => error(StatusCode::BAD_GATEWAY, names.bad_answer),
         };
         answer.because(failure)
+    }
+
+    /// Every provider that was asked failed.
+    pub(crate) fn all_failed(provider_errors: &BTreeMap<&'static str, &'static str>) -> Self {
+        let message = "no provider is available at the moment";
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "SEARCH_UNAVAILABLE", "external", message);
+        error.details = Some(json!({"provider_errors": provider_errors}));
+        error.after(RETRY_AFTER)
     }
 
     /// The body that the client gets.

@@ -1,6 +1,6 @@
 //! `/flights`: the search.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -29,8 +29,6 @@ use crate::{
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ROUTE: &str = "/api/v1/flights/search";
-/// Kept back from the deadline, to answer from a stale entry when the provider takes all the time.
-const ANSWER_TIME: Duration = Duration::from_millis(100);
 
 /// What an answer says besides the flights, which are written once and remembered.
 #[derive(Serialize, ToSchema)]
@@ -72,7 +70,7 @@ pub(crate) async fn search(
     }
     let search = search.normalized();
     let started = Instant::now();
-    let found = app.flights.find(&search, &Caller::platform(deadline.0 - ANSWER_TIME)).await;
+    let found = app.flights.find(&search, &Caller::platform(deadline.for_providers())).await;
     let found = found.map_err(|failure| ApiError::dependency(&FLIGHTS, failure))?;
     let mut meta = Meta::default();
     found.describe(&mut meta);

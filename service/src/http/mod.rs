@@ -1,7 +1,9 @@
 //! HTTP: the router on one page, one file per resource, errors, middleware.
 
+mod accommodations;
 mod auth;
 mod chat;
+mod destinations;
 mod error;
 mod extract;
 mod flights;
@@ -10,6 +12,7 @@ mod idempotency;
 mod middleware;
 mod openapi;
 mod router;
+mod search;
 mod trips;
 mod users;
 

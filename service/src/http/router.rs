@@ -18,7 +18,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, chat, error, flights, health, middleware, openapi, trips, users};
+use super::{
+    accommodations, auth, chat, destinations, error, flights, health, middleware, openapi, search, trips, users,
+};
 use crate::app::App;
 
 /// Largest request body, in bytes.
@@ -26,7 +28,14 @@ const BODY_BYTES_MAX: usize = 512 * 1024;
 
 /// The routes of the API whose requests have the common deadline.
 fn resources() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().merge(auth::routes()).merge(users::routes()).merge(flights::routes()).merge(trips::routes())
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(users::routes())
+        .merge(flights::routes())
+        .merge(trips::routes())
+        .merge(accommodations::routes())
+        .merge(destinations::routes())
+        .merge(search::routes())
 }
 
 /// The routes of the API that keep their own time.

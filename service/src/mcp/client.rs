@@ -133,7 +133,7 @@ impl Client {
     ) -> Result<T, Failure> {
         let arguments = match serde_json::to_value(arguments) {
             Ok(Value::Object(arguments)) => arguments,
-            _ => return Err(Failure::Refused { message: "arguments are not an object".into() }),
+            _ => return Err(Failure::refused("arguments are not an object")),
         };
         let ended = |failure: Option<&Failure>, took| {
             self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
@@ -204,7 +204,7 @@ fn result(answer: ServerJsonRpcMessage, id: &RequestId) -> Result<CallToolResult
             _ => Err(Failure::malformed(BadAnswer::NotAToolResult)),
         },
         ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INVALID_PARAMS => {
-            Err(Failure::Refused { message: error.error.message.as_ref().into() })
+            Err(Failure::refused(&error.error.message))
         }
         ServerJsonRpcMessage::Error(error) if error.error.code == ErrorCode::INTERNAL_ERROR => {
             Err(Failure::Status { status: STATUS_INTERNAL_ERROR })
@@ -217,7 +217,8 @@ fn result(answer: ServerJsonRpcMessage, id: &RequestId) -> Result<CallToolResult
 fn content<T: DeserializeOwned>(result: CallToolResult) -> Result<T, Failure> {
     let text = || result.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str());
     if result.is_error == Some(true) {
-        return Err(Failure::Refused { message: text().unwrap_or("no reason given").into() });
+        let code = result.structured_content.as_ref().and_then(|content| content["code"].as_str()).map(Into::into);
+        return Err(Failure::Refused { message: text().unwrap_or("no reason given").into(), code });
     }
     // Servers from before structured content put the same JSON into a text.
     let parsed = match result.structured_content {

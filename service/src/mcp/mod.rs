@@ -2,9 +2,12 @@
 //!
 //! A capability is a trait with plain types, implemented for [`Client`] by naming its tools. A new server is a new file here.
 
+pub(crate) mod airbnb;
 mod client;
 pub(crate) mod flights;
+pub(crate) mod google_maps;
 pub(crate) mod memory;
+pub(crate) mod time;
 pub(crate) mod weather;
 
 pub(crate) use client::{Caller, Client};

@@ -1,6 +1,7 @@
 //! Providers that do what a test says: an MCP server and a language model.
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -74,6 +75,7 @@ pub(crate) struct FakeMcp {
 
 struct McpState {
     answers: Mutex<Answers>,
+    first: Mutex<VecDeque<Answers>>,
     calls: Mutex<Vec<(String, Value)>>,
 }
 
@@ -91,13 +93,19 @@ struct LlmState {
 
 impl FakeMcp {
     pub(crate) async fn start() -> Self {
-        let state = Arc::new(McpState { answers: Mutex::new(Answers::Well), calls: Mutex::default() });
+        let state =
+            Arc::new(McpState { answers: Mutex::new(Answers::Well), first: Mutex::default(), calls: Mutex::default() });
         let app = Router::new().route("/mcp", post(mcp)).with_state(Arc::clone(&state));
         Self { address: serve(app).await, state }
     }
 
     pub(crate) fn now_answers(&self, answers: Answers) {
         *self.state.answers.lock().unwrap() = answers;
+    }
+
+    /// Each of the next calls in its own way; then as before.
+    pub(crate) fn first_answers(&self, answers: impl IntoIterator<Item = Answers>) {
+        self.state.first.lock().unwrap().extend(answers);
     }
 
     /// Tools called so far, with their arguments.
@@ -136,10 +144,18 @@ async fn mcp(State(state): State<Arc<McpState>>, Json(request): Json<Value>) -> 
     let tool = request["params"]["name"].as_str().unwrap().to_owned();
     let arguments = request["params"]["arguments"].clone();
     state.calls.lock().unwrap().push((tool.clone(), arguments.clone()));
-    let answers = state.answers.lock().unwrap().clone();
+    let first = state.first.lock().unwrap().pop_front();
+    let answers = first.unwrap_or_else(|| state.answers.lock().unwrap().clone());
     let result = |structured: Value| json!({"content": [], "structuredContent": structured, "resultType": "complete"});
     let rpc = |result: Value| json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+    let refused = |code: &str| {
+        let structured = json!({"code": code, "message": "no"});
+        json!({"content": [], "structuredContent": structured, "isError": true, "resultType": "complete"})
+    };
     match answers {
+        Answers::Well if unknown(&tool, &arguments).is_some() => {
+            Json(rpc(refused(unknown(&tool, &arguments).unwrap()))).into_response()
+        }
         Answers::Well => Json(rpc(result(content(&tool, &arguments)))).into_response(),
         Answers::Late(wait) => {
             tokio::time::sleep(wait).await;
@@ -174,6 +190,31 @@ async fn mcp(State(state): State<Arc<McpState>>, Json(request): Json<Value>) -> 
     }
 }
 
+/// The code of a refusal, when the arguments name what is not there.
+fn unknown(tool: &str, arguments: &Value) -> Option<&'static str> {
+    match tool {
+        "get_listing_details" | "check_availability" if arguments["listing_id"] == "unknown" => {
+            Some("listing_not_found")
+        }
+        "place_details" if arguments["place_id"] == "unknown" => Some("place_not_found"),
+        _ => None,
+    }
+}
+
+fn listing(id: &str, price: f64, kind: &str) -> Value {
+    json!({"id": id, "name": "A place", "property_type": kind, "price_per_night": price, "currency": "USD",
+        "location": {"city": "Lisbon", "country": "Portugal", "latitude": 38.7, "longitude": -9.1,
+            "distance_to_center_km": 1.5},
+        "rating": 4.5, "review_count": 10, "amenities": ["wifi"], "images": [], "max_guests": 4, "bedrooms": 2,
+        "beds": 2, "bathrooms": 1, "cancellation_policy": "flexible", "url": "https://stays.example/x", "extra": 1})
+}
+
+fn place(id: &str, name: &str, kind: &Value) -> Value {
+    json!({"place_id": id, "name": name, "formatted_address": format!("{name}, Portugal"), "types": [kind],
+        "geometry": {"location": {"lat": 38.7, "lng": -9.1}}, "country": "Portugal", "timezone": "Europe/Lisbon",
+        "airport": "LIS"})
+}
+
 fn content(tool: &str, arguments: &Value) -> Value {
     match tool {
         "search_flights" => {
@@ -196,6 +237,35 @@ fn content(tool: &str, arguments: &Value) -> Value {
             json!({"city": arguments["city"], "temperature_celsius": 7.5, "humidity_percent": 60.0,
             "wind_metres_per_second": 3.0, "description": "rain"})
         }
+        "get_forecast" => {
+            let day =
+                json!({"date": "2099-05-01", "minimum_celsius": 7.0, "maximum_celsius": 15.5, "precipitation_mm": 0.2});
+            json!({"city": arguments["city"], "daily": vec![day; arguments["days"].as_u64().unwrap() as usize]})
+        }
+        // Two pages in Porto, one anywhere else.
+        "search_accommodations" => match (arguments["location"] == "Porto", arguments["cursor"].as_str()) {
+            (true, None) => json!({"count": 2, "listings": [listing("stay-1", 80.0, "house")], "next_cursor": "2"}),
+            (true, Some("2")) => json!({"count": 2, "listings": [listing("stay-2", 60.0, "apartment")]}),
+            _ => {
+                json!({"count": 2, "listings": [listing("stay-1", 120.0, "houseboat"), listing("stay-2", 60.0, "apartment")]})
+            }
+        },
+        "get_listing_details" => {
+            json!({"listing": listing(arguments["listing_id"].as_str().unwrap(), 60.0, "apartment"), "description": "x"})
+        }
+        "check_availability" => json!({"listing_id": arguments["listing_id"], "available": true, "nights": 3,
+            "price_per_night": 60.0, "total_price": 170.0, "currency": "USD"}),
+        "place_search" => match arguments["type"].as_str() {
+            Some("tourist_attraction") => {
+                json!({"status": "OK", "results": [place("plc_LIS_01", "Tower", &arguments["type"])]})
+            }
+            _ => json!({"status": "OK", "results": [
+                place("plc_LIS", "Lisbon", &arguments["type"]), place("plc_OPO", "Porto", &arguments["type"])]}),
+        },
+        "place_details" => json!({"status": "OK", "description": "A city.",
+            "result": place(arguments["place_id"].as_str().unwrap(), "Lisbon", &json!("locality"))}),
+        "get_current_time" => json!({"timezone": arguments["timezone"], "datetime": "2099-05-01T12:00:00+01:00",
+            "utc_offset": "+01:00"}),
         other => panic!("nobody plays {other}"),
     }
 }

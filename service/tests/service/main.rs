@@ -5,6 +5,7 @@
 mod access;
 mod auth;
 mod chat;
+mod destinations;
 mod fakes;
 mod foreign;
 mod gate;
@@ -17,4 +18,6 @@ mod program;
 mod providers;
 mod search;
 mod stack;
+mod stays;
 mod trips;
+mod unified;

@@ -41,6 +41,9 @@ pub(crate) struct Stack {
     pub(crate) flights: FakeMcp,
     pub(crate) memory: FakeMcp,
     pub(crate) weather: FakeMcp,
+    pub(crate) airbnb: FakeMcp,
+    pub(crate) google_maps: FakeMcp,
+    pub(crate) time: FakeMcp,
     pub(crate) llm: FakeLlm,
     pub(crate) database_url: String,
     pub(crate) folder: TempDir,
@@ -112,11 +115,15 @@ impl Stack {
     /// Starts it on this database.
     pub(crate) async fn with(folder: TempDir, database_url: String, settings: &[(&str, &str)]) -> Self {
         let (flights, memory, weather) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
+        let (airbnb, google_maps, time) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
         let llm = FakeLlm::start().await;
         let mut vars = vec![
             ("TRIPSAGE_MCP_FLIGHTS_URL", format!("http://{}/mcp", flights.address)),
             ("TRIPSAGE_MCP_MEMORY_URL", format!("http://{}/mcp", memory.address)),
             ("TRIPSAGE_MCP_WEATHER_URL", format!("http://{}/mcp", weather.address)),
+            ("TRIPSAGE_MCP_AIRBNB_URL", format!("http://{}/mcp", airbnb.address)),
+            ("TRIPSAGE_MCP_GOOGLE_MAPS_URL", format!("http://{}/mcp", google_maps.address)),
+            ("TRIPSAGE_MCP_TIME_URL", format!("http://{}/mcp", time.address)),
             ("TRIPSAGE_LLM_URL", format!("http://{}/v1", llm.address)),
             ("DATABASE_URL", database_url.clone()),
         ];
@@ -132,6 +139,9 @@ impl Stack {
             flights,
             memory,
             weather,
+            airbnb,
+            google_maps,
+            time,
             llm,
             database_url,
             folder,
