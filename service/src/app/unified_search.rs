@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::OptionFuture;
 use tokio::join;
 
-use super::{App, part::Part, stay_finder, weather_finder};
+use super::{App, part::Part, prepared::Prepared, stay_finder, weather_finder};
 use crate::{
     domain::{
         destination::Destination,
@@ -35,7 +35,7 @@ const DESTINATIONS: Part = Part {
 /// What was found of each part; none where it was not asked or failed.
 #[derive(Default)]
 pub(crate) struct Everything {
-    pub(crate) flights: Option<Arc<FlightsFound>>,
+    pub(crate) flights: Option<Arc<Prepared<FlightsFound>>>,
     pub(crate) stays: Option<Arc<StaysFound>>,
     pub(crate) destinations: Option<Vec<Destination>>,
     pub(crate) weather: Option<Arc<crate::domain::weather::CurrentWeather>>,

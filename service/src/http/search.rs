@@ -107,7 +107,7 @@ pub(crate) async fn unified(
 impl<'a> Results<'a> {
     fn of(found: &'a Everything, limit: usize) -> Self {
         Self {
-            flights: found.flights.as_ref().map(|flights| first(&flights.offers, limit)),
+            flights: found.flights.as_ref().map(|flights| first(&flights.value.offers, limit)),
             accommodations: found.stays.as_ref().map(|stays| first(&stays.listings, limit)),
             destinations: found.destinations.as_deref().map(|destinations| first(destinations, limit)),
             weather: found.weather.as_deref(),
