@@ -3,11 +3,14 @@
 //! `App` holds every long-lived part; nothing is built per request.
 
 mod cache;
+mod chat_begin;
 mod chat_turn;
 mod clock;
 mod destination_finder;
 mod flight_finder;
 mod health;
+mod listener;
+mod memory_finder;
 mod memory_writer;
 mod part;
 mod passwords;
@@ -20,9 +23,13 @@ mod tools;
 mod unified_search;
 mod weather_finder;
 
-pub(crate) use chat_turn::{BeginError, Listener, Turn, TurnError};
+pub(crate) use chat_begin::{BeginError, Begun};
+pub(crate) use chat_turn::{Turn, TurnError};
 pub(crate) use clock::{now, today};
 pub(crate) use health::Health;
+pub(crate) use listener::Listener;
+pub(crate) use memory_finder::{PART as MEMORY, Search as MemorySearch};
+pub(crate) use memory_writer::NotQueued;
 pub(crate) use passwords::HashError;
 pub(crate) use state::{App, OpenError};
 pub(crate) use tokens::{ADMIN_SCOPE, Kind, TokenError, TokenPair};

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Its name in `meta` and in metrics.
-const PROVIDER: &str = "weather";
+pub(crate) const PROVIDER: &str = "weather";
 /// The weather as a part of an answer.
 pub(crate) const PART: Part =
     Part { provider: PROVIDER, stale: Degradation::WeatherStale, missing: Degradation::WeatherMissing };

@@ -3,12 +3,15 @@
 mod accommodations;
 mod auth;
 mod chat;
+mod chat_sessions;
+mod chat_stream;
 mod destinations;
 mod error;
 mod extract;
 mod flights;
 mod health;
 mod idempotency;
+mod memory;
 mod middleware;
 mod openapi;
 mod router;

@@ -19,7 +19,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accommodations, auth, chat, destinations, error, flights, health, middleware, openapi, search, trips, users,
+    accommodations, auth, chat, chat_sessions, destinations, error, flights, health, memory, middleware, openapi,
+    search, trips, users,
 };
 use crate::app::App;
 
@@ -36,6 +37,8 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(accommodations::routes())
         .merge(destinations::routes())
         .merge(search::routes())
+        .merge(chat_sessions::routes())
+        .merge(memory::routes())
 }
 
 /// The routes of the API that keep their own time.

@@ -9,5 +9,6 @@ pub(crate) mod google_maps;
 pub(crate) mod memory;
 pub(crate) mod time;
 pub(crate) mod weather;
+pub(crate) mod webcrawl;
 
 pub(crate) use client::{Caller, Client};

@@ -28,6 +28,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("migrations/0001_initial.sql")),
     (2, "indexes", include_str!("migrations/0002_indexes.sql")),
+    (7, "chat", include_str!("migrations/0007_chat.sql")),
 ];
 
 /// Everything the service remembers.
@@ -94,7 +95,7 @@ impl Storage {
         self.write_once("UPDATE users SET updated_at = updated_at WHERE id = ''", &[]).await.map(drop)
     }
 
-    /// Forgets what has expired: refresh tokens, idempotency keys.
+    /// Forgets what has expired: refresh tokens, idempotency keys and their turns, chat sessions.
     ///
     /// # Errors
     /// The database fails.
@@ -102,7 +103,7 @@ impl Storage {
         let tokens = self.write_once("DELETE FROM refresh_tokens WHERE expires_at < $1", &[now.into()]).await?;
         let oldest = now - KEY_LIFE;
         let keys = self.write_once("DELETE FROM idempotency_keys WHERE created_at < $1", &[oldest.into()]).await?;
-        Ok(tokens + keys)
+        Ok(tokens + keys + self.purge_turns(now).await? + self.purge_chats(now).await?)
     }
 
     /// Closes all connections.

@@ -57,13 +57,24 @@ pub(super) async fn claim(
     if rows == 1 {
         return Ok(Claim::Taken);
     }
-    let row = transaction
+    Ok(claimed(transaction, (user_id, operation), key, now).await?.unwrap_or(Claim::Clash))
+}
+
+/// What a live key stands for, without taking it.
+pub(super) async fn claimed(
+    connection: &mut Connection,
+    (user_id, operation): (Uuid, &'static str),
+    key: &IdempotencyKey<'_>,
+    now: Timestamp,
+) -> Result<Option<Claim>, Error> {
+    let row = connection
         .fetch_optional(
-            "SELECT fingerprint, resource_id FROM idempotency_keys WHERE user_id = $1 AND operation = $2 AND key = $3",
-            &[user_id.into(), operation.into(), key.key.into()],
+            "SELECT fingerprint, resource_id FROM idempotency_keys \
+             WHERE user_id = $1 AND operation = $2 AND key = $3 AND created_at >= $4",
+            &[user_id.into(), operation.into(), key.key.into(), (now - KEY_LIFE).into()],
         )
         .await?;
-    let Some(row) = row else { return Ok(Claim::Clash) };
+    let Some(row) = row else { return Ok(None) };
     let is_same = row.text("fingerprint")? == key.fingerprint;
-    if is_same { row.id("resource_id").map(Claim::Replay) } else { Ok(Claim::Clash) }
+    if is_same { row.id("resource_id").map(|id| Some(Claim::Replay(id))) } else { Ok(Some(Claim::Clash)) }
 }

@@ -105,6 +105,12 @@ impl Row {
         self.value(column)
     }
 
+    pub(super) fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
+        let microseconds: Option<i64> = self.value(column)?;
+        let instant = microseconds.map(Timestamp::from_microsecond).transpose();
+        instant.map_err(|_| Error::Corrupt { column })
+    }
+
     fn value<T>(&self, column: &'static str) -> Result<T, Error>
     where
         T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,

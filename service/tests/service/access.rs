@@ -35,6 +35,7 @@ struct Row(&'static str, &'static str, Access, Option<fn(&Things) -> Value>);
 /// What the paths and bodies name. All of it belongs to the owner.
 struct Things {
     trip: String,
+    session: String,
     owner: User,
 }
 
@@ -47,7 +48,14 @@ const ROWS: &[Row] = &[
     Row("post", "/api/v1/trips", Anyone(201), Some(|_| trip())),
     Row("get", "/api/v1/trips", Anyone(200), None),
     Row("get", "/api/v1/trips/{id}", Owner(200), None),
-    Row("post", "/api/v1/chat", Anyone(200), Some(|_| json!({"messages": [{"role": "user", "content": "Hello"}]}))),
+    Row("post", "/api/v1/chat", Anyone(200), Some(|_| hello())),
+    Row("post", "/api/v1/chat/sessions", Anyone(201), Some(|_| json!({"title": "Alps"}))),
+    Row("get", "/api/v1/chat/sessions", Anyone(200), None),
+    Row("get", "/api/v1/chat/sessions/{id}/messages", Owner(200), None),
+    Row("post", "/api/v1/chat/sessions/{id}/end", Owner(200), None),
+    Row("post", "/api/v1/memory/search", Anyone(200), Some(|_| json!({"query": "trains"}))),
+    Row("post", "/api/v1/memory/conversation", Anyone(200), Some(|_| hello())),
+    Row("get", "/api/v1/memory/context", Anyone(200), None),
     Row("get", "/health", Public(200), None),
     Row("get", "/health/live", Public(200), None),
     Row("get", "/health/ready", Public(200), None),
@@ -66,6 +74,10 @@ fn trip() -> Value {
     json!({"title": "Alps", "start_date": "2099-01-01", "end_date": "2099-01-08", "destinations": [{"name": "Zermatt"}]})
 }
 
+fn hello() -> Value {
+    json!({"messages": [{"role": "user", "content": "Hello"}]})
+}
+
 impl Access {
     /// The statuses, in the order of [`CALLERS`].
     fn statuses(self) -> [u16; 8] {
@@ -82,11 +94,14 @@ impl Access {
 impl Things {
     async fn of(stack: &Stack, owner: User) -> Self {
         let made = stack.post("/api/v1/trips", &owner, &trip()).await.json();
-        Self { trip: made["id"].as_str().unwrap().to_owned(), owner }
+        let session = stack.post("/api/v1/chat/sessions", &owner, &json!({})).await.json();
+        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+        Self { trip: id(&made), session: id(&session), owner }
     }
 
     fn path(&self, template: &str) -> String {
-        template.replace("{id}", &self.trip)
+        let id = if template.contains("/chat/sessions/") { &self.session } else { &self.trip };
+        template.replace("{id}", id)
     }
 }
 

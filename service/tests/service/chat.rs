@@ -9,17 +9,17 @@ use crate::{
     stack::{Answer, Database, Obstacle, Stack, User, until},
 };
 
-const CHAT: &str = "/api/v1/chat";
-const FLIGHTS_PLEASE: &str = "find flights from JFK to CDG, book the cheapest flight";
+pub(crate) const CHAT: &str = "/api/v1/chat";
+pub(crate) const FLIGHTS_PLEASE: &str = "find flights from JFK to CDG, book the cheapest flight";
 
-async fn say(stack: &Stack, user: &User, message: &str, more: Value) -> Answer {
+pub(crate) async fn say(stack: &Stack, user: &User, message: &str, more: Value) -> Answer {
     let mut body = json!({"messages": [{"role": "user", "content": message}]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     stack.post(CHAT, user, &body).await
 }
 
 /// The types of the events, deltas in a row as one.
-fn types(events: &[Value]) -> Vec<&str> {
+pub(crate) fn types(events: &[Value]) -> Vec<&str> {
     let mut types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     types.dedup();
     types

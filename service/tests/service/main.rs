@@ -5,11 +5,17 @@
 mod access;
 mod auth;
 mod chat;
+mod chat_ends;
+mod chat_handoffs;
+mod chat_keys;
+mod chat_sessions;
+mod chat_tools;
 mod destinations;
 mod fakes;
 mod foreign;
 mod gate;
 mod lifecycle;
+mod memory;
 mod openapi;
 mod outage;
 mod plans;
