@@ -98,6 +98,8 @@ async fn what_is_no_session_of_ones_own_is_404_and_nonsense_is_422() {
         json!({"title": "x".repeat(201)}),
         json!({"metadata": {"x": long}}),
         json!({"metadata": []}),
+        json!([]),
+        json!([null, null]),
     ] {
         assert_eq!(stack.post(SESSIONS, &ann, &body).await.error(), (422, "VALIDATION_ERROR".into()), "{body:.80}");
     }
