@@ -1,9 +1,9 @@
 //! The only place with SQL.
 //!
-//! `users`, `tokens`, `trips`, `chats` and `chat_turns` hold the statements, one text for every database: `$1` placeholders, `TEXT` and
-//! `BIGINT` columns only. Instants are microseconds since 1970, dates ISO 8601, ids and JSON text. `database` hides which
-//! database it is; `sqlite` and `postgres` know how each is held. A sum of `BIGINT`s is cast back to one: PostgreSQL makes
-//! it a `NUMERIC`.
+//! `users`, `tokens`, `trips`, `chats` and `chat_turns` hold the statements, one text for every database: `$1`
+//! placeholders, `TEXT` and `BIGINT` columns only. Instants are microseconds since 1970, dates ISO 8601, ids and JSON
+//! text. `database` hides which database it is; `sqlite` and `postgres` know how each is held. A sum of `BIGINT`s is cast
+//! back to one: PostgreSQL makes it a `NUMERIC`.
 
 mod chat_turns;
 mod chats;

@@ -157,6 +157,27 @@ async fn a_model_that_fails_is_one_error_in_either_form(
 }
 
 #[tokio::test]
+async fn what_the_model_does_is_counted() {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    for says in [Says::Words(3), Says::Status(429), Says::Words(3)] {
+        stack.llm.now_says(says);
+        say(&stack, &user, "Hello", json!({})).await;
+    }
+    for (metric, expected) in [
+        ("tripsage_llm_requests_total{outcome=\"ok\"}", 2.0),
+        ("tripsage_llm_requests_total{outcome=\"rate_limited\"}", 1.0),
+        ("tripsage_llm_first_token_seconds_count", 2.0),
+        ("tripsage_llm_duration_seconds_count", 3.0),
+        ("tripsage_llm_tokens_total{kind=\"prompt\"}", 22.0),
+        ("tripsage_llm_tokens_total{kind=\"completion\"}", 6.0),
+        ("tripsage_llm_breaker_state", 0.0),
+    ] {
+        assert_eq!(stack.metric(metric).await, expected, "{metric}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_breaker_of_the_model_is_a_plain_503_for_streams_too() {
     let stack = Stack::start(&[("TRIPSAGE_BREAKER_FAILURES", "1")]).await;
     let user = stack.user().await;

@@ -1,10 +1,12 @@
 //! A chat turn with an idempotency key: taken once, however often it is sent.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use sqlx::Connection as _;
 use tokio::sync::Notify;
 
 use crate::{
@@ -180,11 +182,9 @@ async fn a_turn_whose_service_died_is_taken_again_after_its_longest_time() {
     let first = send(&stack, &user, &hello).await.json();
     // As a service leaves it that is killed in the middle of the turn.
     let set = async |running_until: &str| {
-        use sqlx::Connection as _;
-        let mut connection = sqlx::SqliteConnection::connect(&stack.database_url).await.unwrap();
         let unfinished = format!("UPDATE chat_turns SET status = 'running', running_until = {running_until}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(unfinished)).execute(&mut connection).await.unwrap();
-        sqlx::raw_sql("DELETE FROM chat_messages WHERE role = 'assistant'").execute(&mut connection).await.unwrap();
+        execute(&stack, &unfinished).await;
+        execute(&stack, "DELETE FROM chat_messages WHERE role = 'assistant'").await;
     };
     set("200000000000000000").await;
     assert_eq!(send(&stack, &user, &hello).await.error(), (409, "IDEMPOTENCY_IN_PROGRESS".into()));
@@ -193,4 +193,36 @@ async fn a_turn_whose_service_died_is_taken_again_after_its_longest_time() {
     assert_eq!(taken["session_id"], first["session_id"]);
     assert_eq!(roles(&stack, &user, &taken["session_id"]).await, ["user", "assistant"]);
     assert_eq!(stack.llm.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_free_again_after_a_day_and_its_turn_is_forgotten() {
+    let mut stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    let hello = body("Hello", &json!({}));
+    let first = send(&stack, &user, &hello).await.json();
+    let day = 24 * 3_600 * 1_000_000_i64;
+    for table in ["idempotency_keys", "chat_turns"] {
+        execute(&stack, &format!("UPDATE {table} SET created_at = created_at - {day}")).await;
+    }
+    let second = send(&stack, &user, &hello).await;
+    assert_eq!(second.header("idempotency-replayed"), "");
+    assert_ne!(second.json()["session_id"], first["session_id"]);
+    let folder = std::mem::replace(&mut stack.folder, tempfile::TempDir::new().unwrap());
+    let url = stack.database_url.clone();
+    stack.stop();
+    stack.ended().await;
+    // It purges when it starts.
+    let next = Stack::with(folder, url, &[]).await;
+    let left = || async {
+        let mut connection = sqlx::SqliteConnection::connect(&next.database_url).await.unwrap();
+        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM chat_turns").fetch_one(&mut connection).await.unwrap()
+    };
+    until("only the second turn is left", || async { left().await == 1 }).await;
+    assert_eq!(send(&next, &user, &hello).await.json(), second.json());
+}
+
+async fn execute(stack: &Stack, sql: &str) {
+    let mut connection = sqlx::SqliteConnection::connect(&stack.database_url).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
 }
