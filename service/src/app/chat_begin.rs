@@ -69,43 +69,34 @@ impl Turn {
         key: Option<&str>,
     ) -> Result<Begun, BeginError> {
         let key = key.map(|key| IdempotencyKey { key, fingerprint: request.fingerprint() });
-        let mut failed = None;
-        if let Some(key) = &key
-            && let Some(known) = app.storage.keyed_turn(user_id, key, now()).await?
-        {
-            match earlier(known)? {
-                Earlier::Answer(answer) => return Ok(Begun::Replay(answer)),
-                Earlier::Failed(turn) => failed = Some(turn),
-            }
-        }
+        let keyed = match &key {
+            Some(key) => app.storage.keyed_turn(user_id, key, now()).await?.map(earlier).transpose()?,
+            None => None,
+        };
+        let failed = match keyed {
+            Some(Earlier::Answer(answer)) => return Ok(Begun::Replay(answer)),
+            Some(Earlier::Failed(turn)) => Some(turn),
+            None => None,
+        };
         let llm = willing(&app)?;
-        let (turn_id, has_key) = (failed.as_ref().map_or_else(Uuid::now_v7, |turn| turn.id), key.is_some());
-        let known_session = failed.as_ref().map(|turn| turn.session_id).or(request.session_id);
-        let kept_message = failed.as_ref().and_then(|turn| turn.message_id);
-        let session_id = known_session.unwrap_or_else(Uuid::new_v4);
-        let is_new_session = request.session_id.is_none() && failed.is_none();
-        let mut messages = std::mem::take(&mut request.messages);
-        let mut session = Continued::default();
-        // A session that began with a turn whose history is not kept is none.
-        if !is_new_session && (request.session_id.is_some() || request.save_history) {
-            let found = app.storage.conversation(session_id, user_id, kept_message).await?;
-            session = Continued::from(found.ok_or(BeginError::NoSession)?, &mut messages)?;
-        }
-        let content = messages.last().map_or("", |message| &message.content);
-        let message =
-            (request.save_history && kept_message.is_none()).then(|| NewMessage { id: Uuid::now_v7(), content });
+        let place = Place::of(&request, failed);
+        let mut conversation = std::mem::take(&mut request.messages);
+        let Continued { agent, errors, known } = place.continued(&app, user_id, &mut conversation).await?;
+        let keyed_id = key.is_some().then_some(place.turn_id);
+        let said = conversation.last().map_or("", |message| &message.content);
         let now = now();
-        let begun = NewTurn {
-            id: turn_id,
+        let new_turn = NewTurn {
+            id: place.turn_id,
             user_id,
-            session_id,
-            new_session: (is_new_session && request.save_history).then_some(session.agent),
-            message,
+            session_id: place.session_id,
+            new_session: (request.save_history && place.is_new_session).then_some(agent),
+            message: (request.save_history && place.kept_message.is_none())
+                .then(|| NewMessage { id: Uuid::now_v7(), content: said }),
             key,
             now,
             running_until: now + longest(&app),
         };
-        match app.storage.begin_turn(begun).await? {
+        match app.storage.begin_turn(new_turn).await? {
             Beginning::Begun => {}
             Beginning::Ended => return Err(BeginError::SessionEnded),
             Beginning::Known(known) => match earlier(known)? {
@@ -114,20 +105,52 @@ impl Turn {
                 Earlier::Failed(_) => return Err(BeginError::InProgress),
             },
         }
-        let Continued { agent, errors, known } = session;
-        let keyed_id = has_key.then_some(turn_id);
-        Ok(Begun::New(Box::new(Self {
-            app,
-            llm,
-            user_id,
+        let session_id = place.session_id;
+        let turn = Self { app, llm, user_id, session_id, keyed_id, agent, errors, known, conversation, request };
+        Ok(Begun::New(Box::new(turn)))
+    }
+}
+
+/// Where a turn belongs.
+struct Place {
+    turn_id: Uuid,
+    session_id: Uuid,
+    is_new_session: bool,
+    /// Whether the session has a history.
+    has_history: bool,
+    /// What the user said, when it is stored already.
+    kept_message: Option<Uuid>,
+}
+
+impl Place {
+    /// Where the turn of a request belongs that has failed before, or not.
+    fn of(request: &ChatRequest, failed: Option<FailedTurn>) -> Self {
+        let Some(FailedTurn { id, session_id, message_id }) = failed else {
+            return Self {
+                turn_id: Uuid::now_v7(),
+                session_id: request.session_id.unwrap_or_else(Uuid::new_v4),
+                is_new_session: request.session_id.is_none(),
+                has_history: request.session_id.is_some(),
+                kept_message: None,
+            };
+        };
+        Self {
+            turn_id: id,
             session_id,
-            keyed_id,
-            agent,
-            errors,
-            known,
-            conversation: messages,
-            request,
-        })))
+            is_new_session: false,
+            // A session that begins with a turn that is not kept is nowhere.
+            has_history: request.session_id.is_some() || request.save_history,
+            kept_message: message_id,
+        }
+    }
+
+    /// What the turn takes over; `messages` become the history and what is new.
+    async fn continued(&self, app: &App, user_id: Uuid, messages: &mut Vec<Message>) -> Result<Continued, BeginError> {
+        if !self.has_history {
+            return Ok(Continued::default());
+        }
+        let found = app.storage.conversation(self.session_id, user_id, self.kept_message).await?;
+        Continued::from(found.ok_or(BeginError::NoSession)?, messages)
     }
 }
 
