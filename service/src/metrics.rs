@@ -10,6 +10,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::domain::chat::Usage;
+
 const REQUEST_BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
 const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
 
@@ -22,7 +24,7 @@ pub(crate) struct Metrics {
     pub(crate) shed: Counter,
     pub(crate) degraded: Family<DegradedLabels, Counter>,
     pub(crate) handoffs: Family<HandoffLabels, Counter>,
-    pub(crate) handoff_seconds: Histogram,
+    pub(crate) handoff_seconds: Family<HandoffLabels, Histogram>,
     pub(crate) mcp_calls: Family<McpLabels, Counter>,
     pub(crate) mcp_seconds: Family<ToolLabels, Histogram>,
     pub(crate) mcp_breaker: Family<ServerLabels, Gauge>,
@@ -30,6 +32,7 @@ pub(crate) struct Metrics {
     pub(crate) llm_requests: Family<OutcomeLabels, Counter>,
     pub(crate) llm_first_token_seconds: Histogram,
     pub(crate) llm_seconds: Histogram,
+    pub(crate) llm_tokens: Family<KindLabels, Counter>,
     pub(crate) llm_breaker: Gauge,
     pub(crate) cache: Family<CacheLabels, Counter>,
     pub(crate) pool_in_use: Gauge,
@@ -73,6 +76,8 @@ labels! {
     InstanceLabels { server: &'static str, instance: u64 }
     /// Of anything that ends one way or another.
     OutcomeLabels { outcome: &'static str }
+    /// Of tokens: prompt, completion.
+    KindLabels { kind: &'static str }
     /// Of a look into a cache: hit, miss, stale.
     CacheLabels { cache: &'static str, outcome: &'static str }
     /// Of anything that happens for one reason or another.
@@ -96,7 +101,7 @@ impl Metrics {
         registry.register("degraded_responses", "Answers that were worse than asked for", degraded.clone());
         let handoffs = Family::default();
         registry.register("agent_handoffs", "Conversations handed from agent to agent", handoffs.clone());
-        let handoff_seconds = short_histogram();
+        let handoff_seconds = Family::new_with_constructor(short_histogram as fn() -> Histogram);
         registry.register("agent_handoff_duration_seconds", "Time of a handoff", handoff_seconds.clone());
         let mcp_calls = Family::default();
         registry.register(
@@ -124,6 +129,8 @@ impl Metrics {
         );
         let llm_seconds = request_histogram();
         registry.register("llm_duration_seconds", "Time to the end of a completion", llm_seconds.clone());
+        let llm_tokens = Family::default();
+        registry.register("llm_tokens", "Tokens used, as the model counts them", llm_tokens.clone());
         let llm_breaker = Gauge::default();
         registry.register("llm_breaker_state", "0 closed, 1 half-open, 2 open", llm_breaker.clone());
         let cache = Family::default();
@@ -176,6 +183,7 @@ impl Metrics {
             llm_requests,
             llm_first_token_seconds,
             llm_seconds,
+            llm_tokens,
             llm_breaker,
             cache,
             pool_in_use,
@@ -234,6 +242,18 @@ impl Metrics {
     /// Notes a connection that was closed for what its client did.
     pub(crate) fn connection_cut(&self, reason: &'static str) {
         self.connections_cut.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Notes a handoff.
+    pub(crate) fn handoff(&self, labels: &HandoffLabels, took: Duration) {
+        self.handoffs.get_or_create(labels).inc();
+        self.handoff_seconds.get_or_create(labels).observe(took.as_secs_f64());
+    }
+
+    /// Notes the tokens of a completion.
+    pub(crate) fn llm_used(&self, usage: Usage) {
+        self.llm_tokens.get_or_create(&KindLabels { kind: "prompt" }).inc_by(usage.prompt_tokens);
+        self.llm_tokens.get_or_create(&KindLabels { kind: "completion" }).inc_by(usage.completion_tokens);
     }
 
     /// Notes what became of a memory write.

@@ -8,7 +8,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    dependency::{Failure, SingleFlight},
+    dependency::{Caller, Failure, Payer, SingleFlight},
     domain::meta::{Degradation, Meta, Source},
     metrics::Metrics,
 };
@@ -21,8 +21,9 @@ pub(crate) struct Cache<K, V> {
     name: &'static str,
     ttl: Duration,
     stale_for: Duration,
-    entries: moka::future::Cache<K, Entry<V>>,
-    fetches: SingleFlight<K, Entry<V>>,
+    /// By who pays, too: what one account was answered is not for another.
+    entries: moka::future::Cache<(Payer, K), Entry<V>>,
+    fetches: SingleFlight<(Payer, K), Entry<V>>,
     is_worth_keeping: fn(&V) -> bool,
     metrics: Arc<Metrics>,
 }
@@ -73,22 +74,24 @@ where
         Self { is_worth_keeping, ..self }
     }
 
-    /// The fresh entry of `key`; else what `fetch` gives by `deadline`; else the stale entry.
+    /// The fresh entry of `key` for the caller's account; else what `fetch` gives by the caller's deadline; else the stale
+    /// entry.
     ///
     /// # Errors
     /// The failure of `fetch`, when there is no stale entry either.
     pub(crate) async fn get(
         &self,
-        key: &K,
-        deadline: Instant,
+        key: K,
+        caller: &Caller,
         fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
     ) -> Result<Found<V>, Failure> {
+        let key = &(caller.account.payer(), key);
         let known = self.entries.get(key).await;
         if let Some(entry) = known.as_ref().filter(|entry| entry.stored.elapsed() < self.ttl) {
             self.metrics.cache_look(self.name, "hit");
             return Ok(entry.found(Source::Cache, None));
         }
-        let failure = match self.fetch(key, deadline, fetch).await {
+        let failure = match self.fetch(key, caller.deadline, fetch).await {
             Ok(entry) => {
                 self.metrics.cache_look(self.name, "miss");
                 return Ok(entry.found(Source::Live, None));
@@ -115,7 +118,7 @@ where
 
     async fn fetch(
         &self,
-        key: &K,
+        key: &(Payer, K),
         deadline: Instant,
         fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
     ) -> Result<Entry<V>, Failure> {
@@ -184,8 +187,8 @@ mod tests {
         async { Err(Failure::Status { status: 503 }) }.boxed()
     }
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(5)
+    fn soon() -> Caller {
+        Caller::platform(Instant::now() + Duration::from_secs(5))
     }
 
     #[rstest]
@@ -197,9 +200,9 @@ mod tests {
     async fn age_decides(#[case] why: &str, #[case] age_s: u64, #[case] expected: Option<(Source, u64)>) {
         let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
         let fetches = Arc::new(AtomicU32::new(0));
-        assert_eq!(cache.get(&1, soon(), || good(&fetches)).await.unwrap().source, Source::Live);
+        assert_eq!(cache.get(1, &soon(), || good(&fetches)).await.unwrap().source, Source::Live);
         tokio::time::advance(Duration::from_secs(age_s)).await;
-        let found = cache.get(&1, soon(), bad).await.ok();
+        let found = cache.get(1, &soon(), bad).await.ok();
         assert_eq!(found.map(|found| (found.source, found.age.as_secs())), expected, "{why}");
     }
 
@@ -207,7 +210,8 @@ mod tests {
     async fn a_stampede_asks_the_provider_once() {
         let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
         let fetches = Arc::new(AtomicU32::new(0));
-        let looks = (0..200).map(|_| cache.get(&1, soon(), || good(&fetches)));
+        let caller = soon();
+        let looks = (0..200).map(|_| cache.get(1, &caller, || good(&fetches)));
         let found = futures_util::future::join_all(looks).await;
         assert!(found.into_iter().all(|found| found.unwrap().source == Source::Live));
         assert_eq!(fetches.load(Ordering::Relaxed), 1);
@@ -217,8 +221,8 @@ mod tests {
     async fn a_failure_is_not_kept() {
         let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
         let fetches = Arc::new(AtomicU32::new(0));
-        assert!(cache.get(&1, soon(), bad).await.is_err());
-        assert_eq!(*cache.get(&1, soon(), || good(&fetches)).await.unwrap().value, 1);
+        assert!(cache.get(1, &soon(), bad).await.is_err());
+        assert_eq!(*cache.get(1, &soon(), || good(&fetches)).await.unwrap().value, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -226,7 +230,7 @@ mod tests {
         let cache = Cache::new("stays", LIFE, Arc::new(Metrics::new())).keeping_only(|number| number % 2 == 0);
         let fetches = Arc::new(AtomicU32::new(0));
         for (value, source) in [(1, Source::Live), (2, Source::Live), (2, Source::Cache)] {
-            let found = cache.get(&1, soon(), || good(&fetches)).await.unwrap();
+            let found = cache.get(1, &soon(), || good(&fetches)).await.unwrap();
             assert_eq!((*found.value, found.source), (value, source));
         }
     }
@@ -235,11 +239,11 @@ mod tests {
     async fn a_fetch_past_the_deadline_is_a_timeout_or_a_stale_answer() {
         let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
         let hang = || std::future::pending().boxed();
-        assert!(matches!(cache.get(&1, soon(), hang).await, Err(Failure::TimedOut)));
+        assert!(matches!(cache.get(1, &soon(), hang).await, Err(Failure::TimedOut)));
         let fetches = Arc::new(AtomicU32::new(0));
-        cache.get(&1, soon(), || good(&fetches)).await.unwrap();
+        cache.get(1, &soon(), || good(&fetches)).await.unwrap();
         tokio::time::advance(Duration::from_secs(301)).await;
-        let found = cache.get(&1, soon(), hang).await.unwrap();
+        let found = cache.get(1, &soon(), hang).await.unwrap();
         assert_eq!(found.source, Source::Stale);
         assert!(matches!(found.failure, Some(Failure::TimedOut)));
     }

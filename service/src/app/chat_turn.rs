@@ -1,62 +1,58 @@
 //! One turn of a chat.
 //!
 //! ```text
-//!  begin:  session ─▶ history ─▶ user message stored                                (503 before a token is spent)
-//!  run:    memory (200 ms at most) ─▶ intent ─▶ handoff? ─▶ model ─▶ tools at once ─▶ model
-//!          ─▶ answer stored ─▶ memory told (later)
+//!  begin:  see `chat_begin`                                                         (503 before a token is spent)
+//!  run:    memory (200 ms at most) ─▶ intent ─▶ handoff? ─▶ model ─▶ tools at once ─▶ handoff? ─▶ model
+//!  settle: answer, session and turn stored, memory told (later); or the failure stored
 //! ```
+//!
+//! A turn that fails leaves the user message in the history, without an answer: the next turn goes on from there.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use super::{App, now};
+use super::{App, Listener, now};
 use crate::{
     dependency::Failure,
     domain::{
-        agent::{Agent, Handoff},
+        agent::Agent,
         api_key::Service,
-        chat::{ChatAnswer, ChatEvent, ChatRequest, FinishReason, Message, ToolResult, Usage},
-        intent,
+        chat::{ChatAnswer, ChatEvent, ChatRequest, FinishReason, Message, Role, ToolStatus, ToolUse, Usage},
+        handoff::{ERRORS_MAX, Handoff, Situation, decide},
+        intent::{self, Detected},
+        known::Known,
         meta::{Degradation, Meta},
     },
     llm::{self, Piece, Prompt, PromptMessage, ToolCall},
     mcp::{Caller, memory::Memory as _},
     metrics::HandoffLabels,
-    storage::{self, FinishedTurn, NewTurn},
+    storage::{FinishedTurn, SessionState},
 };
 
+/// Subjects of the memory that are asked for.
+const RECALLED: u32 = 5;
 /// Observations of the memory that the model is told.
 const OBSERVATIONS_MAX: usize = 10;
+/// Longest time for storing that a turn failed: its listener waits for it.
+const FAIL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A turn that has begun: its user message is stored.
 pub(crate) struct Turn {
-    app: Arc<App>,
-    llm: Arc<llm::Client>,
-    user_id: Uuid,
-    session_id: Uuid,
-    agent: Agent,
-    conversation: Vec<Message>,
-    request: ChatRequest,
-}
-
-/// Why a turn cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BeginError {
-    /// The session does not exist, has ended, or is someone else's.
-    #[error("no such session")]
-    NoSession,
-    /// The database failed.
-    #[error("turn cannot be stored")]
-    Storage(#[from] storage::Error),
-    /// The model would not be asked.
-    #[error("language model is not available")]
-    Llm(#[source] Failure),
+    pub(super) app: Arc<App>,
+    pub(super) llm: Arc<llm::Client>,
+    pub(super) user_id: Uuid,
+    pub(super) session_id: Uuid,
+    /// Its id, when it has an idempotency key.
+    pub(super) keyed_id: Option<Uuid>,
+    pub(super) agent: Agent,
+    /// In the session, since the last recovery.
+    pub(super) errors: u32,
+    pub(super) known: Known,
+    pub(super) conversation: Vec<Message>,
+    pub(super) request: ChatRequest,
 }
 
 /// Why a turn that began has no answer.
@@ -73,77 +69,18 @@ pub(crate) enum TurnError {
     Stopping,
 }
 
-/// Who hears what happens during a turn.
-pub(crate) enum Listener {
-    /// Only the answer counts.
-    Nobody,
-    /// Every event, as it happens.
-    Stream(mpsc::Sender<ChatEvent>),
-}
-
 /// What a turn gathers on its way.
 #[derive(Default)]
 struct Gathered {
     content: String,
-    tool_results: Vec<ToolResult>,
+    tool_calls: Vec<ToolUse>,
+    handoffs: Vec<Handoff>,
     usage: Option<Usage>,
     finish_reason: FinishReason,
     meta: Meta,
 }
 
-impl Listener {
-    /// Tells an event, waiting for a slow listener.
-    ///
-    /// # Errors
-    /// [`TurnError::NobodyListens`].
-    pub(crate) async fn tell(&self, event: ChatEvent) -> Result<(), TurnError> {
-        match self {
-            Self::Nobody => Ok(()),
-            Self::Stream(events) => events.send(event).await.map_err(|_| TurnError::NobodyListens),
-        }
-    }
-
-    /// Ready when the listener has left.
-    async fn gone(&self) {
-        match self {
-            Self::Nobody => std::future::pending().await,
-            Self::Stream(events) => events.closed().await,
-        }
-    }
-}
-
 impl Turn {
-    /// Finds the session and stores what the user said.
-    ///
-    /// # Errors
-    /// Before anything is spent: no such session, a database that fails, a model that would not be asked.
-    pub(crate) async fn begin(app: Arc<App>, user_id: Uuid, mut request: ChatRequest) -> Result<Self, BeginError> {
-        let llm = app.llm.clone().ok_or(BeginError::Llm(Failure::Absent))?;
-        if let Some(refusal) = llm.refusal() {
-            return Err(BeginError::Llm(refusal));
-        }
-        let account = app.accounts.account(user_id, Service::Openai).await;
-        account.secret(None).map_err(BeginError::Llm)?;
-        let session_id = request.session_id.unwrap_or_else(Uuid::new_v4);
-        let mut agent = Agent::General;
-        let mut conversation = std::mem::take(&mut request.messages);
-        if request.session_id.is_some() {
-            agent = app.storage.session(session_id, user_id).await?.ok_or(BeginError::NoSession)?.agent;
-            let history = app.storage.history(session_id).await?;
-            if !history.is_empty() {
-                // What is stored stands; of what the client sent, only the newest message is new.
-                conversation.drain(..conversation.len() - 1);
-                conversation.splice(..0, history);
-            }
-        }
-        if request.save_history {
-            let content = conversation.last().map_or("", |message| &message.content);
-            let is_new_session = request.session_id.is_none();
-            app.storage.begin_turn(NewTurn { session_id, user_id, is_new_session, agent, content, now: now() }).await?;
-        }
-        Ok(Self { app, llm, user_id, session_id, agent, conversation, request })
-    }
-
     /// The session it belongs to.
     pub(crate) fn session_id(&self) -> Uuid {
         self.session_id
@@ -153,55 +90,105 @@ impl Turn {
     ///
     /// # Errors
     /// The model fails or is late, nobody listens any more, or the service stops.
-    pub(crate) async fn run(self, listener: &Listener) -> Result<ChatAnswer, TurnError> {
+    pub(crate) async fn run(mut self, listener: &Listener) -> Result<ChatAnswer, TurnError> {
         let stop = self.app.stop_streams.clone();
         let deadline = Instant::now() + self.app.config.llm_total_timeout;
-        tokio::select! {
+        let mut gathered = Gathered::default();
+        let answering = timeout_at(deadline, self.answer(listener, deadline, &mut gathered));
+        let answered = tokio::select! {
             biased;
-            answer = timeout_at(deadline, self.answer(listener, deadline)) => answer.unwrap_or(Err(Failure::TimedOut.into())),
+            answered = answering => answered.unwrap_or(Err(Failure::TimedOut.into())),
             () = listener.gone() => Err(TurnError::NobodyListens),
             () = stop.cancelled() => Err(TurnError::Stopping),
+        };
+        match answered {
+            Ok(()) => Ok(self.finish(gathered).await),
+            Err(error) => {
+                self.fail(&error).await;
+                Err(error)
+            }
         }
     }
 
-    async fn answer(mut self, listener: &Listener, deadline: Instant) -> Result<ChatAnswer, TurnError> {
+    async fn answer(
+        &mut self,
+        listener: &Listener,
+        deadline: Instant,
+        gathered: &mut Gathered,
+    ) -> Result<(), TurnError> {
         listener.tell(ChatEvent::Started { session_id: self.session_id }).await?;
         let observations = self.recall().await;
-        let handoff = self.hand_over(listener).await?;
-        let mut gathered = Gathered::default();
+        self.hand_over(Some(self.wish()), false, listener, gathered).await?;
         let mut prompt = self.prompt(&observations);
-        let calls = self.complete(&prompt, deadline, listener, &mut gathered).await?;
+        let calls = self.complete(&prompt, deadline, listener, gathered).await?;
         if !calls.is_empty() {
+            let could_be_planned = self.known.has_flights_and_stays();
+            let results = self.run_tools(&calls, listener, gathered).await?;
+            let is_complete = !could_be_planned && self.known.has_flights_and_stays();
+            self.hand_over(None, is_complete, listener, gathered).await?;
+            prompt.messages[0] = PromptMessage::system(self.instructions(&observations));
             prompt.messages.push(PromptMessage::tool_calls(&calls));
-            prompt.messages.extend(self.run_tools(&calls, listener, &mut gathered).await?);
+            prompt.messages.extend(results);
             prompt.tools.clear();
-            self.complete(&prompt, deadline, listener, &mut gathered).await?;
+            self.complete(&prompt, deadline, listener, gathered).await?;
         }
-        Ok(self.finish(handoff, gathered).await)
+        Ok(())
     }
 
     /// What is known about the user, if the memory says so in time. Its failure is only counted.
     async fn recall(&self) -> Vec<String> {
         let Some(memory) = &self.app.servers.memory else { return Vec::new() };
         let caller = Caller::platform(Instant::now() + self.app.config.memory_budget);
-        let recalled = timeout_at(caller.deadline, memory.recall(self.user_id, self.message(), &caller)).await;
-        recalled.ok().and_then(Result::ok).unwrap_or_default()
+        let recalled =
+            timeout_at(caller.deadline, memory.recall(self.user_id, self.message(), RECALLED, &caller)).await;
+        let memories = recalled.ok().and_then(Result::ok).unwrap_or_default();
+        memories.into_iter().flat_map(|memory| memory.observations).collect()
     }
 
-    async fn hand_over(&mut self, listener: &Listener) -> Result<Option<Handoff>, TurnError> {
+    /// What the user wants, by the newest messages.
+    fn wish(&self) -> Detected {
+        let said = self.conversation.iter().rev().filter(|message| message.role == Role::User);
+        intent::detect(said.map(|message| message.content.as_str()))
+    }
+
+    /// Hands over to another agent when the rules say so.
+    async fn hand_over(
+        &mut self,
+        wish: Option<Detected>,
+        is_complete: bool,
+        listener: &Listener,
+        gathered: &mut Gathered,
+    ) -> Result<(), TurnError> {
         let started = Instant::now();
-        let Some(handoff) = self.agent.hand_over(intent::detect(self.message())) else { return Ok(None) };
+        let situation = Situation { agent: self.agent, wish, errors: self.errors, is_complete, known: &self.known };
+        let handoff = decide(situation);
+        let Some(handoff) = handoff else { return Ok(()) };
         self.agent = handoff.to;
-        let Handoff { from, to, trigger, confidence } = handoff;
-        let told = listener.tell(ChatEvent::Handoff { from, to, trigger, confidence }).await;
-        let result = if told.is_ok() { "success" } else { "abandoned" };
-        let labels = HandoffLabels { from: from.as_str(), to: to.as_str(), trigger: trigger.as_str(), result };
-        self.app.metrics.handoffs.get_or_create(&labels).inc();
-        self.app.metrics.handoff_seconds.observe(started.elapsed().as_secs_f64());
-        told.map(|()| Some(handoff))
+        let told = listener.tell(ChatEvent::Handoff(handoff.clone())).await;
+        let labels = HandoffLabels {
+            from: handoff.from.as_str(),
+            to: handoff.to.as_str(),
+            trigger: handoff.trigger.as_str(),
+            result: if told.is_ok() { "success" } else { "abandoned" },
+        };
+        self.app.metrics.handoff(&labels, started.elapsed());
+        gathered.handoffs.push(handoff);
+        told
     }
 
     fn prompt(&self, observations: &[String]) -> Prompt {
+        let conversation = self.conversation.iter().cloned().map(PromptMessage::from);
+        let instructions = PromptMessage::system(self.instructions(observations));
+        Prompt {
+            messages: std::iter::once(instructions).chain(conversation).collect(),
+            tools: self.app.tools.offered(self.agent, &self.request),
+            temperature: self.request.temperature,
+            max_tokens: self.request.max_tokens,
+        }
+    }
+
+    /// What the agent is told: who it is, what is known about the user, what was found before.
+    fn instructions(&self, observations: &[String]) -> String {
         let mut instructions = self.agent.instructions().to_owned();
         if !observations.is_empty() {
             instructions.push_str("\nKnown about the traveller:");
@@ -210,13 +197,10 @@ impl Turn {
                 instructions.push_str(observation);
             }
         }
-        let conversation = self.conversation.iter().cloned().map(PromptMessage::from);
-        Prompt {
-            messages: std::iter::once(PromptMessage::system(instructions)).chain(conversation).collect(),
-            tools: self.app.tools.offered(&self.request),
-            temperature: self.request.temperature,
-            max_tokens: self.request.max_tokens,
+        for (topic, found) in self.known.about(self.agent.topics()) {
+            instructions.push_str(&format!("\nFound earlier, {}: {found}", topic.as_str()));
         }
+        instructions
     }
 
     /// One completion: its text goes on, the tools it wants come back.
@@ -246,54 +230,84 @@ impl Turn {
     }
 
     async fn run_tools(
-        &self,
+        &mut self,
         calls: &[ToolCall],
         listener: &Listener,
         gathered: &mut Gathered,
     ) -> Result<Vec<PromptMessage>, TurnError> {
         for call in calls {
-            let args = serde_json::from_str(&call.arguments).unwrap_or_default();
+            let args = call.parsed_arguments();
             listener.tell(ChatEvent::ToolCall { id: call.id.clone(), name: call.name.clone(), args }).await?;
         }
+        let offered = self.app.tools.offered(self.agent, &self.request);
+        let running = calls.iter().map(|call| self.app.tools.run(call, self.user_id, &offered));
         let mut messages = Vec::with_capacity(calls.len());
-        for (result, meta) in join_all(calls.iter().map(|call| self.app.tools.run(call, self.user_id))).await {
+        for (call, (result, topic, meta)) in calls.iter().zip(join_all(running).await) {
             gathered.meta.absorb(meta);
+            match (result.status, topic) {
+                (ToolStatus::Error, _) => self.errors = self.errors.saturating_add(1),
+                (ToolStatus::Success, Some(topic)) => self.known.learn(topic, &result.result),
+                (ToolStatus::Success, None) => {}
+            }
             messages.push(PromptMessage::tool_result(&result.id, result.result.to_string()));
             listener.tell(ChatEvent::ToolResult(result.clone())).await?;
-            gathered.tool_results.push(result);
+            gathered.tool_calls.push(result.with_args(call.parsed_arguments()));
         }
         Ok(messages)
     }
 
-    async fn finish(self, handoff: Option<Handoff>, mut gathered: Gathered) -> ChatAnswer {
-        let (id, now) = (Uuid::now_v7(), now());
-        if self.request.save_history {
-            let turn = FinishedTurn {
-                message_id: id,
-                session_id: self.session_id,
-                agent: self.agent,
-                content: &gathered.content,
-                tool_calls: &gathered.tool_results,
-                now,
-            };
-            if let Err(error) = self.app.storage.finish_turn(turn).await {
-                tracing::warn!(session = %self.session_id, error = %error, "answer of a chat is not in its history");
-                gathered.meta.degrade(Degradation::HistoryNotSaved);
-            }
-            self.app.memory_writer.remember(self.user_id, format!("asked: {}", self.message()));
-        }
-        ChatAnswer {
-            id,
+    /// Stores the answer. One that cannot be stored is an answer all the same, and says so.
+    async fn finish(mut self, gathered: Gathered) -> ChatAnswer {
+        self.settle_errors();
+        let Gathered { content, tool_calls, handoffs, usage, finish_reason, meta } = gathered;
+        let mut answer = ChatAnswer {
+            id: Uuid::now_v7(),
             session_id: self.session_id,
-            content: gathered.content,
-            tool_calls: gathered.tool_results,
-            finish_reason: gathered.finish_reason,
-            usage: gathered.usage,
-            routed_to: handoff.map(|handoff| handoff.to),
-            handoffs: handoff.into_iter().collect(),
-            created_at: now,
-            meta: gathered.meta,
+            content,
+            tool_calls,
+            finish_reason,
+            usage,
+            routed_to: handoffs.last().map(|handoff| handoff.to),
+            handoffs,
+            created_at: now(),
+            meta,
+        };
+        let kept = self.state().map(|state| (state, answer.tool_calls.as_slice()));
+        let finished = FinishedTurn { kept, turn_id: self.keyed_id, answer: &answer };
+        if let Err(error) = self.app.storage.finish_turn(finished).await {
+            tracing::warn!(session = %self.session_id, error = %error, "answer of a chat is not in its history");
+            answer.meta.degrade(Degradation::HistoryNotSaved);
         }
+        if self.request.save_history {
+            // Whether there is room for it is counted there.
+            let _ = self.app.memory_writer.remember(self.user_id, vec![format!("asked: {}", self.message())]);
+        }
+        answer
+    }
+
+    /// Stores that there is no answer.
+    async fn fail(&mut self, error: &TurnError) {
+        if matches!(error, TurnError::Llm(_)) {
+            self.errors = self.errors.saturating_add(1);
+        }
+        self.settle_errors();
+        let failing = timeout(FAIL_TIMEOUT, self.app.storage.fail_turn(self.state(), self.keyed_id, now())).await;
+        if !matches!(failing, Ok(Ok(()))) {
+            tracing::warn!(session = %self.session_id, "failure of a chat turn is not stored, its key stays in use for a while");
+        }
+    }
+
+    /// What the planner takes over is mended, and what it already has needs no handoff.
+    fn settle_errors(&mut self) {
+        if self.agent == Agent::General && self.errors >= ERRORS_MAX {
+            self.errors = 0;
+        }
+    }
+
+    /// How the session is now, if it is kept.
+    fn state(&self) -> Option<SessionState<'_>> {
+        let Self { session_id: id, agent, errors, known, .. } = self;
+        self.request.save_history.then_some(SessionState { id: *id, agent: *agent, errors: *errors, known })
     }
 
     /// What the user said.

@@ -101,11 +101,12 @@ impl DestinationFinder {
         let mut meta = Meta::default();
         found.describe_as(PROVIDER, Degradation::DestinationsStale, &mut meta);
         let caller = for_extras(caller);
+        let elsewhere = elsewhere(&caller);
         let (weather, forecast, attractions, local_time) = join!(
-            self.providers.weather.current(&place.name, &caller),
-            self.providers.weather.forecast(&place.name, FORECAST_DAYS, &caller),
+            self.providers.weather.current(&place.name, &elsewhere),
+            self.providers.weather.forecast(&place.name, FORECAST_DAYS, &elsewhere),
             self.attractions(&place, &caller),
-            self.local_time(&place, &caller),
+            self.local_time(&place, &elsewhere),
         );
         let destination = Destination {
             weather: weather_finder::PART.copy(weather, &mut meta),
@@ -122,7 +123,8 @@ impl DestinationFinder {
     }
 
     async fn furnish(&self, place: Place, search: &DestinationSearch, caller: Caller) -> (Destination, Meta) {
-        let weather = search.include_weather.then(|| self.providers.weather.current(&place.name, &caller));
+        let elsewhere = elsewhere(&caller);
+        let weather = search.include_weather.then(|| self.providers.weather.current(&place.name, &elsewhere));
         let attractions = search.include_attractions.then(|| self.attractions(&place, &caller));
         let (weather, attractions) = join!(OptionFuture::from(weather), OptionFuture::from(attractions));
         let mut meta = Meta::default();
@@ -140,7 +142,7 @@ impl DestinationFinder {
     async fn search(&self, wish: &PlaceWish, caller: &Caller) -> Result<Found<Vec<Place>>, Failure> {
         let provider = self.providers.places.as_ref().ok_or(Failure::Absent)?;
         self.searches
-            .get(wish, caller.deadline, || {
+            .get(wish.clone(), caller, || {
                 let (provider, wish, caller) = (Arc::clone(provider), wish.clone(), caller.clone());
                 async move { provider.search(&wish, &caller).await }.boxed()
             })
@@ -150,7 +152,7 @@ impl DestinationFinder {
     async fn place(&self, id: &str, caller: &Caller) -> Result<Found<Option<Place>>, Failure> {
         let provider = self.providers.places.as_ref().ok_or(Failure::Absent)?;
         self.places
-            .get(&id.to_owned(), caller.deadline, || {
+            .get(id.to_owned(), caller, || {
                 let (provider, id, caller) = (Arc::clone(provider), id.to_owned(), caller.clone());
                 async move { provider.place(&id, &caller).await }.boxed()
             })
@@ -163,6 +165,11 @@ impl DestinationFinder {
         let Some(clocks) = &self.providers.clocks else { return Some(Err(Failure::Absent)) };
         Some(clocks.now_in(timezone, caller).await)
     }
+}
+
+/// The caller at another server than the map's: a key for the map is for the map alone.
+fn elsewhere(caller: &Caller) -> Caller {
+    Caller::platform(caller.deadline)
 }
 
 fn for_extras(caller: &Caller) -> Caller {

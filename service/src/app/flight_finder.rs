@@ -11,7 +11,7 @@ use super::{
     prepared::Prepared,
 };
 use crate::{
-    dependency::{Failure, Payer},
+    dependency::Failure,
     domain::{
         flight::{FlightSearch, FlightsFound, Offer, rank, single},
         meta::{Degradation, Meta, Source},
@@ -36,8 +36,7 @@ const OFFERS_KEPT: Duration = Duration::from_secs(3_600);
 /// The flight search, shared by the search endpoint and the chat's tool, and the offers that it has found.
 pub(crate) struct FlightFinder {
     provider: Option<Arc<dyn Flights>>,
-    /// By who pays, too: what one account was offered is not for another.
-    cache: Cache<(Payer, FlightSearch), Prepared<FlightsFound>>,
+    cache: Cache<FlightSearch, Prepared<FlightsFound>>,
     /// Where each offer is: among the flights of its search, and at which place.
     offers: moka::future::Cache<String, (Arc<Prepared<FlightsFound>>, usize)>,
     metrics: Arc<Metrics>,
@@ -70,10 +69,9 @@ impl FlightFinder {
         caller: &Caller,
     ) -> Result<Found<Prepared<FlightsFound>>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
-        let key = (caller.account.payer(), search.clone());
         let found = self
             .cache
-            .get(&key, caller.deadline, || {
+            .get(search.clone(), caller, || {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
                     let offers = provider.search(&search, &caller).await?;

@@ -8,11 +8,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 use crate::{
+    domain::memory::observation,
     mcp::{Caller, memory::Memory},
     metrics::Metrics,
 };
 
-/// Turns that wait to be told; more are dropped, and counted.
+/// Conversations that wait to be told; more are dropped, and counted.
 const QUEUE: usize = 1_024;
 /// Tells in progress at once.
 const CONCURRENT: usize = 8;
@@ -20,17 +21,28 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The sending end of the queue.
 pub(crate) struct MemoryWriter {
-    queue: Option<mpsc::Sender<Observation>>,
+    queue: Option<mpsc::Sender<Observations>>,
     metrics: Arc<Metrics>,
 }
 
-struct Observation {
+struct Observations {
     user_id: Uuid,
-    text: String,
+    texts: Vec<String>,
+}
+
+/// The observations are not queued.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotQueued {
+    /// There is no memory.
+    #[error("memory is not configured")]
+    Absent,
+    /// Too much waits already.
+    #[error("queue of the memory is full")]
+    Full,
 }
 
 impl MemoryWriter {
-    /// Starts the task that empties the queue; it ends with the writer. Without a memory, everything is dropped silently.
+    /// Starts the task that empties the queue; it ends with the writer. Without a memory, nothing is queued.
     pub(crate) fn start(memory: Option<Arc<dyn Memory>>, metrics: Arc<Metrics>) -> Self {
         let queue = memory.map(|memory| {
             let (queue, waiting) = mpsc::channel(QUEUE);
@@ -40,21 +52,26 @@ impl MemoryWriter {
         Self { queue, metrics }
     }
 
-    /// Queues one observation about a user.
-    pub(crate) fn remember(&self, user_id: Uuid, text: String) {
-        let Some(queue) = &self.queue else { return };
-        if queue.try_send(Observation { user_id, text }).is_err() {
+    /// Queues observations about a user, all or none; each is cut to what the memory takes.
+    ///
+    /// # Errors
+    /// There is no memory, or the queue is full: that is counted.
+    pub(crate) fn remember(&self, user_id: Uuid, texts: Vec<String>) -> Result<(), NotQueued> {
+        let queue = self.queue.as_ref().ok_or(NotQueued::Absent)?;
+        let texts = texts.into_iter().map(observation).collect();
+        queue.try_send(Observations { user_id, texts }).map_err(|_| {
             self.metrics.memory_write("dropped");
-        }
+            NotQueued::Full
+        })
     }
 }
 
-async fn write_all(waiting: mpsc::Receiver<Observation>, memory: Arc<dyn Memory>, metrics: Arc<Metrics>) {
-    let write = |observation: Observation| {
+async fn write_all(waiting: mpsc::Receiver<Observations>, memory: Arc<dyn Memory>, metrics: Arc<Metrics>) {
+    let write = |observations: Observations| {
         let (memory, metrics) = (&memory, &metrics);
         async move {
             let caller = Caller::platform(Instant::now() + TIMEOUT);
-            let written = memory.remember(observation.user_id, vec![observation.text], &caller).await;
+            let written = memory.remember(observations.user_id, observations.texts, &caller).await;
             metrics.memory_write(written.err().map_or("ok", |failure| failure.label()));
         }
     };
@@ -66,13 +83,19 @@ mod tests {
     use futures_util::{FutureExt as _, future::BoxFuture};
 
     use super::*;
-    use crate::{dependency::Failure, metrics::OutcomeLabels};
+    use crate::{dependency::Failure, domain::memory as domain, metrics::OutcomeLabels};
 
     /// A memory server that never answers.
     struct Hung;
 
     impl Memory for Hung {
-        fn recall<'a>(&'a self, _: Uuid, _: &'a str, _: &'a Caller) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        fn recall<'a>(
+            &'a self,
+            _: Uuid,
+            _: &'a str,
+            _: u32,
+            _: &'a Caller,
+        ) -> BoxFuture<'a, Result<Vec<domain::Memory>, Failure>> {
             std::future::pending().boxed()
         }
         fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
@@ -85,8 +108,10 @@ mod tests {
         let metrics = Arc::new(Metrics::new());
         let writer = MemoryWriter::start(Some(Arc::new(Hung)), Arc::clone(&metrics));
         for _ in 0..QUEUE + 3 {
-            writer.remember(Uuid::nil(), "likes trains".into());
+            let _ = writer.remember(Uuid::nil(), vec!["likes trains".into()]);
         }
-        assert_eq!(metrics.memory_writes.get_or_create(&OutcomeLabels { outcome: "dropped" }).get(), 3);
+        let refused = writer.remember(Uuid::nil(), vec!["likes trains".into()]);
+        assert!(matches!(refused, Err(NotQueued::Full)), "{refused:?}");
+        assert_eq!(metrics.memory_writes.get_or_create(&OutcomeLabels { outcome: "dropped" }).get(), 4);
     }
 }

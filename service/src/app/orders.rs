@@ -125,7 +125,8 @@ async fn store(app: &App, before: Booking, verdict: Verdict, attempt: Attempt) -
                 app.metrics.booking(outcome);
             }
             if after.state == State::Booked && before.state == State::Pending {
-                app.memory_writer.remember(after.user_id, observation(&after));
+                // Best effort: a full queue is counted, and the booking stands.
+                let _ = app.memory_writer.remember(after.user_id, vec![observation(&after)]);
             }
             Settled { booking: after, failure }
         }

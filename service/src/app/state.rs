@@ -22,12 +22,13 @@ use super::{
     destination_finder::{self, DestinationFinder},
     flight_finder::FlightFinder,
     limiter::Limiter,
+    memory_finder::MemoryFinder,
     memory_writer::MemoryWriter,
     passwords::{HashError, Passwords},
     servers::Servers,
     stay_finder::StayFinder,
     tokens::Tokens,
-    tools::{Providers, Tools},
+    tools::{Finders, Tools},
     weather_finder::WeatherFinder,
 };
 use crate::{
@@ -35,7 +36,10 @@ use crate::{
     dependency::{Account, Caller, Failure, Limits, Notes, OwnKey},
     domain::{api_key::Service, meta::Meta, user::normal_email},
     llm,
-    mcp::{airbnb::Stays, flights::Flights, google_maps::Places, memory::Memory, time::Clocks, weather::Weather},
+    mcp::{
+        airbnb::Stays, flights::Flights, google_maps::Places, memory::Memory, time::Clocks, weather::Weather,
+        webcrawl::Pages,
+    },
     metrics::{DegradedLabels, InstanceLabels, Metrics, ServerLabels},
     sealing::Sealer,
     storage::{self, Storage},
@@ -58,6 +62,7 @@ pub(crate) struct App {
     pub(crate) weather: Arc<WeatherFinder>,
     pub(crate) destinations: Arc<DestinationFinder>,
     pub(crate) tools: Tools,
+    pub(crate) memory: MemoryFinder,
     pub(crate) memory_writer: MemoryWriter,
     pub(crate) servers: Servers,
     pub(crate) deletions: Deletions,
@@ -114,12 +119,6 @@ impl App {
         let life = Life { ttl: config.flights_cache_ttl, stale_for: config.stale_for };
         let flights = servers.flights.clone().map(|client| client as Arc<dyn Flights>);
         let flights = Arc::new(FlightFinder::new(flights, life, Arc::clone(&metrics)));
-        let providers = Providers {
-            flights: Arc::clone(&flights),
-            weather: servers.weather.clone().map(|client| client as Arc<dyn Weather>),
-            accounts: Arc::clone(&accounts),
-            weather_life: Life { ttl: config.weather_cache_ttl, stale_for: config.stale_for },
-        };
         let life = |ttl| Life { ttl, stale_for: config.stale_for };
         let stays = servers.airbnb.clone().map(|client| client as Arc<dyn Stays>);
         let weather = servers.weather.clone().map(|client| client as Arc<dyn Weather>);
@@ -129,7 +128,19 @@ impl App {
             clocks: servers.time.clone().map(|client| client as Arc<dyn Clocks>),
             weather: Arc::clone(&weather),
         };
+        let stays = Arc::new(StayFinder::new(stays, life(config.stays_cache_ttl), &metrics));
+        let destinations = Arc::new(DestinationFinder::new(places, life(config.destinations_cache_ttl), &metrics));
+        let finders = Finders {
+            flights: Arc::clone(&flights),
+            stays: Arc::clone(&stays),
+            weather: Arc::clone(&weather),
+            destinations: Arc::clone(&destinations),
+            clocks: servers.time.clone().map(|client| client as Arc<dyn Clocks>),
+            pages: servers.webcrawl.clone().map(|client| client as Arc<dyn Pages>),
+        };
+        let configured = servers.iter().map(|client| client.server()).collect();
         let memory = servers.memory.clone().map(|client| client as Arc<dyn Memory>);
+        let tools = Tools::new(finders, configured, Arc::clone(&accounts), config.tool_timeout);
         Ok(Self {
             storage,
             sealer,
@@ -140,10 +151,11 @@ impl App {
                 config.admin_emails.iter().map(|email| normal_email(email)).collect(),
             ),
             flights,
-            stays: Arc::new(StayFinder::new(stays, life(config.stays_cache_ttl), &metrics)),
+            stays,
             weather,
-            destinations: Arc::new(DestinationFinder::new(places, life(config.destinations_cache_ttl), &metrics)),
-            tools: Tools::new(providers, config.tool_timeout, Arc::clone(&metrics)),
+            destinations,
+            tools,
+            memory: MemoryFinder::new(memory.clone(), life(config.memory_cache_ttl), &metrics),
             memory_writer: MemoryWriter::start(memory, Arc::clone(&metrics)),
             servers,
             deletions,

@@ -45,7 +45,7 @@ impl StayFinder {
     pub(crate) async fn find(&self, search: &StaySearch, caller: &Caller) -> Result<Found<StaysFound>, Failure> {
         let provider = self.provider()?;
         self.searches
-            .get(&search.key(), caller.deadline, || {
+            .get(search.key(), caller, || {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
                     let given = provider.search(&search, &caller).await?;
@@ -63,7 +63,7 @@ impl StayFinder {
     pub(crate) async fn listing(&self, id: &str, caller: &Caller) -> Result<Found<Option<Listing>>, Failure> {
         let provider = self.provider()?;
         self.listings
-            .get(&id.to_owned(), caller.deadline, || {
+            .get(id.to_owned(), caller, || {
                 let (provider, id, caller) = (Arc::clone(provider), id.to_owned(), caller.clone());
                 async move { provider.listing(&id, &caller).await }.boxed()
             })

@@ -5,19 +5,18 @@
 use std::sync::Arc;
 
 use futures_util::future::OptionFuture;
-use tokio::join;
+use tokio::{join, time::Instant};
+use uuid::Uuid;
 
 use super::{App, part::Part, prepared::Prepared, stay_finder, weather_finder};
-use crate::{
-    domain::{
-        destination::Destination,
-        flight::FlightsFound,
-        meta::{Degradation, Meta, Source},
-        stay::StaysFound,
-        unified::Plan,
-        weather::CurrentWeather,
-    },
-    mcp::Caller,
+use crate::domain::{
+    api_key::Service,
+    destination::Destination,
+    flight::FlightsFound,
+    meta::{Degradation, Meta, Source},
+    stay::StaysFound,
+    unified::Plan,
+    weather::CurrentWeather,
 };
 
 const FLIGHTS: Part = Part {
@@ -46,16 +45,27 @@ pub(crate) struct Everything {
 }
 
 impl App {
-    /// Asks every part of a plan by the caller's deadline.
+    /// Asks every part of a plan by the deadline, each on the account that the user has there.
     ///
     /// # Errors
     /// Every part failed; the meta says how.
-    pub(crate) async fn find_everything(&self, plan: &Plan, caller: &Caller) -> Result<Everything, Meta> {
+    pub(crate) async fn find_everything(
+        &self,
+        user_id: Uuid,
+        plan: &Plan,
+        deadline: Instant,
+    ) -> Result<Everything, Meta> {
+        let (for_flights, for_stays, for_maps, for_weather) = join!(
+            self.caller(user_id, Service::Flights, deadline),
+            self.caller(user_id, Service::Accommodation, deadline),
+            self.caller(user_id, Service::Googlemaps, deadline),
+            self.caller(user_id, Service::Weather, deadline),
+        );
         let (flights, stays, destinations, weather) = join!(
-            OptionFuture::from(plan.flights.as_ref().map(|search| self.flights.find(search, caller))),
-            OptionFuture::from(plan.stays.as_ref().map(|search| self.stays.find(search, caller))),
-            OptionFuture::from(plan.destinations.as_ref().map(|search| self.destinations.find(search, caller))),
-            OptionFuture::from(plan.weather.as_ref().map(|city| self.weather.current(city, caller))),
+            OptionFuture::from(plan.flights.as_ref().map(|search| self.flights.find(search, &for_flights))),
+            OptionFuture::from(plan.stays.as_ref().map(|search| self.stays.find(search, &for_stays))),
+            OptionFuture::from(plan.destinations.as_ref().map(|search| self.destinations.find(search, &for_maps))),
+            OptionFuture::from(plan.weather.as_ref().map(|city| self.weather.current(city, &for_weather))),
         );
         let mut everything = Everything::default();
         if let Some(found) = flights {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Its name in `meta` and in metrics.
-const PROVIDER: &str = "weather";
+pub(crate) const PROVIDER: &str = "weather";
 /// The weather as a part of an answer.
 pub(crate) const PART: Part =
     Part { provider: PROVIDER, stale: Degradation::WeatherStale, missing: Degradation::WeatherMissing };
@@ -47,7 +47,7 @@ impl WeatherFinder {
     pub(crate) async fn current(&self, city: &str, caller: &Caller) -> Result<Found<CurrentWeather>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
         self.current
-            .get(&city.to_lowercase(), caller.deadline, || {
+            .get(city.to_lowercase(), caller, || {
                 let (provider, city, caller) = (Arc::clone(provider), city.to_owned(), caller.clone());
                 async move { provider.current(&city, &caller).await }.boxed()
             })
@@ -66,7 +66,7 @@ impl WeatherFinder {
     ) -> Result<Found<Vec<ForecastDay>>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Absent)?;
         self.forecasts
-            .get(&(city.to_lowercase(), days), caller.deadline, || {
+            .get((city.to_lowercase(), days), caller, || {
                 let (provider, city, caller) = (Arc::clone(provider), city.to_owned(), caller.clone());
                 async move { provider.forecast(&city, days, &caller).await }.boxed()
             })

@@ -88,6 +88,8 @@ pub struct Config {
     pub destinations_cache_ttl: Duration,
     /// `TRIPSAGE_WEATHER_CACHE_TTL`: how long weather is fresh. Default `1800s`.
     pub weather_cache_ttl: Duration,
+    /// `TRIPSAGE_MEMORY_CACHE_TTL`: how long a search in the memories of a user is fresh. Default `300s`.
+    pub memory_cache_ttl: Duration,
     /// `TRIPSAGE_STALE_FOR`: how long after that they may still answer when the provider fails. Default `3600s`.
     pub stale_for: Duration,
     /// Bookings.
@@ -139,6 +141,7 @@ impl Config {
             stays_cache_ttl: vars.duration("TRIPSAGE_STAYS_CACHE_TTL", secs(1800))?,
             destinations_cache_ttl: vars.duration("TRIPSAGE_DESTINATIONS_CACHE_TTL", secs(86_400))?,
             weather_cache_ttl: vars.duration("TRIPSAGE_WEATHER_CACHE_TTL", secs(1800))?,
+            memory_cache_ttl: vars.duration("TRIPSAGE_MEMORY_CACHE_TTL", secs(300))?,
             stale_for: vars.duration("TRIPSAGE_STALE_FOR", secs(3600))?,
             bookings: Bookings::read(&mut vars)?,
             max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,

@@ -1,12 +1,9 @@
-//! The agents of a conversation, and handing it from one to another.
+//! The agents of a conversation: what each is for, and what it is told.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::intent::{Detected, Intent};
-
-/// Confidence above which the conversation is handed to a specialist.
-const HANDOFF_CONFIDENCE: f64 = 0.7;
+use super::{intent::Intent, known::Topic};
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -20,26 +17,9 @@ pub(crate) enum Agent {
     Itinerary,
 }
 
-/// Control of a conversation going from one agent to another.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Handoff {
-    pub(crate) from: Agent,
-    pub(crate) to: Agent,
-    pub(crate) trigger: Trigger,
-    /// 0 to 1.
-    pub(crate) confidence: f64,
-}
-
-/// What made an agent hand over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Trigger {
-    /// The user asked for something that a specialist does.
-    UserRequest,
-}
-
 impl Agent {
-    const ALL: [Self; 6] =
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
         [Self::General, Self::Flight, Self::Accommodation, Self::Budget, Self::DestinationResearch, Self::Itinerary];
 
     /// Its name in JSON, metrics and the database.
@@ -69,66 +49,62 @@ impl Agent {
                 "You are TripSage's flight specialist. Use search_flights for offers; never invent prices or times."
             }
             Self::Accommodation => {
-                "You are TripSage's accommodation specialist. Say so when you have no live listings."
+                "You are TripSage's accommodation specialist. Use search_accommodations for stays; say so when you have no live listings."
             }
             Self::Budget => {
                 "You are TripSage's budget specialist. Show the arithmetic; say which prices are estimates."
             }
             Self::DestinationResearch => {
-                "You are TripSage's destination specialist. Use get_current_weather for weather."
+                "You are TripSage's destination specialist. Use search_destinations for places and get_current_weather for weather."
             }
             Self::Itinerary => "You are TripSage's itinerary specialist. Plan day by day; leave time to travel.",
         }
     }
 
-    /// The handoff that a detected intent calls for, if any.
-    pub(crate) fn hand_over(self, detected: Detected) -> Option<Handoff> {
-        let to = match detected.intent {
-            Intent::Flight => Self::Flight,
-            Intent::Accommodation => Self::Accommodation,
-            Intent::Budget => Self::Budget,
-            Intent::Destination => Self::DestinationResearch,
-            Intent::Itinerary => Self::Itinerary,
-            Intent::Weather | Intent::Maps | Intent::General => return None,
-        };
-        let is_sure = detected.confidence > HANDOFF_CONFIDENCE;
-        (is_sure && to != self).then_some(Handoff {
-            from: self,
-            to,
-            trigger: Trigger::UserRequest,
-            confidence: detected.confidence,
-        })
-    }
-}
-
-impl Trigger {
-    /// Its name in metrics.
-    pub(crate) fn as_str(self) -> &'static str {
+    /// What the user is told when it takes over.
+    pub(crate) fn announcement(self) -> &'static str {
         match self {
-            Self::UserRequest => "user_request",
+            Self::General => "The travel planner takes over.",
+            Self::Flight => "The flight specialist takes over.",
+            Self::Accommodation => "The accommodation specialist takes over.",
+            Self::Budget => "The budget specialist takes over.",
+            Self::DestinationResearch => "The destination specialist takes over.",
+            Self::Itinerary => "The itinerary specialist takes over.",
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
+    /// Who is best at an intent; nobody in particular when it is none.
+    pub(crate) fn for_intent(intent: Intent) -> Option<Self> {
+        match intent {
+            Intent::Flight => Some(Self::Flight),
+            Intent::Accommodation => Some(Self::Accommodation),
+            Intent::Budget => Some(Self::Budget),
+            Intent::Destination => Some(Self::DestinationResearch),
+            Intent::Itinerary => Some(Self::Itinerary),
+            // A tool is enough, and the planner has every tool.
+            Intent::Weather | Intent::Maps => Some(Self::General),
+            Intent::General => None,
+        }
+    }
 
-    use super::*;
+    /// Whether it can do by itself what an intent asks for.
+    pub(crate) fn serves(self, intent: Intent) -> bool {
+        let has_weather_and_map = matches!(self, Self::DestinationResearch | Self::Itinerary);
+        match intent {
+            Intent::General => true,
+            Intent::Weather => has_weather_and_map || self == Self::General,
+            Intent::Maps => has_weather_and_map || matches!(self, Self::General | Self::Accommodation),
+            _ => Self::for_intent(intent) == Some(self),
+        }
+    }
 
-    #[rstest]
-    #[case(Agent::General, Intent::Flight, 0.8, Some(Agent::Flight))]
-    #[case(Agent::General, Intent::Flight, 0.7, None)]
-    #[case(Agent::Flight, Intent::Flight, 1.0, None)]
-    #[case(Agent::Flight, Intent::Budget, 1.0, Some(Agent::Budget))]
-    #[case(Agent::General, Intent::Weather, 1.0, None)]
-    #[case(Agent::General, Intent::General, 0.5, None)]
-    fn only_a_sure_intent_of_another_agent_hands_over(
-        #[case] from: Agent,
-        #[case] intent: Intent,
-        #[case] confidence: f64,
-        #[case] to: Option<Agent>,
-    ) {
-        assert_eq!(from.hand_over(Detected { intent, confidence }).map(|handoff| handoff.to), to);
+    /// What it is told of what was found before it took over.
+    pub(crate) fn topics(self) -> &'static [Topic] {
+        match self {
+            Self::General | Self::Budget | Self::Itinerary => &Topic::ALL,
+            Self::Flight => &[Topic::Flights, Topic::Destinations],
+            Self::Accommodation => &[Topic::Stays, Topic::Destinations],
+            Self::DestinationResearch => &[Topic::Destinations, Topic::Weather],
+        }
     }
 }

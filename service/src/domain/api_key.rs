@@ -103,6 +103,18 @@ impl Service {
         }
     }
 
+    /// The service that an MCP server is, by the server's name; none for one that takes no keys of users.
+    pub(crate) fn of_server(server: &str) -> Option<Self> {
+        match server {
+            "flights" => Some(Self::Flights),
+            "airbnb" => Some(Self::Accommodation),
+            "google_maps" => Some(Self::Googlemaps),
+            "weather" => Some(Self::Weather),
+            "webcrawl" => Some(Self::Webcrawl),
+            _ => None,
+        }
+    }
+
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|service| service.as_str() == name)
     }

@@ -3,14 +3,12 @@
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    agent::{Agent, Handoff, Trigger},
-    meta::Meta,
-};
+use super::{agent::Agent, handoff::Handoff, meta::Meta};
 
 /// Longest message, in characters.
 pub(crate) const CONTENT_CHARS_MAX: usize = 32_768;
@@ -69,12 +67,12 @@ pub(crate) enum Role {
     System,
 }
 
-/// What a stream tells, in this order: `Started`, then any of the middle four, then one of `Final` and `Error`.
+/// What a stream tells, in this order: `Started`, then any of the middle four, then exactly one of `Final` and `Error`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ChatEvent {
     Started { session_id: Uuid },
-    Handoff { from: Agent, to: Agent, trigger: Trigger, confidence: f64 },
+    Handoff(Handoff),
     ToolCall { id: String, name: String, args: Value },
     ToolResult(ToolResult),
     Delta { content: String },
@@ -92,8 +90,20 @@ pub(crate) struct ToolResult {
     pub(crate) result: Value,
 }
 
+/// A tool call, from the model's wish to what came of it.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(crate) struct ToolUse {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// As the model wrote them; null when that was no JSON.
+    pub(crate) args: Value,
+    pub(crate) status: ToolStatus,
+    /// The result, or what went wrong.
+    pub(crate) result: Value,
+}
+
 /// How a tool call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ToolStatus {
     Success,
@@ -106,7 +116,7 @@ pub(crate) struct ChatAnswer {
     pub(crate) id: Uuid,
     pub(crate) session_id: Uuid,
     pub(crate) content: String,
-    pub(crate) tool_calls: Vec<ToolResult>,
+    pub(crate) tool_calls: Vec<ToolUse>,
     pub(crate) finish_reason: FinishReason,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,
@@ -135,6 +145,14 @@ pub(crate) enum FinishReason {
 pub(crate) struct Usage {
     pub(crate) prompt_tokens: u64,
     pub(crate) completion_tokens: u64,
+}
+
+impl ToolResult {
+    /// The whole call that it came of.
+    pub(crate) fn with_args(self, args: Value) -> ToolUse {
+        let Self { id, name, status, result } = self;
+        ToolUse { id, name, args, status, result }
+    }
 }
 
 impl Usage {
@@ -181,6 +199,13 @@ impl ChatRequest {
         self.messages.iter().any(is_long)
     }
 
+    /// SHA-256 of what is asked for, in hexadecimal. In which form the answer comes is no part of it.
+    pub(crate) fn fingerprint(&self) -> String {
+        let asked =
+            json!([self.messages, self.session_id, self.save_history, self.temperature, self.max_tokens, self.tools]);
+        Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether the tool of that name may be used.
     pub(crate) fn admits_tool(&self, name: &str) -> bool {
         self.tools.as_ref().is_none_or(|tools| tools.iter().any(|tool| tool == name))
@@ -223,18 +248,44 @@ mod tests {
         assert!(recent([]).is_empty());
     }
 
-    #[test]
-    fn length_is_counted_in_characters() {
-        let request = |content: String| ChatRequest {
-            messages: vec![message(&content)],
+    fn request(content: &str) -> ChatRequest {
+        ChatRequest {
+            messages: vec![message(content)],
             session_id: None,
             stream: true,
             save_history: true,
             temperature: None,
             max_tokens: None,
             tools: None,
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert!(!request(&"é".repeat(CONTENT_CHARS_MAX)).is_too_long());
+        assert!(request(&"é".repeat(CONTENT_CHARS_MAX + 1)).is_too_long());
+    }
+
+    #[test]
+    fn only_the_form_of_the_answer_is_no_part_of_the_fingerprint() {
+        let of = |change: fn(&mut ChatRequest)| {
+            let mut request = request("Hello");
+            change(&mut request);
+            request.fingerprint()
         };
-        assert!(!request("é".repeat(CONTENT_CHARS_MAX)).is_too_long());
-        assert!(request("é".repeat(CONTENT_CHARS_MAX + 1)).is_too_long());
+        let plain = of(|_| {});
+        assert_eq!(plain.len(), 64);
+        assert_eq!(plain, of(|request| request.stream = false));
+        let others: [fn(&mut ChatRequest); 6] = [
+            |request| request.messages[0].content.push('!'),
+            |request| request.session_id = Some(Uuid::nil()),
+            |request| request.save_history = false,
+            |request| request.temperature = Some(1.0),
+            |request| request.max_tokens = Some(1),
+            |request| request.tools = Some(Vec::new()),
+        ];
+        for other in others {
+            assert_ne!(plain, of(other));
+        }
     }
 }

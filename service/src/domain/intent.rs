@@ -32,6 +32,8 @@ struct Rule {
 }
 
 const FULL_SCORE: f64 = 5.0;
+/// Messages of the user that are looked at.
+const MESSAGES: usize = 3;
 
 const RULES: [Rule; 7] = [
     Rule {
@@ -132,10 +134,21 @@ const RULES: [Rule; 7] = [
     },
 ];
 
-/// Detects what `message` is about.
-pub(crate) fn detect(message: &str) -> Detected {
-    let words: Vec<String> =
-        message.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+/// Detects what the newest of some messages is about. What was said before counts too, as far as it is about the same.
+pub(crate) fn detect<'a>(newest_first: impl IntoIterator<Item = &'a str>) -> Detected {
+    let mut messages = newest_first.into_iter().take(MESSAGES);
+    let detected = detect_one(messages.next().unwrap_or_default());
+    let Some(rule) = RULES.iter().find(|rule| rule.intent == detected.intent) else { return detected };
+    let before: u32 = messages.map(|message| rule.score(&words(message))).sum();
+    Detected { confidence: (detected.confidence + f64::from(before) / FULL_SCORE).min(1.0), ..detected }
+}
+
+fn words(message: &str) -> Vec<String> {
+    message.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+fn detect_one(message: &str) -> Detected {
+    let words = words(message);
     let mut best = (Intent::General, 0);
     for rule in &RULES {
         let score = rule.score(&words);
@@ -180,6 +193,22 @@ mod tests {
     #[case("to from flights", Intent::Flight, 0.2)]
     #[case("how far is it", Intent::Maps, 0.4)]
     fn messages_are_understood(#[case] message: &str, #[case] intent: Intent, #[case] confidence: f64) {
-        assert_eq!(detect(message), Detected { intent, confidence }, "{message}");
+        assert_eq!(detect([message]), Detected { intent, confidence }, "{message}");
+    }
+
+    #[rstest]
+    #[case(&["and the cheapest flight?", "Find flights from Zurich to Lisbon!"], Intent::Flight, 1.0)]
+    #[case(&["any airline", "with a layover", "nonstop", "the cheapest flight"], Intent::Flight, 0.6)]
+    #[case::another_subject(&["hotels in Rome", "Find flights from Zurich to Lisbon!"], Intent::Accommodation, 0.6)]
+    #[case::no_subject(&["thanks", "Find flights from Zurich to Lisbon!"], Intent::General, 0.5)]
+    #[case::nothing(&[], Intent::General, 0.5)]
+    fn what_was_said_before_counts_when_it_is_about_the_same(
+        #[case] newest_first: &[&str],
+        #[case] intent: Intent,
+        #[case] confidence: f64,
+    ) {
+        let detected = detect(newest_first.iter().copied());
+        assert_eq!(detected.intent, intent);
+        assert!((detected.confidence - confidence).abs() < 1e-9, "{detected:?}");
     }
 }

@@ -66,6 +66,10 @@ pub(crate) enum Degradation {
     WeatherMissing,
     /// The local time could not be had.
     LocalTimeMissing,
+    /// What is remembered of the user is from a stale cache entry.
+    MemoryStale,
+    /// What is remembered of the user could not be had.
+    MemoryMissing,
     /// A tool of the chat failed.
     ToolFailed,
     /// The answer could not be added to the chat's history.
@@ -91,6 +95,8 @@ impl Degradation {
             Self::WeatherStale => "weather_stale",
             Self::WeatherMissing => "weather_missing",
             Self::LocalTimeMissing => "local_time_missing",
+            Self::MemoryStale => "memory_stale",
+            Self::MemoryMissing => "memory_missing",
             Self::ToolFailed => "tool_failed",
             Self::HistoryNotSaved => "history_not_saved",
             Self::BookingUnconfirmed => "booking_unconfirmed",

@@ -25,10 +25,11 @@ use crate::{
     dependency::Failure,
     domain::{
         amount::Amount,
+        api_key::Service,
         meta::{Degradation, Meta},
         stay::{Availability, Listing, StaySearch, nights},
     },
-    mcp::{Caller, airbnb::Wish},
+    mcp::airbnb::Wish,
 };
 
 const SEARCH: &str = "/api/v1/accommodations/search";
@@ -96,7 +97,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     security(("bearer" = [])), responses((status = 200, body = Answer<'_>), (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<StaySearch>,
 ) -> Result<Response, ApiError> {
@@ -105,7 +106,8 @@ pub(crate) async fn search(
     }
     let trip_id = search.trip_id;
     let search = search.normalized();
-    let found = app.stays.find(&search, &Caller::platform(deadline.for_providers())).await.map_err(unavailable)?;
+    let caller = app.caller(principal.user_id, Service::Accommodation, deadline.for_providers()).await;
+    let found = app.stays.find(&search, &caller).await.map_err(unavailable)?;
     let mut meta = Meta::default();
     found.describe(&mut meta);
     app.note_degraded(SEARCH, &meta);
@@ -133,12 +135,12 @@ pub(crate) async fn search(
     security(("bearer" = [])), responses((status = 200, body = ListingAnswer), (status = 404), (status = 502)))]
 pub(crate) async fn details(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(request): Valid<ListingRequest>,
 ) -> Result<Json<ListingAnswer>, ApiError> {
     let wish = request.wish()?;
-    let caller = Caller::platform(deadline.for_providers());
+    let caller = app.caller(principal.user_id, Service::Accommodation, deadline.for_providers()).await;
     let availability = async {
         match &wish {
             Some(wish) => app.stays.availability(wish, &caller).await.map(Some),

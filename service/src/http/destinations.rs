@@ -19,10 +19,10 @@ use crate::{
     app::App,
     dependency::Failure,
     domain::{
+        api_key::Service,
         destination::{Destination, DestinationDetails, DestinationSearch},
         meta::Meta,
     },
-    mcp::Caller,
 };
 
 const SEARCH: &str = "/api/v1/destinations/search";
@@ -60,12 +60,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     security(("bearer" = [])), responses((status = 200, body = Answer), (status = 502)))]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<DestinationSearch>,
 ) -> Result<Json<Answer>, ApiError> {
     let query = search.query.clone();
-    let caller = Caller::platform(deadline.for_providers());
+    let caller = app.caller(principal.user_id, Service::Googlemaps, deadline.for_providers()).await;
     let (destinations, meta) = app.destinations.find(&search.normalized(), &caller).await.map_err(unavailable)?;
     app.note_degraded(SEARCH, &meta);
     Ok(Json(Answer { count: destinations.len(), destinations, query, meta }))
@@ -79,7 +79,7 @@ pub(crate) async fn search(
     responses((status = 200, body = One), (status = 404), (status = 502)))]
 pub(crate) async fn one(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<One>, ApiError> {
@@ -88,7 +88,7 @@ pub(crate) async fn one(
     if id.len() > ID_BYTES_MAX || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
         return Err(nothing());
     }
-    let caller = Caller::platform(deadline.for_providers());
+    let caller = app.caller(principal.user_id, Service::Googlemaps, deadline.for_providers()).await;
     let (details, meta) = app.destinations.details(&id, &caller).await.map_err(unavailable)?.ok_or_else(nothing)?;
     app.note_degraded(ONE, &meta);
     Ok(Json(One { details, meta }))

@@ -85,6 +85,14 @@ pub(crate) const DESTINATIONS: DependencyNames = DependencyNames {
     message: "the search for destinations is not available at the moment",
 };
 
+/// What is remembered of users.
+pub(crate) const MEMORY: DependencyNames = DependencyNames {
+    unavailable: "MEMORY_UNAVAILABLE",
+    bad_answer: "MEMORY_ERROR",
+    timeout: "MEMORY_TIMEOUT",
+    message: "the memory is not available at the moment",
+};
+
 /// The language model.
 const LLM: DependencyNames = DependencyNames {
     unavailable: "AI_SERVICE_UNAVAILABLE",
@@ -210,7 +218,7 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR", "internal", message).after(RETRY_AFTER)
     }
 
-    fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal", "something went wrong")
     }
 
@@ -363,6 +371,14 @@ impl From<BeginError> for ApiError {
     fn from(error: BeginError) -> Self {
         match error {
             BeginError::NoSession => Self::not_found("there is no such chat session"),
+            BeginError::SessionEnded => Self::conflict("SESSION_ENDED", "the chat session has ended"),
+            BeginError::InProgress => {
+                Self::conflict("IDEMPOTENCY_IN_PROGRESS", "the request with that idempotency key is still in progress")
+                    .after(RETRY_AFTER)
+            }
+            BeginError::KeyTaken => {
+                Self::conflict("IDEMPOTENCY_CONFLICT", "the idempotency key was used for another request")
+            }
             BeginError::Storage(error) => error.into(),
             BeginError::Llm(failure) => Self::dependency(&LLM, failure),
         }

@@ -8,7 +8,7 @@ use axum::{
 };
 use garde::Validate;
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -164,6 +164,11 @@ fn unreadable(rejection: BytesRejection) -> ApiError {
 
 /// Reads a body; one that is wrong is read again, to say where.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A struct could be read from a list of its fields, which no body is meant to be.
+    if serde_json::from_slice::<Vec<IgnoredAny>>(bytes).is_ok() {
+        let message = "expected an object, not a list".into();
+        return Err(ApiError::invalid(vec![FieldError { field: "body".into(), message, kind: "type" }]));
+    }
     if let Ok(body) = serde_json::from_slice(bytes) {
         return Ok(body);
     }

@@ -24,8 +24,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accommodations, audit, auth, bookings, chat, collaborators, dashboard, destinations, error, exports, flights,
-    health, itinerary, keys, middleware, openapi, preferences, search, trips, users,
+    accommodations, audit, auth, bookings, chat, chat_sessions, collaborators, dashboard, destinations, error, exports,
+    flights, health, itinerary, keys, memory, middleware, openapi, preferences, search, trips, users,
 };
 use crate::app::App;
 
@@ -52,6 +52,8 @@ fn resources() -> OpenApiRouter<Arc<App>> {
         .merge(accommodations::routes())
         .merge(destinations::routes())
         .merge(search::routes())
+        .merge(chat_sessions::routes())
+        .merge(memory::routes())
 }
 
 /// The routes of the API that keep their own time.

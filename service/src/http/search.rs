@@ -24,7 +24,6 @@ use crate::{
         destination::Destination, flight::Offer, meta::Meta, stay::Listing, unified::UnifiedSearch,
         weather::CurrentWeather,
     },
-    mcp::Caller,
 };
 
 const ROUTE: &str = "/api/v1/search/unified";
@@ -80,7 +79,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     responses((status = 200, body = Answer<'_>)))]
 pub(crate) async fn unified(
     State(app): State<Arc<App>>,
-    _: Principal,
+    principal: Principal,
     Extension(deadline): Extension<Deadline>,
     Valid(search): Valid<UnifiedSearch>,
 ) -> Result<Response, ApiError> {
@@ -88,7 +87,7 @@ pub(crate) async fn unified(
         ApiError::invalid(vec![FieldError { field: unfit.field.into(), message: unfit.message, kind: "value" }])
     })?;
     let started = Instant::now();
-    let found = app.find_everything(&plan, &Caller::platform(deadline.for_providers())).await;
+    let found = app.find_everything(principal.user_id, &plan, deadline.for_providers()).await;
     let found = found.map_err(|meta| ApiError::all_failed(&meta.provider_errors))?;
     app.note_degraded(ROUTE, &found.meta);
     let results = Results::of(&found, search.limit as usize);

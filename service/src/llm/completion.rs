@@ -56,6 +56,13 @@ pub(crate) struct ToolCall {
     pub(crate) arguments: String,
 }
 
+impl ToolCall {
+    /// Its arguments as JSON; null when they are none.
+    pub(crate) fn parsed_arguments(&self) -> serde_json::Value {
+        serde_json::from_str(&self.arguments).unwrap_or_default()
+    }
+}
+
 /// What is wrong with a stream that arrived.
 #[derive(Debug, thiserror::Error)]
 enum BadStream {
@@ -127,7 +134,10 @@ impl Completion {
         if chunk.error.is_some() {
             return Err(Failure::malformed(BadStream::Reported));
         }
-        self.ready.extend(chunk.usage.map(Piece::Usage));
+        if let Some(usage) = chunk.usage {
+            self.call.client.metrics.llm_used(usage);
+            self.ready.push_back(Piece::Usage(usage));
+        }
         let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };
         if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
             self.call.begun();

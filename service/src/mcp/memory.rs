@@ -5,17 +5,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Caller, Client};
-use crate::dependency::{Failure, Repeat};
+use crate::{
+    dependency::{Failure, Repeat},
+    domain::memory as domain,
+};
 
 /// Remembers travellers.
 pub(crate) trait Memory: Send + Sync {
-    /// Observations about the user that have to do with `query`.
+    /// At most `limit` subjects about the user that have to do with `query`, best match first; any when it is empty.
     fn recall<'a>(
         &'a self,
         user_id: Uuid,
         query: &'a str,
+        limit: u32,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+    ) -> BoxFuture<'a, Result<Vec<domain::Memory>, Failure>>;
 
     /// Adds observations about the user.
     fn remember<'a>(
@@ -26,9 +30,6 @@ pub(crate) trait Memory: Send + Sync {
     ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// Entities asked for.
-const LIMIT: u32 = 5;
-
 #[derive(Serialize)]
 struct Search<'a> {
     query: &'a str,
@@ -38,12 +39,7 @@ struct Search<'a> {
 
 #[derive(Deserialize)]
 struct Found {
-    entities: Vec<Entity>,
-}
-
-#[derive(Deserialize)]
-struct Entity {
-    observations: Vec<String>,
+    entities: Vec<domain::Memory>,
 }
 
 #[derive(Serialize)]
@@ -64,12 +60,13 @@ impl Memory for Client {
         &'a self,
         user_id: Uuid,
         query: &'a str,
+        limit: u32,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+    ) -> BoxFuture<'a, Result<Vec<domain::Memory>, Failure>> {
         async move {
-            let search = Search { query, user_id, limit: LIMIT };
+            let search = Search { query, user_id, limit };
             let found: Found = self.call("search_nodes", &search, Repeat::Once, caller).await?;
-            Ok(found.entities.into_iter().flat_map(|entity| entity.observations).collect())
+            Ok(found.entities)
         }
         .boxed()
     }

@@ -12,6 +12,7 @@ mod memory_owner;
 pub(crate) mod orders;
 pub(crate) mod time;
 pub(crate) mod weather;
+pub(crate) mod webcrawl;
 
 pub(crate) use crate::dependency::Caller;
 pub(crate) use client::Client;

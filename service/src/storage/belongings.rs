@@ -163,11 +163,27 @@ const BELONGINGS: &[Belonging] = &[
         ),
     },
     Belonging {
+        table: "chat_turns",
+        // What was said in a turn is among the messages.
+        export: None,
+        erase: Some("DELETE FROM chat_turns WHERE id IN (SELECT id FROM chat_turns WHERE user_id = $1 LIMIT 500)"),
+    },
+    Belonging {
         table: "chat_sessions",
         export: Some((
-            "SELECT id, agent, created_at, updated_at, ended_at FROM chat_sessions \
+            "SELECT id, agent, title, metadata, trip_id, known, created_at, updated_at, ended_at FROM chat_sessions \
              WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            &[Text("id"), Text("agent"), Instant("created_at"), Instant("updated_at"), Instant("ended_at")],
+            &[
+                Text("id"),
+                Text("agent"),
+                Text("title"),
+                JsonText("metadata"),
+                Text("trip_id"),
+                JsonText("known"),
+                Instant("created_at"),
+                Instant("updated_at"),
+                Instant("ended_at"),
+            ],
         )),
         erase: Some(
             "DELETE FROM chat_sessions WHERE id IN (SELECT id FROM chat_sessions WHERE user_id = $1 LIMIT 100)",

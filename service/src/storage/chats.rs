@@ -5,107 +5,190 @@ use uuid::Uuid;
 
 use super::{
     Error, Storage,
-    row::{Value, json},
+    row::{Row, Value, json},
 };
 use crate::domain::{
     agent::Agent,
-    chat::{HISTORY_MESSAGES_MAX, Message, Role, ToolResult, recent},
+    chat::{HISTORY_MESSAGES_MAX, Message, Role, recent},
+    chat_session::{ENDED_LIFE, IDLE_LIFE, Session, StoredMessage},
+    known::Known,
+    page::{Page, Slice},
 };
 
 /// A session as a turn needs it.
-pub(crate) struct Session {
+pub(crate) struct Conversation {
+    pub(crate) has_ended: bool,
     /// Who answers in it at present.
     pub(crate) agent: Agent,
-}
-
-/// The begin of a turn: what the user said.
-pub(crate) struct NewTurn<'a> {
-    pub(crate) session_id: Uuid,
-    pub(crate) user_id: Uuid,
-    /// Whether the session begins with this turn.
-    pub(crate) is_new_session: bool,
-    pub(crate) agent: Agent,
-    pub(crate) content: &'a str,
-    pub(crate) now: Timestamp,
-}
-
-/// The end of a turn: what was answered, and by whom.
-pub(crate) struct FinishedTurn<'a> {
-    pub(crate) message_id: Uuid,
-    pub(crate) session_id: Uuid,
-    pub(crate) agent: Agent,
-    pub(crate) content: &'a str,
-    pub(crate) tool_calls: &'a [ToolResult],
-    pub(crate) now: Timestamp,
+    /// Since the last recovery.
+    pub(crate) errors: u32,
+    pub(crate) known: Known,
+    /// The newest messages that fit the model's context, oldest first.
+    pub(crate) history: Vec<Message>,
 }
 
 impl Storage {
-    /// The session, if it is that user's and has not ended.
-    pub(crate) async fn session(&self, id: Uuid, user_id: Uuid) -> Result<Option<Session>, Error> {
+    /// A session of that user with its history, but for the message `without`.
+    pub(crate) async fn conversation(
+        &self,
+        id: Uuid,
+        user_id: Uuid,
+        without: Option<Uuid>,
+    ) -> Result<Option<Conversation>, Error> {
         let mut connection = self.read().await?;
         let row = connection
             .fetch_optional(
-                "SELECT agent FROM chat_sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
+                "SELECT agent, errors, known, ended_at FROM chat_sessions WHERE id = $1 AND user_id = $2",
                 &[id.into(), user_id.into()],
             )
             .await?;
-        row.map(|row| Ok(Session { agent: row.parsed("agent", Agent::named)? })).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let rows = connection
+            .fetch_all(
+                "SELECT id, role, content FROM chat_messages WHERE session_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+                &[id.into(), i64::from(HISTORY_MESSAGES_MAX).into()],
+            )
+            .await?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            if Some(row.id("id")?) != without {
+                messages.push(Message { role: row.parsed("role", Role::named)?, content: row.text("content")? });
+            }
+        }
+        Ok(Some(Conversation {
+            has_ended: row.optional_instant("ended_at")?.is_some(),
+            agent: row.parsed("agent", Agent::named)?,
+            errors: u32::try_from(row.integer("errors")?).unwrap_or_default(),
+            known: row.optional_json("known")?.unwrap_or_default(),
+            history: recent(messages),
+        }))
     }
 
-    /// The newest messages of a session that fit the model's context, oldest first.
-    pub(crate) async fn history(&self, session_id: Uuid) -> Result<Vec<Message>, Error> {
+    /// Stores a new session.
+    pub(crate) async fn create_session(&self, session: &Session, user_id: Uuid) -> Result<(), Error> {
+        let metadata = session.metadata.as_ref().map_or(Value::OptionalText(None), json);
+        let trip_id = session.trip_id.map(|id| id.to_string());
+        self.write_once(
+            "INSERT INTO chat_sessions (id, user_id, agent, title, metadata, trip_id, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+            &[
+                session.id.into(),
+                user_id.into(),
+                session.agent.as_str().into(),
+                session.title.as_deref().into(),
+                metadata,
+                trip_id.as_deref().into(),
+                session.created_at.into(),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// The sessions of that user that were used last, newest first.
+    pub(crate) async fn sessions(&self, user_id: Uuid, limit: u32) -> Result<Vec<Session>, Error> {
         let mut connection = self.read().await?;
         let rows = connection
             .fetch_all(
-                "SELECT role, content FROM chat_messages WHERE session_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
-                &[session_id.into(), i64::from(HISTORY_MESSAGES_MAX).into()],
+                "SELECT id, title, metadata, trip_id, agent, created_at, updated_at, ended_at, \
+                   (SELECT COUNT(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS message_count, \
+                   (SELECT MAX(created_at) FROM chat_messages WHERE session_id = chat_sessions.id) AS last_message_at \
+                 FROM chat_sessions WHERE user_id = $1 ORDER BY updated_at DESC LIMIT $2",
+                &[user_id.into(), i64::from(limit).into()],
             )
             .await?;
-        let messages: Result<Vec<_>, Error> = rows
-            .iter()
-            .map(|row| Ok(Message { role: row.parsed("role", Role::named)?, content: row.text("content")? }))
-            .collect();
-        Ok(recent(messages?))
+        rows.iter().map(session).collect()
     }
 
-    /// Stores what the user said, and the session when it is new, all or nothing.
-    pub(crate) async fn begin_turn(&self, turn: NewTurn<'_>) -> Result<(), Error> {
-        let mut transaction = self.write().await?;
-        let session = [turn.session_id.into(), turn.user_id.into(), turn.agent.as_str().into(), turn.now.into()];
-        if turn.is_new_session {
-            transaction
-                .execute(
-                    "INSERT INTO chat_sessions (id, user_id, agent, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)",
-                    &session,
-                )
-                .await?;
-        }
-        let values = [Uuid::now_v7().into(), turn.session_id.into(), turn.content.into(), turn.now.into()];
-        transaction
-            .execute(
-                "INSERT INTO chat_messages (id, session_id, role, content, created_at) VALUES ($1, $2, 'user', $3, $4)",
-                &values,
+    /// A slice of the messages of a session of that user, oldest first.
+    pub(crate) async fn messages(
+        &self,
+        session_id: Uuid,
+        user_id: Uuid,
+        slice: Slice,
+    ) -> Result<Option<Page<StoredMessage>>, Error> {
+        let mut connection = self.read().await?;
+        let count = connection
+            .fetch_optional(
+                "SELECT (SELECT COUNT(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS total \
+                 FROM chat_sessions WHERE id = $1 AND user_id = $2",
+                &[session_id.into(), user_id.into()],
             )
             .await?;
-        transaction.commit().await
+        let Some(count) = count else { return Ok(None) };
+        let rows = connection
+            .fetch_all(
+                "SELECT id, role, content, metadata, created_at FROM chat_messages WHERE session_id = $1 \
+                 ORDER BY created_at, id LIMIT $2 OFFSET $3",
+                &[session_id.into(), i64::from(slice.limit).into(), i64::from(slice.skip).into()],
+            )
+            .await?;
+        Ok(Some(Page {
+            items: rows.iter().map(message).collect::<Result<_, _>>()?,
+            total: u64::try_from(count.integer("total")?).unwrap_or_default(),
+            skip: slice.skip,
+            limit: slice.limit,
+        }))
     }
 
-    /// Stores what was answered, and which agent the session is with.
-    pub(crate) async fn finish_turn(&self, turn: FinishedTurn<'_>) -> Result<(), Error> {
+    /// Ends a session of that user, unless it has ended already; none when there is no such session.
+    pub(crate) async fn end_session(&self, id: Uuid, user_id: Uuid, now: Timestamp) -> Result<Option<Session>, Error> {
         let mut transaction = self.write().await?;
-        let metadata = if turn.tool_calls.is_empty() { Value::OptionalText(None) } else { json(&turn.tool_calls) };
         transaction
             .execute(
-                "INSERT INTO chat_messages (id, session_id, role, content, metadata, created_at) VALUES ($1, $2, 'assistant', $3, $4, $5)",
-                &[turn.message_id.into(), turn.session_id.into(), turn.content.into(), metadata, turn.now.into()],
+                "UPDATE chat_sessions SET ended_at = $1, updated_at = $1 WHERE id = $2 AND user_id = $3 AND ended_at IS NULL",
+                &[now.into(), id.into(), user_id.into()],
             )
             .await?;
-        transaction
-            .execute(
-                "UPDATE chat_sessions SET agent = $1, updated_at = $2 WHERE id = $3",
-                &[turn.agent.as_str().into(), turn.now.into(), turn.session_id.into()],
+        let row = transaction
+            .fetch_optional(
+                "SELECT id, title, metadata, trip_id, agent, created_at, updated_at, ended_at, \
+                   (SELECT COUNT(*) FROM chat_messages WHERE session_id = chat_sessions.id) AS message_count, \
+                   (SELECT MAX(created_at) FROM chat_messages WHERE session_id = chat_sessions.id) AS last_message_at \
+                 FROM chat_sessions WHERE id = $1 AND user_id = $2",
+                &[id.into(), user_id.into()],
             )
             .await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        row.map(|row| session(&row)).transpose()
     }
+
+    /// Ends sessions that have been idle for long, and deletes those that ended long ago.
+    pub(super) async fn purge_chats(&self, now: Timestamp) -> Result<u64, Error> {
+        let ended = self
+            .write_once(
+                "UPDATE chat_sessions SET ended_at = $1 WHERE ended_at IS NULL AND updated_at < $2",
+                &[now.into(), (now - IDLE_LIFE).into()],
+            )
+            .await?;
+        let oldest = now - ENDED_LIFE;
+        let deleted = self.write_once("DELETE FROM chat_sessions WHERE ended_at < $1", &[oldest.into()]).await?;
+        Ok(ended + deleted)
+    }
+}
+
+fn session(row: &Row) -> Result<Session, Error> {
+    let trip_id = row.optional_text("trip_id")?.map(|id| id.parse().map_err(|_| Error::Corrupt { column: "trip_id" }));
+    Ok(Session {
+        id: row.id("id")?,
+        title: row.optional_text("title")?,
+        metadata: row.optional_json("metadata")?,
+        trip_id: trip_id.transpose()?,
+        agent: row.parsed("agent", Agent::named)?,
+        message_count: u64::try_from(row.integer("message_count")?).unwrap_or_default(),
+        last_message_at: row.optional_instant("last_message_at")?,
+        created_at: row.instant("created_at")?,
+        updated_at: row.instant("updated_at")?,
+        ended_at: row.optional_instant("ended_at")?,
+    })
+}
+
+fn message(row: &Row) -> Result<StoredMessage, Error> {
+    Ok(StoredMessage {
+        id: row.id("id")?,
+        role: row.parsed("role", Role::named)?,
+        content: row.text("content")?,
+        tool_calls: row.optional_json("metadata")?.unwrap_or_default(),
+        created_at: row.instant("created_at")?,
+    })
 }

@@ -35,6 +35,7 @@ const MIGRATIONS: &[NumberedSql] = &[
     (4, "account", include_str!("migrations/0004_account.sql")),
     (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
     (6, "bookings", include_str!("migrations/0006_bookings.sql")),
+    (7, "chat", include_str!("migrations/0007_chat.sql")),
 ];
 /// What each database says in its own words. Numbers from 1000 on are of one database, and come after those of all.
 pub(super) const SQLITE_MIGRATIONS: &[NumberedSql] =
@@ -106,7 +107,7 @@ impl Storage {
         self.write_once("UPDATE users SET updated_at = updated_at WHERE id = ''", &[]).await.map(drop)
     }
 
-    /// Forgets what has expired: refresh tokens, idempotency keys, exports.
+    /// Forgets what has expired: refresh tokens, idempotency keys and their turns, exports, chat sessions.
     ///
     /// # Errors
     /// The database fails.
@@ -115,7 +116,8 @@ impl Storage {
         let oldest = now - KEY_LIFE;
         let keys = self.write_once("DELETE FROM idempotency_keys WHERE created_at < $1", &[oldest.into()]).await?;
         let exports = self.write_once("DELETE FROM exports WHERE expires_at < $1", &[now.into()]).await?;
-        Ok(tokens + keys + exports)
+        let chats = self.purge_turns(now).await? + self.purge_chats(now).await?;
+        Ok(tokens + keys + exports + chats)
     }
 
     /// Closes all connections.

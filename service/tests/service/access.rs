@@ -43,6 +43,7 @@ struct Things {
     booking: String,
     key: String,
     export: String,
+    session: String,
 }
 
 const ROWS: &[Row] = &[
@@ -100,7 +101,14 @@ const ROWS: &[Row] = &[
     Row("delete", "/api/v1/trips/{id}/collaborators/{user_id}", Trip(403, 403, 204), None),
     Row("get", "/api/v1/trips/{id}/itinerary", Trip(200, 200, 200), None),
     Row("post", "/api/v1/trips/{id}/itinerary/items", Trip(403, 201, 201), Some(|_| item())),
-    Row("post", "/api/v1/chat", Anyone(200), Some(|_| json!({"messages": [{"role": "user", "content": "Hello"}]}))),
+    Row("post", "/api/v1/chat", Anyone(200), Some(|_| hello())),
+    Row("post", "/api/v1/chat/sessions", Anyone(201), Some(|_| json!({"title": "Alps"}))),
+    Row("get", "/api/v1/chat/sessions", Anyone(200), None),
+    Row("get", "/api/v1/chat/sessions/{id}/messages", Owner(200), None),
+    Row("post", "/api/v1/chat/sessions/{id}/end", Owner(200), None),
+    Row("post", "/api/v1/memory/search", Anyone(200), Some(|_| json!({"query": "trains"}))),
+    Row("post", "/api/v1/memory/conversation", Anyone(200), Some(|_| hello())),
+    Row("get", "/api/v1/memory/context", Anyone(200), None),
     Row("get", "/api/v1/admin/audit", Admin(200), None),
     Row("get", "/api/v1/admin/audit/verification", Admin(200), None),
     Row("get", "/api/v1/dashboard/overview", Admin(200), None),
@@ -141,6 +149,10 @@ fn booking(trip: Option<&str>) -> Value {
     booking
 }
 
+fn hello() -> Value {
+    json!({"messages": [{"role": "user", "content": "Hello"}]})
+}
+
 impl Access {
     /// The statuses, in the order of [`CALLERS`].
     fn statuses(self) -> [u16; 8] {
@@ -169,6 +181,7 @@ impl Things {
         let viewers = post(&share, json!({"user_emails": [viewer.email], "permission_level": "view"})).await;
         post(&share, json!({"user_emails": [editor.email], "permission_level": "edit"})).await;
         let booking = text(&post("/api/v1/bookings", booking(Some(&trip))).await["id"]);
+        let session = text(&post("/api/v1/chat/sessions", json!({})).await["id"]);
         let key = json!({"name": "mine", "service": "flights", "key": SECRET});
         let key = text(&post("/api/v1/user/keys", key).await["id"]);
         let export = text(&post("/api/v1/users/me/export", json!({})).await["export_id"]);
@@ -180,6 +193,7 @@ impl Things {
             owner,
             trip,
             booking,
+            session,
             key,
             export,
         }
@@ -188,6 +202,7 @@ impl Things {
     fn path(&self, template: &str) -> String {
         let id = match template.split('/').nth(3) {
             Some("trips") => &self.trip,
+            Some("chat") => &self.session,
             Some("bookings") => &self.booking,
             Some("user") => &self.key,
             Some("users") => &self.export,

@@ -9,17 +9,17 @@ use crate::{
     stack::{Answer, Database, Obstacle, Stack, User, until},
 };
 
-const CHAT: &str = "/api/v1/chat";
-const FLIGHTS_PLEASE: &str = "find flights from JFK to CDG, book the cheapest flight";
+pub(crate) const CHAT: &str = "/api/v1/chat";
+pub(crate) const FLIGHTS_PLEASE: &str = "find flights from JFK to CDG, book the cheapest flight";
 
-async fn say(stack: &Stack, user: &User, message: &str, more: Value) -> Answer {
+pub(crate) async fn say(stack: &Stack, user: &User, message: &str, more: Value) -> Answer {
     let mut body = json!({"messages": [{"role": "user", "content": message}]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     stack.post(CHAT, user, &body).await
 }
 
 /// The types of the events, deltas in a row as one.
-fn types(events: &[Value]) -> Vec<&str> {
+pub(crate) fn types(events: &[Value]) -> Vec<&str> {
     let mut types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     types.dedup();
     types
@@ -154,6 +154,27 @@ async fn a_model_that_fails_is_one_error_in_either_form(
     let said: Vec<_> =
         prompt["messages"].as_array().unwrap().iter().skip(1).map(|message| message["content"].clone()).collect();
     assert_eq!(said, [json!("Hello"), json!("Again")], "{how}");
+}
+
+#[tokio::test]
+async fn what_the_model_does_is_counted() {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    for says in [Says::Words(3), Says::Status(429), Says::Words(3)] {
+        stack.llm.now_says(says);
+        say(&stack, &user, "Hello", json!({})).await;
+    }
+    for (metric, expected) in [
+        ("tripsage_llm_requests_total{outcome=\"ok\"}", 2.0),
+        ("tripsage_llm_requests_total{outcome=\"rate_limited\"}", 1.0),
+        ("tripsage_llm_first_token_seconds_count", 2.0),
+        ("tripsage_llm_duration_seconds_count", 3.0),
+        ("tripsage_llm_tokens_total{kind=\"prompt\"}", 22.0),
+        ("tripsage_llm_tokens_total{kind=\"completion\"}", 6.0),
+        ("tripsage_llm_breaker_state", 0.0),
+    ] {
+        assert_eq!(stack.metric(metric).await, expected, "{metric}");
+    }
 }
 
 #[tokio::test]

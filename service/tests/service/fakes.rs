@@ -21,7 +21,10 @@ use axum::{
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::{Barrier, Notify},
+};
 
 use crate::order_book::OrderBook;
 
@@ -30,6 +33,8 @@ use crate::order_book::OrderBook;
 pub(crate) enum Answers {
     /// As it should.
     Well,
+    /// As it should, once all that wait at the barrier are there.
+    Together(Arc<Barrier>),
     /// As it should, after a while.
     Late(Duration),
     /// With an HTTP status.
@@ -61,6 +66,10 @@ pub(crate) enum Says {
     Words(usize),
     /// First that it wants a tool, then so many words.
     Tool { name: &'static str, arguments: &'static str },
+    /// First that it wants these tools, with these arguments, all at once; then something else.
+    Tools { calls: &'static [(&'static str, &'static str)], then: &'static Self },
+    /// One word, as soon as it is told to go on.
+    Waits(Arc<Notify>),
     /// So many words, then the connection breaks.
     Cut(usize),
     /// So many words, then nothing more.
@@ -233,6 +242,10 @@ async fn mcp(State(state): State<Arc<McpState>>, headers: HeaderMap, Json(reques
     }
     match answers {
         Answers::Well => Json(done()).into_response(),
+        Answers::Together(barrier) => {
+            barrier.wait().await;
+            Json(done()).into_response()
+        }
         Answers::Late(wait) => {
             tokio::time::sleep(wait).await;
             Json(done()).into_response()
@@ -274,6 +287,7 @@ fn unknown(tool: &str, arguments: &Value) -> Option<&'static str> {
             Some("listing_not_found")
         }
         "place_details" if arguments["place_id"] == "unknown" => Some("place_not_found"),
+        "scrape" if arguments["url"] == "https://unknown.example/" => Some("page_not_found"),
         _ => None,
     }
 }
@@ -347,6 +361,8 @@ fn content(tool: &str, arguments: &Value) -> Value {
             "result": place(arguments["place_id"].as_str().unwrap(), "Lisbon", &json!("locality"))}),
         "get_current_time" => json!({"timezone": arguments["timezone"], "datetime": "2099-05-01T12:00:00+01:00",
             "utc_offset": "+01:00"}),
+        "scrape" => json!({"url": arguments["url"], "title": "Lisbon", "markdown": "Seven hills.",
+            "metadata": {"status_code": 200}}),
         other => panic!("nobody plays {other}"),
     }
 }
@@ -368,13 +384,21 @@ async fn llm(State(state): State<Arc<LlmState>>, headers: HeaderMap, Json(reques
         return http::StatusCode::UNAUTHORIZED.into_response();
     }
     state.count.fetch_add(1, Ordering::SeqCst);
-    let says = state.says.lock().unwrap().clone();
+    let says = match state.says.lock().unwrap().clone() {
+        Says::Tools { then, .. } if has_tool_result => then.clone(),
+        says => says,
+    };
     let end = || vec![finish("stop"), usage(), "data: [DONE]\n\n".to_owned()];
     match says {
         Says::Words(count) => events(words(count).chain(end()).collect()),
         Says::Tool { .. } if has_tool_result => events(words(2).chain(end()).collect()),
         Says::Tool { name, arguments } => {
-            events(wish(name, arguments).into_iter().chain(["data: [DONE]\n\n".to_owned()]).collect())
+            events(wishes(&[(name, arguments)]).into_iter().chain(["data: [DONE]\n\n".to_owned()]).collect())
+        }
+        Says::Tools { calls, .. } => events(wishes(calls).into_iter().chain(["data: [DONE]\n\n".to_owned()]).collect()),
+        Says::Waits(go_on) => {
+            go_on.notified().await;
+            events(words(1).chain(end()).collect())
         }
         Says::Cut(count) => {
             let lines = stream::iter(words(count).map(Ok).collect::<Vec<_>>());
@@ -413,16 +437,19 @@ fn usage() -> String {
     chunk(json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}}))
 }
 
-/// A tool call in two parts, as models stream it.
-fn wish(name: &str, arguments: &str) -> Vec<String> {
-    let (head, tail) = arguments.split_at(arguments.len() / 2);
+/// Tool calls, each in two parts, as models stream them.
+fn wishes(calls: &[(&str, &str)]) -> Vec<String> {
     let delta =
         |call: Value| chunk(json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": null}]}));
-    vec![
-        delta(json!({"index": 0, "id": "call-1", "type": "function", "function": {"name": name, "arguments": head}})),
-        delta(json!({"index": 0, "function": {"arguments": tail}})),
-        finish("tool_calls"),
-    ]
+    let parts = calls.iter().enumerate().flat_map(|(index, (name, arguments))| {
+        let (head, tail) = arguments.split_at(arguments.len() / 2);
+        let id = format!("call-{}", index + 1);
+        [
+            delta(json!({"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": head}})),
+            delta(json!({"index": index, "function": {"arguments": tail}})),
+        ]
+    });
+    parts.chain([finish("tool_calls")]).collect()
 }
 
 /// The lines, and a little later the end: models end their answer apart from its last line.

@@ -19,7 +19,7 @@ async fn probes_and_metrics_answer_without_a_token() {
     assert_eq!((health.status.as_u16(), &health.json()["status"]), (200, &json!("healthy")));
     let names: Vec<_> =
         health.json()["components"].as_array().unwrap().iter().map(|part| part["name"].clone()).collect();
-    assert_eq!(names, ["database", "flights", "airbnb", "google_maps", "weather", "time", "memory", "llm"]);
+    assert_eq!(names, ["database", "flights", "airbnb", "google_maps", "weather", "time", "memory", "webcrawl", "llm"]);
     assert_eq!(stack.probe("/health/live").await.json()["status"], "alive");
     assert_eq!(stack.probe("/health/ready").await.json()["ready"], true);
 }

@@ -48,6 +48,7 @@ pub(crate) struct Stack {
     pub(crate) airbnb: FakeMcp,
     pub(crate) google_maps: FakeMcp,
     pub(crate) time: FakeMcp,
+    pub(crate) webcrawl: FakeMcp,
     pub(crate) llm: FakeLlm,
     pub(crate) database_url: String,
     pub(crate) folder: TempDir,
@@ -120,7 +121,7 @@ impl Stack {
     pub(crate) async fn with(folder: TempDir, database_url: String, settings: &[(&str, &str)]) -> Self {
         let (flights, memory, weather) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
         let (airbnb, google_maps, time) = (FakeMcp::start().await, FakeMcp::start().await, FakeMcp::start().await);
-        let llm = FakeLlm::start().await;
+        let (webcrawl, llm) = (FakeMcp::start().await, FakeLlm::start().await);
         let mut vars = vec![
             ("TRIPSAGE_MCP_FLIGHTS_URL", format!("http://{}/mcp", flights.address)),
             ("TRIPSAGE_MCP_MEMORY_URL", format!("http://{}/mcp", memory.address)),
@@ -128,6 +129,7 @@ impl Stack {
             ("TRIPSAGE_MCP_AIRBNB_URL", format!("http://{}/mcp", airbnb.address)),
             ("TRIPSAGE_MCP_GOOGLE_MAPS_URL", format!("http://{}/mcp", google_maps.address)),
             ("TRIPSAGE_MCP_TIME_URL", format!("http://{}/mcp", time.address)),
+            ("TRIPSAGE_MCP_WEBCRAWL_URL", format!("http://{}/mcp", webcrawl.address)),
             ("TRIPSAGE_LLM_URL", format!("http://{}/v1", llm.address)),
             ("DATABASE_URL", database_url.clone()),
         ];
@@ -149,6 +151,7 @@ impl Stack {
             airbnb,
             google_maps,
             time,
+            webcrawl,
             llm,
             database_url,
             folder,

@@ -286,15 +286,15 @@ mod tests {
         "search_accommodations",
         "get_current_weather",
         "get_forecast",
-        "place_search",
+        "search_destinations",
         "geocode",
         "get_current_time",
-        "scrape",
+        "scrape_page",
     ];
 
     #[rstest]
     #[case("Plan a trip to Lisbon: flights, hotels and weather", json!({}), &ALL[..3])]
-    #[case::at_most_five("Flights, hotel, weather, museums, local time, https://a.example", json!({}), &["search_flights", "search_accommodations", "get_current_weather", "place_search", "get_current_time"])]
+    #[case::at_most_five("Flights, hotel, weather, museums, local time, https://a.example", json!({}), &["search_flights", "search_accommodations", "get_current_weather", "search_destinations", "get_current_time"])]
     #[case::one_at_a_time("flights, hotels and weather", json!({"parallel_tool_calls": false}), &["search_flights"])]
     #[case("Will it rain in Rome? And the forecast for 3 days?", json!({}), &["get_forecast"])]
     #[case("Where is Oslo, and what time is it there?", json!({}), &["geocode", "get_current_time"])]

@@ -53,10 +53,10 @@ impl Wish {
             Self::Stays => "search_accommodations",
             Self::Weather => "get_current_weather",
             Self::Forecast => "get_forecast",
-            Self::Places => "place_search",
+            Self::Places => "search_destinations",
             Self::Address => "geocode",
             Self::Clock => "get_current_time",
-            Self::Page => "scrape",
+            Self::Page => "scrape_page",
         }
     }
 
