@@ -63,7 +63,7 @@ async fn a_foreign_fuzzer_finds_no_server_error_and_nothing_that_the_document_do
         .current_dir(folder.path())
         .arg("run")
         .arg(format!("http://{}/openapi.json", stack.address))
-        .args(["--checks", CHECKS, "--max-examples", "10", "--max-time", FUZZING_S, "--seed", "1", "--workers", "2"])
+        .args(["--checks", CHECKS, "--max-examples", "10", "--max-time", FUZZING_S, "--seed", "1", "--workers", "1"])
         .args(["--suppress-health-check", "all", "--warnings", "off", "--no-color"])
         .args(["--header", &format!("Authorization: Bearer {}", user.token)]);
     run(&mut command).await;

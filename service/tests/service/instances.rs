@@ -28,7 +28,11 @@ impl Pair {
     async fn start(settings: &[(&str, &str)]) -> Self {
         let (one, two) = (FakeMcp::start().await, FakeMcp::start().await);
         let urls = format!("http://{}/mcp, http://{}/mcp", one.address, two.address);
-        let mut all = vec![("TRIPSAGE_MCP_FLIGHTS_URL", urls.as_str()), ("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", "1s")];
+        let mut all = vec![
+            ("TRIPSAGE_MCP_FLIGHTS_URL", urls.as_str()),
+            ("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", "2s"),
+            ("TRIPSAGE_REQUEST_DEADLINE", "30s"),
+        ];
         all.extend(settings);
         let stack = Stack::start(&all).await;
         let user = stack.user().await;

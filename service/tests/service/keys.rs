@@ -142,7 +142,7 @@ async fn what_makes_no_key_is_said(
     #[case] status: u16,
     #[case] code: &str,
 ) {
-    let stack = Stack::start(&[]).await;
+    let stack = Stack::start(&[("TRIPSAGE_MCP_WEBCRAWL_URL", "")]).await;
     let user = stack.user().await;
     store(&stack, &user, &flights_key("taken", SECRET)).await;
     let mut body = flights_key("mine", OTHER_SECRET);

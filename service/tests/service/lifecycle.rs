@@ -96,7 +96,7 @@ async fn a_stop_lets_requests_in_progress_end() {
 
 #[tokio::test]
 async fn a_stop_gives_a_stream_that_does_not_end_its_terminal_event() {
-    let mut stack = Stack::start(&[("TRIPSAGE_DRAIN", "500ms")]).await;
+    let mut stack = Stack::start(&[("TRIPSAGE_DRAIN", "3s")]).await;
     let user = stack.user().await;
     stack.llm.now_says(Says::Stalls(1));
     let body = json!({"messages": [{"role": "user", "content": "Hello"}]});
