@@ -22,6 +22,7 @@ mod destinations;
 mod edge;
 mod erasure;
 mod exports;
+mod failures;
 mod fakes;
 mod foreign;
 mod gate;
