@@ -74,7 +74,7 @@ enum ToolError {
 }
 
 impl Tools {
-    pub(crate) fn new(providers: Providers, timeout: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(providers: Providers, timeout: Duration, metrics: &Metrics) -> Self {
         let weather_cache = Cache::new(WEATHER, providers.weather_life, metrics);
         Self {
             flights: providers.flights,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::Client;
-use crate::dependency::{Account, Attempt, Failure, Generation};
+use crate::{
+    dependency::{Account, Attempt, Failure, Generation},
+    domain::chat::Usage,
+};
 
 /// A call in progress. Dropped unsettled it counts as cancelled, and says nothing to the breaker.
 pub(super) struct Call {
@@ -34,6 +37,11 @@ impl Call {
             self.has_begun = true;
             self.client.metrics.llm_first_token_seconds.observe(self.started.elapsed().as_secs_f64());
         }
+    }
+
+    /// Notes the tokens used.
+    pub(super) fn used(&mut self, usage: Usage) {
+        self.client.metrics.llm_tokens(usage.prompt_tokens.into(), usage.completion_tokens.into());
     }
 
     /// Whether its outcome is known.

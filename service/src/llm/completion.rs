@@ -127,7 +127,10 @@ impl Completion {
         if chunk.error.is_some() {
             return Err(Failure::malformed(BadStream::Reported));
         }
-        self.ready.extend(chunk.usage.map(Piece::Usage));
+        if let Some(usage) = chunk.usage {
+            self.call.used(usage);
+            self.ready.push_back(Piece::Usage(usage));
+        }
         let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };
         if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
             self.call.begun();

@@ -24,6 +24,7 @@ mod itinerary;
 mod keys;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod openapi;
 mod order_book;
 mod outage;
