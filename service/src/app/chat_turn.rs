@@ -13,6 +13,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
 };
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{App, now};
@@ -29,6 +30,7 @@ use crate::{
     mcp::{Caller, memory::Memory as _},
     metrics::HandoffLabels,
     storage::{self, FinishedTurn, NewTurn},
+    telemetry::spans,
 };
 
 /// Observations of the memory that the model is told.
@@ -193,8 +195,11 @@ impl Turn {
         let Some(handoff) = self.agent.hand_over(intent::detect(self.message())) else { return Ok(None) };
         self.agent = handoff.to;
         let Handoff { from, to, trigger, confidence } = handoff;
-        let told = listener.tell(ChatEvent::Handoff { from, to, trigger, confidence }).await;
+        let span = spans::handoff(from.as_str(), to.as_str(), trigger.as_str());
+        let event = ChatEvent::Handoff { from, to, trigger, confidence };
+        let told = listener.tell(event).instrument(span.clone()).await;
         let result = if told.is_ok() { "success" } else { "abandoned" };
+        span.record("result", result);
         let labels = HandoffLabels { from: from.as_str(), to: to.as_str(), trigger: trigger.as_str(), result };
         self.app.metrics.handoffs.get_or_create(&labels).inc();
         self.app.metrics.handoff_seconds.observe(started.elapsed().as_secs_f64());

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     mcp::{Caller, memory::Memory},
     metrics::Metrics,
+    telemetry::Origin,
 };
 
 /// Turns that wait to be told; more are dropped, and counted.
@@ -27,6 +28,7 @@ pub(crate) struct MemoryWriter {
 struct Observation {
     user_id: Uuid,
     text: String,
+    origin: Origin,
 }
 
 impl MemoryWriter {
@@ -43,7 +45,7 @@ impl MemoryWriter {
     /// Queues one observation about a user.
     pub(crate) fn remember(&self, user_id: Uuid, text: String) {
         let Some(queue) = &self.queue else { return };
-        if queue.try_send(Observation { user_id, text }).is_err() {
+        if queue.try_send(Observation { user_id, text, origin: Origin::current() }).is_err() {
             self.metrics.memory_write("dropped");
         }
     }
@@ -52,11 +54,12 @@ impl MemoryWriter {
 async fn write_all(waiting: mpsc::Receiver<Observation>, memory: Arc<dyn Memory>, metrics: Arc<Metrics>) {
     let write = |observation: Observation| {
         let (memory, metrics) = (&memory, &metrics);
-        async move {
+        let Observation { user_id, text, origin } = observation;
+        origin.of(async move {
             let caller = Caller::platform(Instant::now() + TIMEOUT);
-            let written = memory.remember(observation.user_id, vec![observation.text], &caller).await;
+            let written = memory.remember(user_id, vec![text], &caller).await;
             metrics.memory_write(written.err().map_or("ok", |failure| failure.label()));
-        }
+        })
     };
     ReceiverStream::new(waiting).for_each_concurrent(CONCURRENT, write).await;
 }

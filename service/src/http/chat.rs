@@ -30,6 +30,7 @@ use super::{
 use crate::{
     app::{App, Listener, Turn},
     domain::chat::{ChatAnswer, ChatEvent, ChatRequest, Role},
+    telemetry::carried,
 };
 
 const ROUTE: &str = "/api/v1/chat";
@@ -90,7 +91,7 @@ async fn whole(app: &App, turn: Turn) -> Result<Response, ApiError> {
 /// Runs the turn on its own task, so that a slow reader holds back that task alone.
 fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
     let (events, waiting) = mpsc::channel(EVENTS_WAITING);
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         // The request is in progress until its stream ends.
         let _ticket = ticket;
         let session_id = turn.session_id();
@@ -107,7 +108,7 @@ fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
         };
         // A reader that takes nothing for a second gets no last event; the stream still ends.
         let _ = timeout(LAST_EVENT_WAIT, events.send(last)).await;
-    });
+    }));
     let lines = ReceiverStream::new(waiting).map(|event| line(&event)).chain(stream::iter([DONE]));
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),

@@ -16,6 +16,7 @@ use super::{
     looks::Looks,
     routes::Routes,
 };
+use crate::telemetry::span_outcomes;
 
 const REQUEST_BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
 const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
@@ -101,6 +102,7 @@ impl Metrics {
         registry.register("llm_tokens", "Tokens that completions used", llm_tokens.clone());
         let llm_breaker = Gauge::default();
         registry.register("llm_breaker_state", "0 closed, 1 half-open, 2 open", llm_breaker.clone());
+        registry.register("trace_spans", "Spans sent to the collector, or lost on the way", span_outcomes());
         let cache = Family::default();
         registry.register("cache_requests", "Looks into a cache", cache.clone());
         let pool_in_use = Gauge::default();
