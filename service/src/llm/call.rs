@@ -63,8 +63,7 @@ impl Call {
         if let Err(failure) = outcome {
             spans::failed(&self.span, failure.label());
         }
-        // It ends here, however long the rest is kept.
-        self.span = Span::none();
+        spans::ended(&std::mem::replace(&mut self.span, Span::none()));
         self.account.note(outcome);
         attempt.settle(outcome);
         self.client.count(outcome.as_ref().err().map_or("ok", Failure::label));
@@ -76,6 +75,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if self.attempt.is_some() {
             spans::failed(&self.span, "cancelled");
+            spans::ended(&self.span);
             self.client.count("cancelled");
         }
     }

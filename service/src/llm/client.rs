@@ -116,7 +116,6 @@ impl Client {
 
     async fn post(&self, http: &reqwest::Client, prompt: &Prompt, account: &Account) -> Result<Response, Failure> {
         let request = http.post(&self.endpoint).json(&WireRequest::new(&self.settings.model, prompt));
-        let request = request.headers(outgoing().into_iter().collect());
         self.send(request, account).await
     }
 
@@ -125,6 +124,7 @@ impl Client {
             Some(key) => request.bearer_auth(key.expose_secret()),
             None => request,
         };
+        let request = request.headers(outgoing().into_iter().collect());
         let response = request.send().await.map_err(Failure::unreachable)?;
         accepted(response).map_err(|failure| account.owning(failure))
     }

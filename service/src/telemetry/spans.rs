@@ -4,11 +4,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use http::Method;
 use opentelemetry::Context;
 use tracing::{Span, field::Empty, info_span};
 
 /// What sets these spans apart from the rest of `tracing`.
 pub(crate) const TARGET: &str = "tripsage_trace";
+
+/// Methods whose names are told.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -16,6 +21,10 @@ pub(crate) struct Peer {
     host: String,
     port: u16,
 }
+
+/// The span of a request, in the extensions of the request.
+#[derive(Clone)]
+pub(crate) struct OfRequest(pub(crate) Span);
 
 /// The span of the attempt in progress: attempts that run out of time are ended from outside.
 #[derive(Default)]
@@ -46,18 +55,26 @@ impl Attempts {
 }
 
 /// A request of the API, from its arrival to the end of its answer.
-pub(crate) fn request(method: &str, route: &str, path: &str, request_id: &str, remote: Option<&Context>) -> Span {
+pub(crate) fn request<B>(
+    request: &http::Request<B>,
+    route: &str,
+    scheme: &'static str,
+    request_id: &str,
+    remote: Option<&Context>,
+) -> Span {
     let _parent = remote.map(|context| context.clone().attach());
+    let known = METHODS.iter().find(|known| *known == request.method()).map(Method::as_str);
     info_span!(
         target: TARGET,
         "request",
-        otel.name = %format_args!("{method} {route}"),
+        otel.name = %format_args!("{} {route}", known.unwrap_or("HTTP")),
         otel.kind = "server",
         otel.status_code = Empty,
-        "http.request.method" = method,
+        "http.request.method" = known.unwrap_or("_OTHER"),
         "http.route" = route,
         "http.response.status_code" = Empty,
-        "url.path" = path,
+        "url.path" = request.uri().path(),
+        "url.scheme" = scheme,
         "tripsage.request_id" = request_id,
         "error.type" = Empty,
     )
@@ -123,6 +140,11 @@ pub(crate) fn statement(system: &'static str, sql: &'static str) -> Span {
         "db.query.text" = sql,
         "error.type" = Empty,
     )
+}
+
+/// Ends a span now, and not when it was last worked in, once nobody keeps it any more.
+pub(crate) fn ended(span: &Span) {
+    span.in_scope(|| ());
 }
 
 /// Notes a failure by its name.

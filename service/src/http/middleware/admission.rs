@@ -16,6 +16,7 @@ use crate::{
     app::App,
     http::error::ApiError,
     metrics::{Metrics, Route, Routes},
+    telemetry::spans::{self, OfRequest},
 };
 
 /// What is counted for a client that left before its answer.
@@ -30,6 +31,7 @@ struct InProgress {
     route: Arc<Route>,
     status: AtomicU16,
     started: Instant,
+    span: Option<OfRequest>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -41,7 +43,7 @@ pub(crate) async fn admission(
 ) -> Response {
     let place = Arc::clone(&app.in_flight).try_acquire_owned().ok();
     let is_admitted = place.is_some();
-    let ticket = Ticket::new(&app.metrics, route_of(&routes, &request), place);
+    let ticket = Ticket::new(&app.metrics, route_of(&routes, &request), &request, place);
     let response = if is_admitted {
         request.extensions_mut().insert(ticket.clone());
         next.run(request).await
@@ -54,13 +56,14 @@ pub(crate) async fn admission(
 }
 
 impl Ticket {
-    fn new(metrics: &Arc<Metrics>, route: Arc<Route>, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(metrics: &Arc<Metrics>, route: Arc<Route>, request: &Request, place: Option<OwnedSemaphorePermit>) -> Self {
         metrics.in_flight.inc();
         Self(Arc::new(InProgress {
             metrics: Arc::clone(metrics),
             route,
             status: AtomicU16::new(CLIENT_LEFT),
             started: Instant::now(),
+            span: request.extensions().get().cloned(),
             _place: place,
         }))
     }
@@ -70,6 +73,9 @@ impl Drop for InProgress {
     fn drop(&mut self) {
         self.route.finished(self.status.load(Ordering::Relaxed), self.started.elapsed());
         self.metrics.in_flight.dec();
+        if let Some(OfRequest(span)) = &self.span {
+            spans::ended(span);
+        }
     }
 }
 

@@ -30,14 +30,20 @@ pub(crate) struct Envelope {
 
 /// Takes or makes the request id, answers it in `X-Request-Id`, adds the security headers, and writes the body of an
 /// [`ApiError`].
-pub(crate) async fn envelope(State(of): State<Envelope>, request: Request, next: Next) -> Response {
+pub(crate) async fn envelope(State(of): State<Envelope>, mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let kind = Kind::of(request.uri().path());
     let remote = telemetry::remote(request.headers());
     let span = match route(&request) {
-        Some(route) => spans::request(request.method().as_str(), route, request.uri().path(), &id, remote.as_ref()),
+        Some(route) => {
+            let scheme = if of.is_tls { "https" } else { "http" };
+            spans::request(&request, route, scheme, &id, remote.as_ref())
+        }
         None => Span::none(),
     };
+    if !span.is_disabled() {
+        request.extensions_mut().insert(spans::OfRequest(span.clone()));
+    }
     let trace_id = telemetry::trace_id(&span, remote.as_ref()).map(tracing::field::display);
     // Every line needs them, whatever the filter lets pass.
     let lines = tracing::error_span!(parent: &span, "request", request_id = %id, trace_id, user_id = Empty);
