@@ -1,6 +1,6 @@
 //! What can be seen of the service from outside, besides its metrics: log lines and traces.
 //!
-//! Both begin with `tracing`. Lines go to stderr. Spans with the target [`TARGET`](spans::TARGET), and only those, go to
+//! Both begin with `tracing`. Lines go to stderr. Spans with the target `tripsage_trace`, and only those, go to
 //! a collector over OTLP; without a collector nothing listens for them, and none is made. The W3C context of a request
 //! goes on to what the service calls, with a collector or without.
 
