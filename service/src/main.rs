@@ -28,18 +28,21 @@ async fn run() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        [] => serve(configured()?).await,
-        ["audit", "verify"] => verify_audit(configured()?, None).await,
-        ["audit", "verify", hash] => verify_audit(configured()?, Some(hash)).await,
-        ["gdpr", "reapply"] => reapply_deletions(configured()?).await,
+        [] => observed(serve).await,
+        ["audit", "verify"] => observed(|config| verify_audit(config, None)).await,
+        ["audit", "verify", hash] => observed(|config| verify_audit(config, Some(hash))).await,
+        ["gdpr", "reapply"] => observed(reapply_deletions).await,
         _ => bail!(USAGE),
     }
 }
 
-fn configured() -> anyhow::Result<Config> {
+/// Does the work with the configuration of the environment, its logs and its traces.
+async fn observed<F: Future<Output = anyhow::Result<()>>>(work: impl FnOnce(Config) -> F) -> anyhow::Result<()> {
     let config = Config::from_vars(std::env::vars())?;
-    telemetry::init(&config.log);
-    Ok(config)
+    let telemetry = telemetry::start(&config.telemetry)?;
+    let done = work(config).await;
+    telemetry.close();
+    done
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

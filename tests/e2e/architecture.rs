@@ -112,7 +112,7 @@ fn only_the_program_reads_arguments_and_environment_or_writes_to_the_terminal() 
             continue;
         }
         for (path, text) in sources(folder) {
-            let is_program = path.ends_with("main.rs") || path.ends_with("telemetry.rs");
+            let is_program = path.ends_with("main.rs") || path.ends_with("telemetry/process.rs");
             let used: Vec<_> = terminal.iter().filter(|word| without_tests(&text).contains(**word)).collect();
             let shared = path.starts_with("service/providers") && folder == "service";
             assert!(is_program || shared || used.is_empty(), "{} uses {used:?}", path.display());

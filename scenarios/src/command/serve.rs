@@ -22,11 +22,13 @@ pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Fail
     let variables = std::env::vars().filter(|(name, _)| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL");
     let config = service::Config::from_vars(variables)
         .or_usage("the service is configured by TRIPSAGE_* variables; `harness run` sets them itself")?;
-    service::telemetry::init(&config.log);
+    let telemetry = service::telemetry::start(&config.telemetry).or_usage("no traces are sent from here")?;
     let server = service::bind(config).await.or_try_again("is the address in use, or the database locked?")?;
     ready("service", [("service".to_owned(), server.address())])?;
     let with_parent = flags.with_parent;
-    server.run(asked_to_stop(with_parent, stop)).await.context("serving").map_err(Failure::from)?;
+    let served = server.run(asked_to_stop(with_parent, stop)).await;
+    telemetry.close();
+    served.context("serving").map_err(Failure::from)?;
     Ok(Exit::Passed)
 }
 

@@ -19,7 +19,7 @@ use super::{clock::now, key_journal};
 use crate::{
     dependency::{Account, Caller, Failure, KeyNote, Notes, OwnKey, Payer, SingleFlight},
     domain::api_key::Service,
-    metrics::Metrics,
+    metrics::{Look, Looks, Metrics},
     sealing::Sealer,
     storage::{API_KEY_SECRETS, Storage, StoredKey},
 };
@@ -45,7 +45,7 @@ pub(crate) struct Accounts {
     lookups: SingleFlight<Version, Known>,
     changed: Cache<Uuid, Instant>,
     notes: mpsc::Sender<KeyNote>,
-    metrics: Arc<Metrics>,
+    looks: Looks,
 }
 
 type Version = (Uuid, Option<Instant>);
@@ -81,7 +81,7 @@ impl Expiry<Version, Known> for Life {
 
 impl Accounts {
     /// Nothing is known yet. What is found out is used for `ttl`.
-    pub(crate) fn open(storage: &Arc<Storage>, sealer: &Arc<Sealer>, ttl: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn open(storage: &Arc<Storage>, sealer: &Arc<Sealer>, ttl: Duration, metrics: &Metrics) -> Self {
         let known = Cache::builder().max_capacity(USERS_MAX).expire_after(Life { ttl }).build();
         let changed = Cache::builder().max_capacity(USERS_MAX).time_to_live(2 * NONE_FOR.max(ttl)).build();
         Self {
@@ -92,7 +92,7 @@ impl Accounts {
             lookups: SingleFlight::new(),
             changed,
             notes: key_journal::start(Arc::clone(storage)),
-            metrics,
+            looks: metrics.looks(CACHE),
         }
     }
 
@@ -119,17 +119,17 @@ impl Accounts {
         let version = (user_id, self.changed.get(&user_id).await);
         let remembered = self.known.get(&version).await;
         if let Some(known) = remembered.as_ref().filter(|known| known.found.elapsed() < self.ttl) {
-            self.metrics.cache_look(CACHE, "hit");
+            self.looks.count(Look::Hit);
             return Some(known.clone());
         }
         match self.lookups.run(&version, || self.look_up(version)).await {
             Ok(known) => {
-                self.metrics.cache_look(CACHE, "miss");
+                self.looks.count(Look::Miss);
                 Some(known)
             }
             Err(_) => {
                 let stale = remembered.filter(|known| known.own.is_empty());
-                self.metrics.cache_look(CACHE, if stale.is_some() { "stale" } else { "unknown" });
+                self.looks.count(if stale.is_some() { Look::Stale } else { Look::Unknown });
                 stale
             }
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     dependency::{Caller, Failure, Payer, SingleFlight},
     domain::meta::{Degradation, Meta, Source},
-    metrics::Metrics,
+    metrics::{Look, Looks, Metrics},
 };
 
 /// Entries kept, least used first out: some tens of megabytes of offers.
@@ -18,14 +18,13 @@ const ENTRIES_MAX: u64 = 4_000;
 
 /// A cache in front of one tool.
 pub(crate) struct Cache<K, V> {
-    name: &'static str,
     ttl: Duration,
     stale_for: Duration,
     /// By who pays, too: what one account was answered is not for another.
     entries: moka::future::Cache<(Payer, K), Entry<V>>,
     fetches: SingleFlight<(Payer, K), Entry<V>>,
     is_worth_keeping: fn(&V) -> bool,
-    metrics: Arc<Metrics>,
+    looks: Looks,
 }
 
 /// How long entries last.
@@ -63,10 +62,17 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    pub(crate) fn new(name: &'static str, life: Life, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(name: &'static str, life: Life, metrics: &Metrics) -> Self {
         let Life { ttl, stale_for } = life;
         let entries = moka::future::Cache::builder().max_capacity(ENTRIES_MAX).time_to_live(ttl + stale_for).build();
-        Self { name, ttl, stale_for, entries, fetches: SingleFlight::new(), is_worth_keeping: |_| true, metrics }
+        Self {
+            ttl,
+            stale_for,
+            entries,
+            fetches: SingleFlight::new(),
+            is_worth_keeping: |_| true,
+            looks: metrics.looks(name),
+        }
     }
 
     /// Gives the other answers too, but only to those who wait for them.
@@ -88,29 +94,29 @@ where
         let key = &(caller.account.payer(), key);
         let known = self.entries.get(key).await;
         if let Some(entry) = known.as_ref().filter(|entry| entry.stored.elapsed() < self.ttl) {
-            self.metrics.cache_look(self.name, "hit");
+            self.looks.count(Look::Hit);
             return Ok(entry.found(Source::Cache, None));
         }
         let failure = match self.fetch(key, caller.deadline, fetch).await {
             Ok(entry) => {
-                self.metrics.cache_look(self.name, "miss");
+                self.looks.count(Look::Miss);
                 return Ok(entry.found(Source::Live, None));
             }
             Err(failure) => failure,
         };
         if failure.is_about_the_users_key() {
-            self.metrics.cache_look(self.name, "miss");
+            self.looks.count(Look::Miss);
             return Err(failure);
         }
         // Another caller may have stored one meanwhile.
         let known = self.entries.get(key).await.or(known);
         match known.filter(|entry| entry.stored.elapsed() < self.ttl + self.stale_for) {
             Some(entry) => {
-                self.metrics.cache_look(self.name, "stale");
+                self.looks.count(Look::Stale);
                 Ok(entry.found(Source::Stale, Some(failure)))
             }
             None => {
-                self.metrics.cache_look(self.name, "miss");
+                self.looks.count(Look::Miss);
                 Err(failure)
             }
         }
@@ -198,7 +204,7 @@ mod tests {
     #[case("too old", 3_900, None)]
     #[tokio::test(start_paused = true)]
     async fn age_decides(#[case] why: &str, #[case] age_s: u64, #[case] expected: Option<(Source, u64)>) {
-        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let cache = Cache::new("flights", LIFE, &Metrics::new());
         let fetches = Arc::new(AtomicU32::new(0));
         assert_eq!(cache.get(1, &soon(), || good(&fetches)).await.unwrap().source, Source::Live);
         tokio::time::advance(Duration::from_secs(age_s)).await;
@@ -208,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stampede_asks_the_provider_once() {
-        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let cache = Cache::new("flights", LIFE, &Metrics::new());
         let fetches = Arc::new(AtomicU32::new(0));
         let caller = soon();
         let looks = (0..200).map(|_| cache.get(1, &caller, || good(&fetches)));
@@ -219,7 +225,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_is_not_kept() {
-        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let cache = Cache::new("flights", LIFE, &Metrics::new());
         let fetches = Arc::new(AtomicU32::new(0));
         assert!(cache.get(1, &soon(), bad).await.is_err());
         assert_eq!(*cache.get(1, &soon(), || good(&fetches)).await.unwrap().value, 1);
@@ -227,7 +233,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_worth_keeping_is_given_but_not_kept() {
-        let cache = Cache::new("stays", LIFE, Arc::new(Metrics::new())).keeping_only(|number| number % 2 == 0);
+        let cache = Cache::new("stays", LIFE, &Metrics::new()).keeping_only(|number| number % 2 == 0);
         let fetches = Arc::new(AtomicU32::new(0));
         for (value, source) in [(1, Source::Live), (2, Source::Live), (2, Source::Cache)] {
             let found = cache.get(1, &soon(), || good(&fetches)).await.unwrap();
@@ -237,7 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fetch_past_the_deadline_is_a_timeout_or_a_stale_answer() {
-        let cache = Cache::new("flights", LIFE, Arc::new(Metrics::new()));
+        let cache = Cache::new("flights", LIFE, &Metrics::new());
         let hang = || std::future::pending().boxed();
         assert!(matches!(cache.get(1, &soon(), hang).await, Err(Failure::TimedOut)));
         let fetches = Arc::new(AtomicU32::new(0));

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{App, Listener, now};
@@ -30,6 +31,7 @@ use crate::{
     mcp::{Caller, memory::Memory as _},
     metrics::HandoffLabels,
     storage::{FinishedTurn, SessionState},
+    telemetry::spans,
 };
 
 /// Subjects of the memory that are asked for.
@@ -164,14 +166,12 @@ impl Turn {
         let handoff = decide(situation);
         let Some(handoff) = handoff else { return Ok(()) };
         self.agent = handoff.to;
-        let told = listener.tell(ChatEvent::Handoff(handoff.clone())).await;
-        let labels = HandoffLabels {
-            from: handoff.from.as_str(),
-            to: handoff.to.as_str(),
-            trigger: handoff.trigger.as_str(),
-            result: if told.is_ok() { "success" } else { "abandoned" },
-        };
-        self.app.metrics.handoff(&labels, started.elapsed());
+        let (from, to, trigger) = (handoff.from.as_str(), handoff.to.as_str(), handoff.trigger.as_str());
+        let span = spans::handoff(from, to, trigger);
+        let told = listener.tell(ChatEvent::Handoff(handoff.clone())).instrument(span.clone()).await;
+        let result = if told.is_ok() { "success" } else { "abandoned" };
+        span.record("result", result);
+        self.app.metrics.handoff(&HandoffLabels { from, to, trigger, result }, started.elapsed());
         gathered.handoffs.push(handoff);
         told
     }

@@ -55,11 +55,11 @@ pub(crate) struct Providers {
 }
 
 impl DestinationFinder {
-    pub(crate) fn new(providers: Providers, life: Life, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(providers: Providers, life: Life, metrics: &Metrics) -> Self {
         Self {
             providers,
-            searches: Cache::new("destinations", life, Arc::clone(metrics)),
-            places: Cache::new("places", life, Arc::clone(metrics)).keeping_only(Option::is_some),
+            searches: Cache::new("destinations", life, metrics),
+            places: Cache::new("places", life, metrics).keeping_only(Option::is_some),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
         Caller,
         flights::{Flights, OfferRefusal},
     },
-    metrics::Metrics,
+    metrics::{Look, Looks, Metrics},
 };
 
 /// Its name in `meta` and in metrics.
@@ -39,7 +39,7 @@ pub(crate) struct FlightFinder {
     cache: Cache<FlightSearch, Prepared<FlightsFound>>,
     /// Where each offer is: among the flights of its search, and at which place.
     offers: moka::future::Cache<String, (Arc<Prepared<FlightsFound>>, usize)>,
-    metrics: Arc<Metrics>,
+    offer_looks: Looks,
 }
 
 /// Why an offer cannot be told.
@@ -54,9 +54,9 @@ pub(crate) enum OfferError {
 }
 
 impl FlightFinder {
-    pub(crate) fn new(provider: Option<Arc<dyn Flights>>, life: Life, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(provider: Option<Arc<dyn Flights>>, life: Life, metrics: &Metrics) -> Self {
         let offers = moka::future::Cache::builder().max_capacity(OFFERS_MAX).time_to_live(OFFERS_KEPT).build();
-        Self { provider, cache: Cache::new(PROVIDER, life, Arc::clone(&metrics)), offers, metrics }
+        Self { provider, cache: Cache::new(PROVIDER, life, metrics), offers, offer_looks: metrics.looks(OFFERS) }
     }
 
     /// Answers a search in its normal form by the caller's deadline.
@@ -97,10 +97,10 @@ impl FlightFinder {
         let known = self.offers.get(id).await;
         let known = known.as_ref().and_then(|(found, place)| found.offers.get(*place));
         if let Some(offer) = known.filter(|offer| offer.expires_at.is_some_and(|expires_at| expires_at > now)) {
-            self.metrics.cache_look(OFFERS, "hit");
+            self.offer_looks.count(Look::Hit);
             return Ok(offer.clone());
         }
-        self.metrics.cache_look(OFFERS, "miss");
+        self.offer_looks.count(Look::Miss);
         let told = self.ask(id, now, caller).await;
         // Another search may have renewed it; if nobody says so, it is what it said of itself.
         let has_expired = known.is_some_and(|offer| offer.expires_at.is_some());

@@ -38,8 +38,8 @@ pub(crate) struct Search {
 }
 
 impl MemoryFinder {
-    pub(crate) fn new(provider: Option<Arc<dyn Memory>>, life: Life, metrics: &Arc<Metrics>) -> Self {
-        Self { provider, searches: Cache::new(PROVIDER, life, Arc::clone(metrics)) }
+    pub(crate) fn new(provider: Option<Arc<dyn Memory>>, life: Life, metrics: &Metrics) -> Self {
+        Self { provider, searches: Cache::new(PROVIDER, life, metrics) }
     }
 
     /// Answers a search by the caller's deadline.

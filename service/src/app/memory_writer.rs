@@ -11,6 +11,7 @@ use crate::{
     domain::memory::observation,
     mcp::{Caller, memory::Memory},
     metrics::Metrics,
+    telemetry::Origin,
 };
 
 /// Conversations that wait to be told; more are dropped, and counted.
@@ -28,6 +29,7 @@ pub(crate) struct MemoryWriter {
 struct Observations {
     user_id: Uuid,
     texts: Vec<String>,
+    origin: Origin,
 }
 
 /// The observations are not queued.
@@ -59,7 +61,7 @@ impl MemoryWriter {
     pub(crate) fn remember(&self, user_id: Uuid, texts: Vec<String>) -> Result<(), NotQueued> {
         let queue = self.queue.as_ref().ok_or(NotQueued::Absent)?;
         let texts = texts.into_iter().map(observation).collect();
-        queue.try_send(Observations { user_id, texts }).map_err(|_| {
+        queue.try_send(Observations { user_id, texts, origin: Origin::current() }).map_err(|_| {
             self.metrics.memory_write("dropped");
             NotQueued::Full
         })
@@ -69,11 +71,12 @@ impl MemoryWriter {
 async fn write_all(waiting: mpsc::Receiver<Observations>, memory: Arc<dyn Memory>, metrics: Arc<Metrics>) {
     let write = |observations: Observations| {
         let (memory, metrics) = (&memory, &metrics);
-        async move {
+        let Observations { user_id, texts, origin } = observations;
+        origin.of(async move {
             let caller = Caller::platform(Instant::now() + TIMEOUT);
-            let written = memory.remember(observations.user_id, observations.texts, &caller).await;
+            let written = memory.remember(user_id, texts, &caller).await;
             metrics.memory_write(written.err().map_or("ok", |failure| failure.label()));
-        }
+        })
     };
     ReceiverStream::new(waiting).for_each_concurrent(CONCURRENT, write).await;
 }

@@ -112,13 +112,13 @@ impl App {
         if sealer.current().is_none() {
             tracing::warn!("no TRIPSAGE_MASTER_KEYS, users cannot store keys of their own");
         }
-        let accounts = Accounts::open(&storage, &sealer, config.keys.user_key_ttl, Arc::clone(&metrics));
+        let accounts = Accounts::open(&storage, &sealer, config.keys.user_key_ttl, &metrics);
         let accounts = Arc::new(accounts);
         let deletions = Deletions::open(&config.account, &storage).await?;
         let servers = Servers::open(&config, &metrics)?;
         let life = Life { ttl: config.flights_cache_ttl, stale_for: config.stale_for };
         let flights = servers.flights.clone().map(|client| client as Arc<dyn Flights>);
-        let flights = Arc::new(FlightFinder::new(flights, life, Arc::clone(&metrics)));
+        let flights = Arc::new(FlightFinder::new(flights, life, &metrics));
         let life = |ttl| Life { ttl, stale_for: config.stale_for };
         let stays = servers.airbnb.clone().map(|client| client as Arc<dyn Stays>);
         let weather = servers.weather.clone().map(|client| client as Arc<dyn Weather>);

@@ -30,11 +30,11 @@ pub(crate) struct StayFinder {
 }
 
 impl StayFinder {
-    pub(crate) fn new(provider: Option<Arc<dyn Stays>>, life: Life, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(provider: Option<Arc<dyn Stays>>, life: Life, metrics: &Metrics) -> Self {
         Self {
             provider,
-            searches: Cache::new("stays", life, Arc::clone(metrics)).keeping_only(|found| found.is_complete),
-            listings: Cache::new("listings", life, Arc::clone(metrics)).keeping_only(Option::is_some),
+            searches: Cache::new("stays", life, metrics).keeping_only(|found| found.is_complete),
+            listings: Cache::new("listings", life, metrics).keeping_only(Option::is_some),
         }
     }
 

@@ -32,11 +32,11 @@ pub(crate) struct WeatherFinder {
 }
 
 impl WeatherFinder {
-    pub(crate) fn new(provider: Option<Arc<dyn Weather>>, life: Life, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(provider: Option<Arc<dyn Weather>>, life: Life, metrics: &Metrics) -> Self {
         Self {
             provider,
-            current: Cache::new("weather", life, Arc::clone(metrics)),
-            forecasts: Cache::new("forecasts", life, Arc::clone(metrics)),
+            current: Cache::new("weather", life, metrics),
+            forecasts: Cache::new("forecasts", life, metrics),
         }
     }
 

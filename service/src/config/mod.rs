@@ -1,6 +1,6 @@
 //! The configuration of the service, read once from its environment.
 //!
-//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`, `REDIS_URL`). Durations are written with a unit
+//! Every value has a name that starts with `TRIPSAGE_` (and `DATABASE_URL`, `REDIS_URL`, some of `OTEL_`). Durations are written with a unit
 //! (`250ms`, `60s`, `5m`, `1h`), sizes as plain numbers. A `TRIPSAGE_` name that is not known is refused.
 
 mod account;
@@ -10,6 +10,7 @@ mod keys;
 mod mcp;
 mod network;
 mod rate_limits;
+mod telemetry;
 mod url;
 mod vars;
 
@@ -25,6 +26,7 @@ pub use keys::{Keys, MasterKey, SigningKey};
 pub use mcp::{Mcp, McpServer};
 pub use network::{Network, NotANetwork};
 pub use rate_limits::RateLimits;
+pub use telemetry::{LogFormat, Telemetry};
 pub use url::{DatabaseUrl, ServerUrl};
 pub use vars::Error;
 
@@ -100,8 +102,8 @@ pub struct Config {
     pub drain: Duration,
     /// Exports, deletions and the audit log.
     pub account: Account,
-    /// `TRIPSAGE_LOG`: what to log, as a `tracing` filter. Default `info`.
-    pub log: String,
+    /// Logs and traces.
+    pub telemetry: Telemetry,
 }
 
 impl Config {
@@ -147,7 +149,7 @@ impl Config {
             max_in_flight: vars.count("TRIPSAGE_MAX_IN_FLIGHT", 1024)? as usize,
             drain: vars.duration("TRIPSAGE_DRAIN", secs(25))?,
             account: Account::read(&mut vars)?,
-            log: vars.text("TRIPSAGE_LOG").unwrap_or_else(|| "info".into()),
+            telemetry: Telemetry::read(&mut vars)?,
         };
         vars.refuse_unknown()?;
         Ok(config)
@@ -190,9 +192,25 @@ mod tests {
     #[case(&[KEY, ("TRIPSAGE_TLS_REDIRECT_LISTEN", "127.0.0.1:80")], "TRIPSAGE_TLS_CERTIFICATE is not set")]
     #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "*")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `*`")]
     #[case(&[KEY, ("TRIPSAGE_CORS_ORIGINS", "https://a.b, https://a.b/c")], "TRIPSAGE_CORS_ORIGINS must be origins such as https://app.tripsage.ai, not `https://a.b/c`")]
+    #[case(&[KEY, ("TRIPSAGE_LOG_FORMAT", "xml")], "TRIPSAGE_LOG_FORMAT must be text or json, not `xml`")]
+    #[case(&[KEY, ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")], "OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL, not `collector:4318`")]
     #[case(&[KEY, ("TRIPSAGE_LLM_URL", "ftp://x/v1")], "TRIPSAGE_LLM_URL must be an http or https URL, not `ftp://x/v1`")]
     fn a_wrong_environment_is_refused(#[case] vars: &[(&str, &str)], #[case] message: &str) {
         assert_eq!(read(vars).unwrap_err().to_string(), message);
+    }
+
+    #[rstest]
+    #[case::nowhere(&[], None)]
+    #[case::by_default_path(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318")], Some("http://c:4318/v1/traces"))]
+    #[case::behind_a_path(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c/otlp/")], Some("http://c/otlp/v1/traces"))]
+    #[case::as_it_is(
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t/x")],
+        Some("http://t/x")
+    )]
+    #[case::off(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("OTEL_SDK_DISABLED", "TRUE")], None)]
+    fn traces_go_where_the_standard_says(#[case] vars: &[(&str, &str)], #[case] expected: Option<&str>) {
+        let config = read(&[&[KEY], vars].concat()).unwrap();
+        assert_eq!(config.telemetry.traces_url.as_ref().map(|url| url.expose().as_str()), expected);
     }
 
     #[rstest]

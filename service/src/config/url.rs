@@ -17,6 +17,13 @@ impl ServerUrl {
     pub fn expose(&self) -> &Url {
         &self.0
     }
+
+    /// The same server, with `path` after the path it has.
+    pub(super) fn with_path(mut self, path: &str) -> Self {
+        let whole = format!("{}{path}", self.0.path().trim_end_matches('/'));
+        self.0.set_path(&whole);
+        self
+    }
 }
 
 impl fmt::Debug for ServerUrl {

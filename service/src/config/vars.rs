@@ -6,6 +6,16 @@ use reqwest::Url;
 
 use super::ServerUrl;
 
+/// Names that other programs know as well.
+const SHARED: [&str; 6] = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+];
+
 /// Why the environment cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,7 +65,7 @@ pub(super) struct Vars {
 
 impl Vars {
     pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = |name: &str| name.starts_with("TRIPSAGE_") || matches!(name, "DATABASE_URL" | "REDIS_URL");
+        let ours = |name: &str| name.starts_with("TRIPSAGE_") || SHARED.contains(&name);
         Self { given: vars.into_iter().filter(|(name, _)| ours(name)).collect(), known: Vec::new() }
     }
 

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     app::{App, Begun, Listener, Turn},
     domain::chat::{ChatAnswer, ChatEvent, ChatRequest, Role},
+    telemetry::carried,
 };
 
 const ROUTE: &str = "/api/v1/chat";
@@ -95,7 +96,7 @@ async fn whole(app: Arc<App>, turn: Turn, ticket: Ticket) -> Result<Response, Ap
 
 fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
     let (events, response) = chat_stream::open();
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         // The request is in progress until its stream ends.
         let _ticket = ticket;
         let session_id = turn.session_id();
@@ -107,7 +108,7 @@ fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
             }
         };
         Events::end(events, last).await;
-    });
+    }));
     response
 }
 

@@ -62,6 +62,7 @@ impl Principal {
         if app.deletions.refuses(claims.user_id) {
             return Err(TokenError::Invalid.into());
         }
+        tracing::Span::current().record("user_id", tracing::field::display(claims.user_id));
         let is_admin = claims.scopes.iter().any(|scope| scope == ADMIN_SCOPE);
         Ok(Self { user_id: claims.user_id, is_admin })
     }

@@ -5,7 +5,10 @@
 use axum::{Router, routing::get};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Document};
+use utoipa::{
+    OpenApi, ToSchema,
+    openapi::{OpenApi as Document, PathItem},
+};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::domain::chat::ChatEvent;
@@ -46,6 +49,22 @@ const STATUSES: [(&str, &str); 13] = [
     ("502", "A provider answered badly."),
     ("504", "Something that the service needs did not answer in time."),
 ];
+
+/// Every method of every path. Where there is a `GET`, there is a `HEAD`.
+pub(super) fn methods(document: &Document) -> Vec<(&'static str, String)> {
+    let methods_of = |(path, item): (&String, &PathItem)| {
+        let methods = [
+            ("GET", item.get.is_some()),
+            ("HEAD", item.get.is_some()),
+            ("PUT", item.put.is_some()),
+            ("POST", item.post.is_some()),
+            ("DELETE", item.delete.is_some()),
+            ("PATCH", item.patch.is_some()),
+        ];
+        methods.map(|(method, is_there)| is_there.then(|| (method, path.clone())))
+    };
+    document.paths.paths.iter().flat_map(methods_of).flatten().collect()
+}
 
 /// What is true of the whole API.
 #[derive(OpenApi)]

@@ -116,7 +116,8 @@ fn part(app: &Arc<App>, timed: OpenApiRouter<Arc<App>>, streams: OpenApiRouter<A
         let state = (Arc::clone(app), Arc::clone(limiter));
         api = api.layer(from_fn_with_state(state, middleware::limits));
     }
-    api.layer(from_fn_with_state(Arc::clone(app), middleware::admission))
+    let routes = Arc::new(app.metrics.routes(openapi::methods(api.get_openapi())));
+    api.layer(from_fn_with_state((Arc::clone(app), routes), middleware::admission))
 }
 
 /// What is around all routes of a listener, whoever may ask there.

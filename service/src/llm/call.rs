@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tracing::Span;
 
 use super::Client;
-use crate::dependency::{Account, Attempt, Failure, Generation};
+use crate::{
+    dependency::{Account, Attempt, Failure, Generation},
+    domain::chat::Usage,
+    telemetry::spans,
+};
 
 /// A call in progress. Dropped unsettled it counts as cancelled, and says nothing to the breaker.
 pub(super) struct Call {
@@ -20,6 +25,7 @@ pub(super) struct Call {
     pub(super) deadline: Instant,
     pub(super) account: Account,
     pub(super) has_begun: bool,
+    pub(super) span: Span,
 }
 
 impl Call {
@@ -36,6 +42,13 @@ impl Call {
         }
     }
 
+    /// Notes the tokens used.
+    pub(super) fn used(&mut self, usage: Usage) {
+        self.client.metrics.llm_tokens(usage.prompt_tokens, usage.completion_tokens);
+        self.span.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
+        self.span.record("gen_ai.usage.output_tokens", usage.completion_tokens);
+    }
+
     /// Whether its outcome is known.
     pub(super) fn is_settled(&self) -> bool {
         self.attempt.is_none()
@@ -47,6 +60,10 @@ impl Call {
         if outcome.as_ref().is_err_and(Failure::taints_connections) {
             self.client.dependency.connections().retire(self.generation);
         }
+        if let Err(failure) = outcome {
+            spans::failed(&self.span, failure.label());
+        }
+        spans::ended(&std::mem::replace(&mut self.span, Span::none()));
         self.account.note(outcome);
         attempt.settle(outcome);
         self.client.count(outcome.as_ref().err().map_or("ok", Failure::label));
@@ -57,6 +74,8 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if self.attempt.is_some() {
+            spans::failed(&self.span, "cancelled");
+            spans::ended(&self.span);
             self.client.count("cancelled");
         }
     }

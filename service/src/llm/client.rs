@@ -5,11 +5,16 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{RequestBuilder, Response, Url, header::RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::{Completion, Prompt, call::Call, wire::WireRequest};
 use crate::{
     dependency::{Account, Caller, Connections, Dependency, Failure, Limits, Repeat, State, Via},
     metrics::Metrics,
+    telemetry::{
+        outgoing,
+        spans::{self, Peer},
+    },
 };
 
 /// How the model is reached.
@@ -28,6 +33,7 @@ pub(crate) struct Client {
     endpoint: String,
     models: String,
     settings: Settings,
+    peer: Peer,
     pub(super) dependency: Dependency,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -43,6 +49,7 @@ impl Client {
             endpoint: format!("{base}/chat/completions"),
             models: format!("{base}/models"),
             dependency: Dependency::new("llm", settings.limits, Connections::to(&settings.url)?),
+            peer: Peer::of(&settings.url),
             settings,
             metrics,
         })
@@ -67,8 +74,13 @@ impl Client {
         let deadline = *deadline;
         account.secret(None)?;
         let started = Instant::now();
-        let place = self.dependency.enter().await.inspect_err(|failure| self.count(failure.label()))?;
-        let attempt = self.dependency.admit().inspect_err(|failure| self.count(failure.label()))?;
+        let span = spans::completion(&self.settings.model, &self.peer, prompt.temperature, prompt.max_tokens);
+        let refused = |failure: &Failure| {
+            spans::failed(&span, failure.label());
+            self.count(failure.label());
+        };
+        let place = self.dependency.enter().await.inspect_err(refused)?;
+        let attempt = self.dependency.admit().inspect_err(refused)?;
         let (generation, http) = self.dependency.connections().client();
         let mut call = Call {
             client: Arc::clone(self),
@@ -80,8 +92,10 @@ impl Client {
             deadline,
             account: account.clone(),
             has_begun: false,
+            span: span.clone(),
         };
-        match timeout_at(call.due(), self.post(&http, prompt, account)).await.unwrap_or(Err(Failure::TimedOut)) {
+        let posting = self.post(&http, prompt, account).instrument(span);
+        match timeout_at(call.due(), posting).await.unwrap_or(Err(Failure::TimedOut)) {
             Ok(response) => Ok(Completion::new(call, response)),
             Err(failure) => {
                 call.settle(&Err(failure.clone()));
@@ -110,6 +124,7 @@ impl Client {
             Some(key) => request.bearer_auth(key.expose_secret()),
             None => request,
         };
+        let request = request.headers(outgoing().into_iter().collect());
         let response = request.send().await.map_err(Failure::unreachable)?;
         accepted(response).map_err(|failure| account.owning(failure))
     }

@@ -135,7 +135,7 @@ impl Completion {
             return Err(Failure::malformed(BadStream::Reported));
         }
         if let Some(usage) = chunk.usage {
-            self.call.client.metrics.llm_used(usage);
+            self.call.used(usage);
             self.ready.push_back(Piece::Usage(usage));
         }
         let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };

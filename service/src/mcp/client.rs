@@ -27,11 +27,16 @@ use rmcp::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::{
     config::McpServer,
     dependency::{Caller, Connections, Dependency, Failure, Limits, Repeat, State, Via},
     metrics::Metrics,
+    telemetry::{
+        outgoing,
+        spans::{self, Attempts, Peer},
+    },
 };
 
 /// Largest answer that is read, in bytes.
@@ -54,6 +59,7 @@ pub(crate) struct Client {
 struct Wire {
     /// One per instance.
     uris: Vec<Arc<str>>,
+    peers: Vec<Peer>,
     meta: RequestMetaObject,
     last_id: AtomicI64,
     platform_key: Option<SecretString>,
@@ -94,6 +100,7 @@ impl Client {
             dependency: Arc::new(Dependency::with_instances(name, limits, first, others)),
             wire: Arc::new(Wire {
                 uris: server.urls.iter().map(|url| url.expose().as_str().into()).collect(),
+                peers: server.urls.iter().map(|url| Peer::of(url.expose())).collect(),
                 meta: RequestMetaObject::with_client_context(
                     ProtocolVersion::V_2026_07_28,
                     us,
@@ -136,21 +143,31 @@ impl Client {
             Ok(Value::Object(arguments)) => arguments,
             _ => return Err(Failure::refused("arguments are not an object")),
         };
+        let attempts = Attempts::default();
         let ended = |failure: Option<&Failure>, took| {
-            self.metrics.mcp_attempt(self.server, tool, failure.map_or("ok", Failure::label), took);
+            let failure = failure.map(Failure::label);
+            attempts.ended(failure);
+            self.metrics.mcp_attempt(self.server, tool, failure.unwrap_or("ok"), took);
         };
         let key = caller.account.secret(self.wire.platform_key.as_ref())?;
         if repeat == Repeat::Once {
             self.probe_if_due(tool, &arguments, caller);
         }
-        let attempt = |via| async {
-            let answer = self.wire.post(via, tool, arguments.clone(), key).await;
-            answer.and_then(content).map_err(|failure| caller.account.owning(failure))
+        let attempt = |via: Via| {
+            let span = spans::tool_call(self.server, tool, self.wire.peers.get(via.instance));
+            attempts.begun(&span);
+            let arguments = arguments.clone();
+            let answering = async move {
+                let answer = self.wire.post(via, tool, arguments, key).await;
+                answer.and_then(content).map_err(|failure| caller.account.owning(failure))
+            };
+            answering.instrument(span)
         };
         let outcome = self.dependency.call(repeat, caller.deadline, ended, attempt).await;
         caller.account.note(&outcome);
         outcome.inspect_err(|failure| {
             if matches!(failure, Failure::BreakerOpen { .. } | Failure::Saturated) {
+                spans::failed(&spans::tool_call(self.server, tool, None), failure.label());
                 self.metrics.mcp_refusal(self.server, tool, failure.label());
             }
         })
@@ -182,7 +199,14 @@ impl Wire {
         key: Option<&SecretString>,
     ) -> Result<CallToolResult, Failure> {
         let mut params = CallToolRequestParams::new(tool).with_arguments(arguments);
-        params.meta = Some(self.meta.clone());
+        let mut headers = headers(tool);
+        let mut meta = self.meta.clone();
+        for (name, value) in outgoing() {
+            // Servers that are not reached by HTTP alone read it here.
+            meta.0.0.insert(name.to_string(), value.to_str().unwrap_or_default().into());
+            headers.insert(name, value);
+        }
+        params.meta = Some(meta);
         let id = RequestId::Number(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let message = ClientJsonRpcMessage::request(request, id.clone());
@@ -191,7 +215,7 @@ impl Wire {
         limits.max_sse_event_size = ANSWER_BYTES_MAX;
         let uri = Arc::clone(&self.uris[via.instance]);
         let key = key.map(|key| key.expose_secret().to_owned());
-        let posted = via.http.post_message_with_response_limits(uri, message, None, key, headers(tool), limits).await;
+        let posted = via.http.post_message_with_response_limits(uri, message, None, key, headers, limits).await;
         let answer = match posted.map_err(failure)? {
             StreamableHttpPostResponse::Json(answer, _) => answer,
             stream => stream.expect_initialized().await.map_err(failure)?.0,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument as _, Span};
+
 use super::{
     Error, postgres,
     row::{Row, Value},
     sqlite,
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, telemetry::spans};
 
 /// A connection in use: reading, or writing within a transaction that is rolled back unless committed.
 pub(super) struct Connection {
@@ -33,11 +35,12 @@ impl Connection {
 
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Error> {
         storable(values)?;
+        let span = spans::statement(self.kind.name(), sql);
         let answer = match &mut self.kind {
-            Kind::Sqlite(lease) => lease.execute(sql, values).await,
-            Kind::Postgres(lease) => lease.execute(sql, values).await,
+            Kind::Sqlite(lease) => lease.execute(sql, values).instrument(span.clone()).await,
+            Kind::Postgres(lease) => lease.execute(sql, values).instrument(span.clone()).await,
         };
-        self.has_failed |= answer.is_err();
+        self.ended(&span, answer.as_ref().err());
         answer
     }
 
@@ -51,12 +54,20 @@ impl Connection {
 
     pub(super) async fn fetch_all(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
         storable(values)?;
+        let span = spans::statement(self.kind.name(), sql);
         let answer = match &mut self.kind {
-            Kind::Sqlite(lease) => lease.fetch_all(sql, values).await,
-            Kind::Postgres(lease) => lease.fetch_all(sql, values).await,
+            Kind::Sqlite(lease) => lease.fetch_all(sql, values).instrument(span.clone()).await,
+            Kind::Postgres(lease) => lease.fetch_all(sql, values).instrument(span.clone()).await,
         };
-        self.has_failed |= answer.is_err();
+        self.ended(&span, answer.as_ref().err());
         answer
+    }
+
+    fn ended(&mut self, span: &Span, error: Option<&Error>) {
+        if let Some(error) = error {
+            self.has_failed = true;
+            spans::failed(span, error.label());
+        }
     }
 
     /// Keeps what was written. A connection that only reads has nothing to keep.
@@ -71,6 +82,16 @@ impl Connection {
         match self.kind {
             Kind::Sqlite(lease) => lease.commit().await,
             Kind::Postgres(lease) => lease.commit().await,
+        }
+    }
+}
+
+impl Kind {
+    /// Its name in traces.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
         }
     }
 }

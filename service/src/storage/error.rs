@@ -36,6 +36,22 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    /// Its name in traces; a small closed set.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Busy(_) => "busy",
+            Self::TimedOut => "timeout",
+            Self::Duplicate(_) => "duplicate",
+            Self::Orphan(_) => "orphan",
+            Self::Unstorable => "unstorable",
+            Self::Aborted => "aborted",
+            Self::Failed(_) => "failed",
+            Self::Corrupt { .. } => "corrupt",
+        }
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {

@@ -98,7 +98,12 @@ struct McpState {
     keys: Mutex<Vec<(String, String)>>,
     /// Bearer keys that are answered with 401.
     refused: Mutex<Vec<String>>,
+    /// Tools called, with the trace that each call said it belongs to.
+    traces: Mutex<Vec<(String, Trace)>>,
 }
+
+/// The headers `traceparent` and `tracestate` of a call, empty when there were none.
+pub(crate) type Trace = (String, String);
 
 /// A language model.
 pub(crate) struct FakeLlm {
@@ -110,6 +115,7 @@ struct LlmState {
     says: Mutex<Says>,
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
+    traces: Mutex<Vec<Trace>>,
     count: AtomicUsize,
 }
 
@@ -123,6 +129,7 @@ impl FakeMcp {
             calls: Mutex::default(),
             keys: Mutex::default(),
             refused: Mutex::default(),
+            traces: Mutex::default(),
         });
         let app = Router::new().route("/mcp", post(mcp)).with_state(Arc::clone(&state));
         Self { address: serve(app).await, state }
@@ -163,6 +170,12 @@ impl FakeMcp {
         keys.iter().filter(|(called, _)| called == tool).map(|(_, key)| key.clone()).collect()
     }
 
+    /// The traces that the calls of a tool said they belong to.
+    pub(crate) fn traces(&self, tool: &str) -> Vec<Trace> {
+        let traces = self.state.traces.lock().unwrap();
+        traces.iter().filter(|(called, _)| called == tool).map(|(_, trace)| trace.clone()).collect()
+    }
+
     /// From now on this key is answered with 401.
     pub(crate) fn now_refuses(&self, key: &str) {
         self.state.refused.lock().unwrap().push(key.to_owned());
@@ -175,6 +188,7 @@ impl FakeLlm {
             says: Mutex::new(Says::Words(3)),
             requests: Mutex::default(),
             keys: Mutex::default(),
+            traces: Mutex::default(),
             count: AtomicUsize::new(0),
         };
         let state = Arc::new(state);
@@ -192,6 +206,11 @@ impl FakeLlm {
     /// The bearer keys of the completions so far.
     pub(crate) fn keys(&self) -> Vec<String> {
         self.state.keys.lock().unwrap().clone()
+    }
+
+    /// The traces that completions so far said they belong to.
+    pub(crate) fn traces(&self) -> Vec<Trace> {
+        self.state.traces.lock().unwrap().clone()
     }
 
     /// Requests got so far.
@@ -212,10 +231,19 @@ fn bearer(headers: &HeaderMap) -> String {
     header.strip_prefix("Bearer ").unwrap_or_default().to_owned()
 }
 
+fn trace(headers: &HeaderMap) -> Trace {
+    let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    (header("traceparent"), header("tracestate"))
+}
+
 async fn mcp(State(state): State<Arc<McpState>>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
     let tool = request["params"]["name"].as_str().unwrap().to_owned();
     let arguments = request["params"]["arguments"].clone();
     state.calls.lock().unwrap().push((tool.clone(), arguments.clone()));
+    let trace = trace(&headers);
+    // It is told twice, for servers behind something else than HTTP.
+    assert_eq!(request["params"]["_meta"]["traceparent"].as_str().unwrap_or_default(), trace.0);
+    state.traces.lock().unwrap().push((tool.clone(), trace));
     let of_tool = state.answers_of_tools.lock().unwrap().get(tool.as_str()).cloned();
     let first = state.first.lock().unwrap().pop_front();
     let mut answers = first.or(of_tool).unwrap_or_else(|| state.answers.lock().unwrap().clone());
@@ -380,6 +408,7 @@ async fn llm(State(state): State<Arc<LlmState>>, headers: HeaderMap, Json(reques
     state.requests.lock().unwrap().push(request);
     let key = bearer(&headers);
     state.keys.lock().unwrap().push(key.clone());
+    state.traces.lock().unwrap().push(trace(&headers));
     if key.starts_with("bad") || key.ends_with("revoked") {
         return http::StatusCode::UNAUTHORIZED.into_response();
     }

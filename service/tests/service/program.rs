@@ -15,9 +15,9 @@ use crate::{
     stack::{MASTER_KEY, PASSWORD},
 };
 
-const KEY: &str = "a key for tests, long enough for HS256";
+pub(crate) const KEY: &str = "a key for tests, long enough for HS256";
 
-fn tripsage() -> Command {
+pub(crate) fn tripsage() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripsage"));
     command.env_clear().stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -73,7 +73,7 @@ async fn its_sub_commands_check_the_audit_log_and_apply_the_ledger() {
 }
 
 /// Starts it and waits until it says where it listens. What it logs, all of it, is what the task gives in the end.
-async fn serving(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
+pub(crate) async fn serving(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let (mut log, mut address) = (String::new(), None);
@@ -84,6 +84,7 @@ async fn serving(command: &mut Command) -> (Child, String, tokio::task::JoinHand
         let is_ours = fields["message"].as_str().is_some_and(|message| message.starts_with("listening on"));
         address = fields["address"].as_str().filter(|_| is_ours).map(str::to_owned);
         log.push_str(&line);
+        log.push('\n');
     }
     let rest = tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
@@ -95,7 +96,7 @@ async fn serving(command: &mut Command) -> (Child, String, tokio::task::JoinHand
     (child, address.unwrap(), rest)
 }
 
-async fn terminate(child: &mut Child) {
+pub(crate) async fn terminate(child: &mut Child) {
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     assert!(timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap().success());

@@ -10,13 +10,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::Method;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use crate::{
     app::App,
     http::error::ApiError,
-    metrics::{Metrics, RequestLabels, RouteLabels},
+    metrics::{Metrics, Route, Routes},
+    telemetry::spans::{self, OfRequest},
 };
 
 /// What is counted for a client that left before its answer.
@@ -28,18 +28,22 @@ pub(crate) struct Ticket(Arc<InProgress>);
 
 struct InProgress {
     metrics: Arc<Metrics>,
-    method: &'static str,
-    route: String,
+    route: Arc<Route>,
     status: AtomicU16,
     started: Instant,
+    span: Option<OfRequest>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Admits a request or sheds it, before anything is read of its body.
-pub(crate) async fn admission(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn admission(
+    State((app, routes)): State<(Arc<App>, Arc<Routes>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let place = Arc::clone(&app.in_flight).try_acquire_owned().ok();
     let is_admitted = place.is_some();
-    let ticket = Ticket::new(&app.metrics, &request, place);
+    let ticket = Ticket::new(&app.metrics, route_of(&routes, &request), &request, place);
     let response = if is_admitted {
         request.extensions_mut().insert(ticket.clone());
         next.run(request).await
@@ -52,15 +56,14 @@ pub(crate) async fn admission(State(app): State<Arc<App>>, mut request: Request,
 }
 
 impl Ticket {
-    fn new(metrics: &Arc<Metrics>, request: &Request, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(metrics: &Arc<Metrics>, route: Arc<Route>, request: &Request, place: Option<OwnedSemaphorePermit>) -> Self {
         metrics.in_flight.inc();
-        let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
         Self(Arc::new(InProgress {
             metrics: Arc::clone(metrics),
-            method: method_name(request.method()),
-            route: route.to_owned(),
+            route,
             status: AtomicU16::new(CLIENT_LEFT),
             started: Instant::now(),
+            span: request.extensions().get().cloned(),
             _place: place,
         }))
     }
@@ -68,24 +71,14 @@ impl Ticket {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        let (method, route, status) =
-            (self.method, std::mem::take(&mut self.route), self.status.load(Ordering::Relaxed));
-        let labels = RouteLabels { method, route };
-        self.metrics.request_seconds.get_or_create(&labels).observe(self.started.elapsed().as_secs_f64());
-        self.metrics.requests.get_or_create(&RequestLabels { method, route: labels.route, status }).inc();
+        self.route.finished(self.status.load(Ordering::Relaxed), self.started.elapsed());
         self.metrics.in_flight.dec();
+        if let Some(OfRequest(span)) = &self.span {
+            spans::ended(span);
+        }
     }
 }
 
-/// Methods that routes have; anything else is one label.
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        _ => "other",
-    }
+fn route_of(routes: &Routes, request: &Request) -> Arc<Route> {
+    routes.find(request.method().as_str(), request.extensions().get().map(MatchedPath::as_str))
 }

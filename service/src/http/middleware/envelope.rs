@@ -2,18 +2,23 @@
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
-use tracing::Instrument as _;
+use opentelemetry::context::FutureExt as _;
+use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
 use super::security_headers::{self, Kind};
-use crate::http::error::ApiError;
+use crate::{
+    http::error::ApiError,
+    telemetry::{self, spans},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API: &str = "/api/";
 /// A longer id from outside is replaced.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
@@ -25,13 +30,37 @@ pub(crate) struct Envelope {
 
 /// Takes or makes the request id, answers it in `X-Request-Id`, adds the security headers, and writes the body of an
 /// [`ApiError`].
-pub(crate) async fn envelope(State(of): State<Envelope>, request: Request, next: Next) -> Response {
+pub(crate) async fn envelope(State(of): State<Envelope>, mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let kind = Kind::of(request.uri().path());
-    let span = tracing::info_span!("request", request_id = %id);
-    let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        span.in_scope(|| log(&error));
+    let remote = telemetry::remote(request.headers());
+    let span = match route(&request) {
+        Some(route) => {
+            let scheme = if of.is_tls { "https" } else { "http" };
+            spans::request(&request, route, scheme, &id, remote.as_ref())
+        }
+        None => Span::none(),
+    };
+    if !span.is_disabled() {
+        request.extensions_mut().insert(spans::OfRequest(span.clone()));
+    }
+    let trace_id = telemetry::trace_id(&span, remote.as_ref()).map(tracing::field::display);
+    // Every line needs them, whatever the filter lets pass.
+    let lines = tracing::error_span!(parent: &span, "request", request_id = %id, trace_id, user_id = Empty);
+    let answering = next.run(request).instrument(lines.clone());
+    let mut response = match remote.filter(|_| span.is_disabled()) {
+        Some(remote) => answering.with_context(remote).await,
+        None => answering.instrument(span.clone()).await,
+    };
+    let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
+    let error = response.extensions_mut().remove::<ApiError>();
+    if status >= 500 {
+        spans::failed(&span, error.as_ref().map_or("unknown", |error| error.code));
+    }
+    lines.in_scope(|| tracing::debug!(status, "answered with {status}"));
+    if let Some(error) = error {
+        lines.in_scope(|| log(&error));
         *response.body_mut() = Body::from(error.body(&id).to_string());
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -41,6 +70,12 @@ pub(crate) async fn envelope(State(of): State<Envelope>, request: Request, next:
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The template of a route of the API. Probes are not traced: they would be most of what is.
+fn route(request: &Request) -> Option<&str> {
+    let template = request.extensions().get().map(MatchedPath::as_str)?;
+    template.starts_with(API).then_some(template)
 }
 
 fn request_id(request: &Request) -> String {

@@ -1,16 +1,22 @@
-//! The numbers that the service shows at `/metrics`, in OpenMetrics text.
-//!
-//! Labels come from closed sets (routes, statuses, server and tool names, failure labels), so the number of series is bounded.
+//! Every number of the service, by name.
 
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
+    encoding::text,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
-use crate::domain::chat::Usage;
+use super::{
+    labels::{
+        CacheLabels, DegradedLabels, HandoffLabels, InstanceLabels, McpLabels, OutcomeLabels, ReasonLabels,
+        RequestLabels, RouteLabels, ScopeLabels, ServerLabels, TokenLabels, ToolLabels,
+    },
+    looks::Looks,
+    routes::Routes,
+};
+use crate::telemetry::span_outcomes;
 
 const REQUEST_BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
 const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5];
@@ -19,7 +25,7 @@ const SHORT_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.0
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) requests: Family<RequestLabels, Counter>,
-    pub(crate) request_seconds: Family<RouteLabels, Histogram>,
+    request_seconds: Family<RouteLabels, Histogram>,
     pub(crate) in_flight: Gauge,
     pub(crate) shed: Counter,
     pub(crate) degraded: Family<DegradedLabels, Counter>,
@@ -32,9 +38,9 @@ pub(crate) struct Metrics {
     pub(crate) llm_requests: Family<OutcomeLabels, Counter>,
     pub(crate) llm_first_token_seconds: Histogram,
     pub(crate) llm_seconds: Histogram,
-    pub(crate) llm_tokens: Family<KindLabels, Counter>,
+    llm_tokens: Family<TokenLabels, Counter>,
     pub(crate) llm_breaker: Gauge,
-    pub(crate) cache: Family<CacheLabels, Counter>,
+    cache: Family<CacheLabels, Counter>,
     pub(crate) pool_in_use: Gauge,
     pub(crate) pool_wait_seconds: Histogram,
     pub(crate) memory_writes: Family<OutcomeLabels, Counter>,
@@ -47,43 +53,6 @@ pub(crate) struct Metrics {
     connections_cut: Family<ReasonLabels, Counter>,
     pub(crate) rate_limited: Family<ScopeLabels, Counter>,
     pub(crate) rate_limit_fallbacks: Counter,
-}
-
-macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ })+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-        pub(crate) struct $name { $(pub(crate) $field: $type),+ }
-    )+};
-}
-
-labels! {
-    /// Of a finished request; 499 stands for a client that left.
-    RequestLabels { method: &'static str, route: String, status: u16 }
-    /// Of a route.
-    RouteLabels { method: &'static str, route: String }
-    /// Of a degraded answer.
-    DegradedLabels { route: &'static str, reason: &'static str }
-    /// Of a handoff.
-    HandoffLabels { from: &'static str, to: &'static str, trigger: &'static str, result: &'static str }
-    /// Of one attempt of a tool call.
-    McpLabels { server: &'static str, tool: &'static str, outcome: &'static str }
-    /// Of a tool.
-    ToolLabels { server: &'static str, tool: &'static str }
-    /// Of an MCP server.
-    ServerLabels { server: &'static str }
-    /// Of one instance of an MCP server, by its place in the settings, from 0.
-    InstanceLabels { server: &'static str, instance: u64 }
-    /// Of anything that ends one way or another.
-    OutcomeLabels { outcome: &'static str }
-    /// Of tokens: prompt, completion.
-    KindLabels { kind: &'static str }
-    /// Of a look into a cache: hit, miss, stale.
-    CacheLabels { cache: &'static str, outcome: &'static str }
-    /// Of anything that happens for one reason or another.
-    ReasonLabels { reason: &'static str }
-    /// Of a limit: user, chat, keys, ip.
-    ScopeLabels { scope: &'static str }
 }
 
 impl Metrics {
@@ -130,9 +99,10 @@ impl Metrics {
         let llm_seconds = request_histogram();
         registry.register("llm_duration_seconds", "Time to the end of a completion", llm_seconds.clone());
         let llm_tokens = Family::default();
-        registry.register("llm_tokens", "Tokens used, as the model counts them", llm_tokens.clone());
+        registry.register("llm_tokens", "Tokens that completions used", llm_tokens.clone());
         let llm_breaker = Gauge::default();
         registry.register("llm_breaker_state", "0 closed, 1 half-open, 2 open", llm_breaker.clone());
+        registry.register("trace_spans", "Spans sent to the collector, or lost on the way", span_outcomes());
         let cache = Family::default();
         registry.register("cache_requests", "Looks into a cache", cache.clone());
         let pool_in_use = Gauge::default();
@@ -219,9 +189,21 @@ impl Metrics {
         self.mcp_calls.get_or_create(&McpLabels { server, tool, outcome }).inc();
     }
 
-    /// Notes a look into a cache.
-    pub(crate) fn cache_look(&self, cache: &'static str, outcome: &'static str) {
-        self.cache.get_or_create(&CacheLabels { cache, outcome }).inc();
+    /// The counters of one cache.
+    pub(crate) fn looks(&self, cache: &'static str) -> Looks {
+        Looks::new(|outcome| self.cache.get_or_create_owned(&CacheLabels { cache, outcome }))
+    }
+
+    /// The series of these routes, and of no others.
+    pub(crate) fn routes(&self, methods: impl IntoIterator<Item = (&'static str, String)>) -> Routes {
+        Routes::new(&self.requests, &self.request_seconds, methods)
+    }
+
+    /// Notes the tokens of a completion.
+    pub(crate) fn llm_tokens(&self, input: u64, output: u64) {
+        for (direction, count) in [("input", input), ("output", output)] {
+            self.llm_tokens.get_or_create(&TokenLabels { direction }).inc_by(count);
+        }
     }
 
     /// Notes what became of a booking.
@@ -248,12 +230,6 @@ impl Metrics {
     pub(crate) fn handoff(&self, labels: &HandoffLabels, took: Duration) {
         self.handoffs.get_or_create(labels).inc();
         self.handoff_seconds.get_or_create(labels).observe(took.as_secs_f64());
-    }
-
-    /// Notes the tokens of a completion.
-    pub(crate) fn llm_used(&self, usage: Usage) {
-        self.llm_tokens.get_or_create(&KindLabels { kind: "prompt" }).inc_by(usage.prompt_tokens);
-        self.llm_tokens.get_or_create(&KindLabels { kind: "completion" }).inc_by(usage.completion_tokens);
     }
 
     /// Notes what became of a memory write.
