@@ -38,6 +38,7 @@ pub(crate) struct TripDraft {
 /// A stop of a trip.
 #[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TripDestination)]
 pub(crate) struct Destination {
     #[garde(length(chars, min = 1, max = 100))]
     pub(crate) name: String,

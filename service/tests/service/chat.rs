@@ -169,8 +169,8 @@ async fn what_the_model_does_is_counted() {
         ("tripsage_llm_requests_total{outcome=\"rate_limited\"}", 1.0),
         ("tripsage_llm_first_token_seconds_count", 2.0),
         ("tripsage_llm_duration_seconds_count", 3.0),
-        ("tripsage_llm_tokens_total{kind=\"prompt\"}", 22.0),
-        ("tripsage_llm_tokens_total{kind=\"completion\"}", 6.0),
+        ("tripsage_llm_tokens_total{direction=\"input\"}", 22.0),
+        ("tripsage_llm_tokens_total{direction=\"output\"}", 6.0),
         ("tripsage_llm_breaker_state", 0.0),
     ] {
         assert_eq!(stack.metric(metric).await, expected, "{metric}");

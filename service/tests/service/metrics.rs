@@ -20,7 +20,7 @@ const PROMISED: [(&str, &[&str]); 19] = [
     ("tripsage_requests_total", &["method", "route", "status"]),
     ("tripsage_request_duration_seconds", &["method", "route"]),
     ("tripsage_agent_handoffs_total", &["from", "to", "trigger", "result"]),
-    ("tripsage_agent_handoff_duration_seconds", &[]),
+    ("tripsage_agent_handoff_duration_seconds", &["from", "to", "trigger", "result"]),
     ("tripsage_mcp_calls_total", &["server", "tool", "outcome"]),
     ("tripsage_mcp_call_duration_seconds", &["server", "tool"]),
     ("tripsage_mcp_breaker_state", &["server"]),
