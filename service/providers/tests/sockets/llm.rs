@@ -154,24 +154,26 @@ async fn a_conversation_must_fit_into_the_context() {
 #[tokio::test]
 async fn a_plan_asks_all_providers_at_once_and_says_what_they_found() {
     let providers = instant(1).await;
+    // What the model may call, and the tool of a server that answers it.
     let tools = [
-        ("search_flights", Provider::Flights),
-        ("search_accommodations", Provider::Airbnb),
-        ("get_forecast", Provider::Weather),
-        ("place_search", Provider::GoogleMaps),
-        ("get_current_time", Provider::Time),
+        ("search_flights", Provider::Flights, "search_flights"),
+        ("search_accommodations", Provider::Airbnb, "search_accommodations"),
+        ("get_forecast", Provider::Weather, "get_forecast"),
+        ("search_destinations", Provider::GoogleMaps, "place_search"),
+        ("get_current_time", Provider::Time, "get_current_time"),
     ];
     let mut body =
         question("Plan a trip from Oslo to Lisbon: flights, hotels, the forecast, museums and the local time");
-    body["tools"] = tools.iter().map(|(name, _)| json!({"type": "function", "function": {"name": name}})).collect();
+    body["tools"] =
+        tools.iter().map(|(function, ..)| json!({"type": "function", "function": {"name": function}})).collect();
     let message = whole(&providers, &body).await["choices"][0]["message"].clone();
     let calls = message["tool_calls"].as_array().unwrap().clone();
     body["messages"].as_array_mut().unwrap().push(message);
     assert_eq!(calls.len(), tools.len());
-    for (call, (name, provider)) in calls.iter().zip(tools) {
-        assert_eq!(call["function"]["name"], name);
+    for (call, (function, provider, tool)) in calls.iter().zip(tools) {
+        assert_eq!(call["function"]["name"], function);
         let arguments = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
-        let result = Client::of(&providers, provider).await.call(name, arguments).await;
+        let result = Client::of(&providers, provider).await.call(tool, arguments).await;
         let result = json!({"role": "tool", "tool_call_id": call["id"], "content": result.to_string()});
         body["messages"].as_array_mut().unwrap().push(result);
     }
