@@ -67,7 +67,7 @@ fn an_unreachable_target_is_told_apart_from_a_wrong_one() {
             .split("[[faults]]")
             .next()
             .unwrap();
-    let place = Workplace::new(&scenario.replace("    \"p50 < 2s for flights.search window=during\",\n", ""));
+    let place = Workplace::new(&scenario.replace("    \"p50 < 20s for flights.search window=during\",\n", ""));
     let run = |url: &str| place.harness(&["run", "./scenario.toml", "--out", "runs", "--target", url]);
     refused(&run(&format!("http://{closed}")), 75, &["cannot reach", "is the service running there?"]);
     refused(&run("http://192.0.2.1:8000"), 2, &["192.0.2.1 is beyond loopback", "--allow-host"]);
