@@ -159,6 +159,11 @@ impl Storage {
         Connection::new(kind, &self.metrics).execute(sql, values).await
     }
 
+    /// Whether one statement can write to several tables.
+    pub(super) fn writes_tables_together(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
     async fn waiting<T>(&self, place: impl Future<Output = T>) -> Result<T, Error> {
         let started = Instant::now();
         let waited = timeout(self.pool_wait, place).await;

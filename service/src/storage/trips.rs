@@ -18,12 +18,21 @@ use crate::domain::{
 
 /// The operation of the idempotency keys here.
 const OPERATION: &str = "trip.create";
+/// The creation in the audit log.
+const CREATED: &str = "trip.created";
 
 /// A trip and the access of `$2` to it; no row when there is none.
 const VISIBLE_TRIP: &str = "SELECT trips.id, trips.user_id, title, description, start_date, end_date, destinations, preferences, status, \
        version, created_at, updated_at, CASE WHEN trips.user_id = $2 THEN 'owner' ELSE permission END AS access \
      FROM trips LEFT JOIN trip_collaborators ON trip_collaborators.trip_id = trips.id AND trip_collaborators.user_id = $2 \
      WHERE trips.id = $1 AND (trips.user_id = $2 OR trip_collaborators.user_id IS NOT NULL)";
+
+const INSERT: &str = "INSERT INTO trips (id, user_id, title, description, start_date, end_date, destinations, preferences, \
+       status, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+/// The trip and its audit event in one statement: one round trip to a server instead of four.
+const INSERT_WITH_EVENT: &str = "WITH trip AS (INSERT INTO trips (id, user_id, title, description, start_date, end_date, destinations, \
+       preferences, status, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) \
+     INSERT INTO audit_events (id, user_id, action, subject_id, created_at) VALUES ($13, $2, $14, $1, $11)";
 
 /// What came of a creation.
 pub(crate) enum Creation {
@@ -72,6 +81,11 @@ pub(crate) struct TripFilter {
 impl Storage {
     /// Stores a trip, its audit event and its idempotency key, all or nothing.
     pub(crate) async fn create_trip(&self, trip: &Trip, key: Option<IdempotencyKey<'_>>) -> Result<Creation, Error> {
+        if key.is_none() && self.writes_tables_together() {
+            let values: Vec<_> = values(trip).into_iter().chain([Uuid::now_v7().into(), CREATED.into()]).collect();
+            self.write_once(INSERT_WITH_EVENT, &values).await?;
+            return Ok(Creation::Created);
+        }
         let mut transaction = self.write().await?;
         if let Some(key) = key {
             match claim(&mut transaction, (trip.user_id, OPERATION), &key, trip.id, trip.created_at).await? {
@@ -84,8 +98,8 @@ impl Storage {
                 Claim::Clash => return Ok(Creation::Clash),
             }
         }
-        insert(&mut transaction, trip).await?;
-        audit::record(&mut transaction, trip.user_id, "trip.created", trip.id, None, trip.created_at).await?;
+        transaction.execute(INSERT, &values(trip)).await?;
+        audit::record(&mut transaction, trip.user_id, CREATED, trip.id, None, trip.created_at).await?;
         transaction.commit().await?;
         Ok(Creation::Created)
     }
@@ -184,29 +198,22 @@ impl Storage {
     }
 }
 
-async fn insert(transaction: &mut Connection, trip: &Trip) -> Result<(), Error> {
-    let preferences = trip.preferences.as_ref().map_or(Value::OptionalText(None), json);
-    transaction
-        .execute(
-            "INSERT INTO trips (id, user_id, title, description, start_date, end_date, destinations, preferences, status, version, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            &[
-                trip.id.into(),
-                trip.user_id.into(),
-                trip.title.as_str().into(),
-                trip.description.as_deref().into(),
-                trip.start_date.into(),
-                trip.end_date.into(),
-                json(&trip.destinations),
-                preferences,
-                trip.status.as_str().into(),
-                trip.version.into(),
-                trip.created_at.into(),
-                trip.updated_at.into(),
-            ],
-        )
-        .await?;
-    Ok(())
+/// What [`INSERT`] inserts.
+fn values(trip: &Trip) -> [Value<'_>; 12] {
+    [
+        trip.id.into(),
+        trip.user_id.into(),
+        trip.title.as_str().into(),
+        trip.description.as_deref().into(),
+        trip.start_date.into(),
+        trip.end_date.into(),
+        json(&trip.destinations),
+        trip.preferences.as_ref().map_or(Value::OptionalText(None), json),
+        trip.status.as_str().into(),
+        trip.version.into(),
+        trip.created_at.into(),
+        trip.updated_at.into(),
+    ]
 }
 
 /// Writes all that may change, if the trip still has that version. Counts the trips written.

@@ -22,6 +22,8 @@ const MAY_SCAN: [(&str, &str); 9] = [
     ("SELECT seq FROM audit_chain WHERE hash", "an operator asks for a link of the audit log"),
     ("SELECT d.user_id, d.requested_at FROM deletions", "at start: whom a restore has brought back"),
 ];
+/// The beginning of what SQLite is never asked: it cannot write to two tables at once.
+const POSTGRES_ONLY: &str = "WITH trip AS (INSERT";
 /// What changes every row on purpose.
 const CHANGES_ALL: &str = "UPDATE deletions SET finished_at = NULL";
 
@@ -53,7 +55,9 @@ async fn every_statement_goes_by_an_index(#[values(Database::Sqlite, Database::P
     }
     let mut scans = Vec::new();
     let mut plans = Plans::open(&stack.database_url).await;
-    for statement in statements {
+    assert!(statements.iter().any(|statement| statement.starts_with(POSTGRES_ONLY)));
+    let is_asked = |statement: &String| database == Database::Postgres || !statement.starts_with(POSTGRES_ONLY);
+    for statement in statements.into_iter().filter(is_asked) {
         let plan = plans.of(&statement).await;
         let is_allowed =
             statement.starts_with(CHANGES_ALL) || MAY_SCAN.iter().any(|(text, _)| statement.starts_with(text));

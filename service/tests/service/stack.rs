@@ -25,7 +25,7 @@ pub(crate) const PASSWORD: &str = "Abcdef1!";
 pub(crate) const JWT_KEY: &str = "a key for tests, long enough for HS256";
 
 /// Which database the service keeps things in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Database {
     Sqlite,
     Postgres,
