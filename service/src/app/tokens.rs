@@ -3,12 +3,16 @@
 //! A token names its key in its header (`kid`), so keys can be changed while tokens are out: the first key signs, every
 //! key verifies, and a key is taken away when the last token that it signed has expired.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
 };
+use moka::sync::Cache;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::config::{DEFAULT_ID, SigningKey};
@@ -19,6 +23,8 @@ pub(crate) const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(60);
 const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Difference of clocks that is forgiven, in seconds.
 const LEEWAY_S: u64 = 5;
+/// Access tokens whose claims are remembered.
+const VERIFIED_MAX: u64 = 20_000;
 /// What an administrator's token has besides the scopes of every user.
 pub(crate) const ADMIN_SCOPE: &str = "admin:access";
 const SCOPES: [&str; 6] = ["trips:read", "trips:write", "flights:read", "chat:access", "memory:read", "memory:write"];
@@ -31,6 +37,8 @@ pub(crate) struct Tokens {
     /// All that verify, by id.
     decoding: Vec<(String, DecodingKey)>,
     validation: Validation,
+    /// What good access tokens say, by the SHA-256 of the token: checking one again is most of a cached answer's work.
+    verified: Cache<[u8; 32], Arc<Claims>>,
     /// E-mail addresses of administrators, in normal form.
     admins: Vec<String>,
 }
@@ -90,6 +98,7 @@ impl Tokens {
             header,
             decoding: keys.iter().map(|key| (key.id.clone(), DecodingKey::from_secret(&bytes(key)))).collect(),
             validation,
+            verified: Cache::new(VERIFIED_MAX),
             admins,
         }
     }
@@ -122,6 +131,21 @@ impl Tokens {
     /// Whether the user with that e-mail address, in its normal form, is an administrator.
     pub(crate) fn is_admin(&self, email: &str) -> bool {
         self.admins.iter().any(|admin| admin == email)
+    }
+
+    /// Checks an access token; one that was good before only has its time checked.
+    ///
+    /// # Errors
+    /// It is expired, or not valid at all.
+    pub(crate) fn access(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, TokenError> {
+        let digest = Sha256::digest(token).into();
+        if let Some(claims) = self.verified.get(&digest) {
+            let is_alive = claims.exp.saturating_add_unsigned(LEEWAY_S) >= now.as_second();
+            return if is_alive { Ok(claims) } else { Err(TokenError::Expired) };
+        }
+        let claims = Arc::new(self.verify(token, Kind::Access)?);
+        self.verified.insert(digest, Arc::clone(&claims));
+        Ok(claims)
     }
 
     /// Checks key, signature, kind and time.
@@ -201,6 +225,20 @@ mod tests {
         let old = ours.issue(Uuid::nil(), "a@b.ch", now - ACCESS_LIFE - SignedDuration::from_secs(6));
         assert_eq!(refused(&old.access, Kind::Access), TokenError::Expired);
         assert!(ours.verify(&old.refresh, Kind::Refresh).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_was_good_before_still_expires() {
+        let (tokens, now) = (tokens(SECRET), Timestamp::now());
+        let pair = tokens.issue(Uuid::nil(), "a@b.ch", now);
+        let later =
+            |seconds| tokens.access(&pair.access, now + SignedDuration::from_secs(seconds)).map(|claims| claims.exp);
+        let expires = now.as_second() + 3_600;
+        assert_eq!(later(0), Ok(expires));
+        assert_eq!(later(3_605), Ok(expires));
+        assert_eq!(later(3_606), Err(TokenError::Expired));
+        assert_eq!(tokens.access(&pair.refresh, now).unwrap_err(), TokenError::Invalid);
+        assert_eq!(tokens.access(&pair.refresh, now).unwrap_err(), TokenError::Invalid);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
-use crate::app::{ADMIN_SCOPE, App, Kind, TokenError};
+use crate::app::{ADMIN_SCOPE, App, TokenError, now};
 
 /// Part of the request deadline in which the body must be here.
 const BODY_TIME_SHARE: f64 = 0.8;
@@ -58,7 +58,7 @@ impl Principal {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(missing());
         }
-        let claims = app.tokens.verify(token.trim(), Kind::Access)?;
+        let claims = app.tokens.access(token.trim(), now())?;
         if app.deletions.refuses(claims.user_id) {
             return Err(TokenError::Invalid.into());
         }
@@ -166,7 +166,7 @@ fn unreadable(rejection: BytesRejection) -> ApiError {
 /// Reads a body; one that is wrong is read again, to say where.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // A struct could be read from a list of its fields, which no body is meant to be.
-    if serde_json::from_slice::<Vec<IgnoredAny>>(bytes).is_ok() {
+    if bytes.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<Vec<IgnoredAny>>(bytes).is_ok() {
         let message = "expected an object, not a list".into();
         return Err(ApiError::invalid(vec![FieldError { field: "body".into(), message, kind: "type" }]));
     }

@@ -1,6 +1,6 @@
 //! A log line as one flat JSON object: when, how bad, where, of which request, and what the event says.
 
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::{self, Debug, Display, Write as _};
 
 use serde_json::Value;
 use tracing::{
@@ -71,16 +71,46 @@ where
     }
 }
 
+/// What is written through it is the inside of a JSON string.
+struct Escaping<'a, W>(&'a mut W);
+
+impl<W: fmt::Write> fmt::Write for Escaping<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut plain_from = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte >= b' ' && byte != b'"' && byte != b'\\' {
+                continue;
+            }
+            self.0.write_str(&text[plain_from..at])?;
+            match byte {
+                b'"' | b'\\' => write!(self.0, "\\{}", char::from(byte))?,
+                b'\n' => self.0.write_str("\\n")?,
+                _ => write!(self.0, "\\u{byte:04x}")?,
+            }
+            plain_from = at + 1;
+        }
+        self.0.write_str(&text[plain_from..])
+    }
+}
+
 impl Members<'_> {
-    fn write(&mut self, field: &Field, value: impl Into<Value>) {
-        let name = Value::from(field.name());
-        self.1 = self.1.and_then(|()| write!(self.0, ",{name}:{}", value.into()));
+    /// Names of fields are Rust's own: nothing in them needs an escape.
+    fn write(&mut self, field: &Field, value: impl Display) {
+        self.1 = self.1.and_then(|()| write!(self.0, ",\"{}\":{value}", field.name()));
+    }
+
+    fn write_text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
+        self.1 = self.1.and_then(|()| {
+            write!(self.0, ",\"{}\":\"", field.name())?;
+            Escaping(&mut self.0).write_fmt(text)?;
+            self.0.write_char('"')
+        });
     }
 }
 
 impl Visit for Members<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, value);
+        self.write_text(field, format_args!("{value}"));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -92,7 +122,8 @@ impl Visit for Members<'_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, value);
+        // What is not finite is null.
+        self.write(field, Value::from(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -107,10 +138,36 @@ impl Visit for Members<'_> {
             let _ = write!(chain, ": {error}");
             cause = error.source();
         }
-        self.write(field, chain);
+        self.write_text(field, format_args!("{chain}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.write(field, format!("{value:?}"));
+        self.write_text(field, format_args!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back_from_its_json_string(pieces in prop::collection::vec(any::<String>(), 0..4)) {
+            let mut json = String::from('"');
+            for piece in &pieces {
+                Escaping(&mut json).write_str(piece).unwrap();
+            }
+            json.push('"');
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), pieces.concat());
+        }
+    }
+
+    #[test]
+    fn control_characters_quotes_and_backslashes_are_escaped() {
+        let mut json = String::new();
+        Escaping(&mut json).write_str("a\"\\\n\u{1}\u{7f}é").unwrap();
+        assert_eq!(json, "a\\\"\\\\\\n\\u0001\u{7f}é");
     }
 }
