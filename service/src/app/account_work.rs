@@ -9,10 +9,8 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use super::{App, audit_sealer::Sealer};
-use crate::storage;
+use super::{App, audit_sealer::Sealer, background::turn};
 
 /// Does it all until the service stops. What is under way then is dropped: it is done by another replica or the next start.
 pub(crate) async fn account_work(app: Arc<App>, stop: CancellationToken) {
@@ -28,7 +26,7 @@ async fn seal(app: &App) {
     let mut turns = turns(app.config.account.audit_seal_every);
     loop {
         turns.tick().await;
-        log(sealer.seal(app).await, "audit events are not sealed");
+        turn(sealer.seal(app), "audit events are not sealed").await;
     }
 }
 
@@ -36,7 +34,7 @@ async fn read_deletions(app: &App) {
     let mut turns = turns(app.config.account.deletions_read_every);
     loop {
         turns.tick().await;
-        log(app.deletions.read(&app.storage).await, "the ledger of deletions is not read");
+        turn(app.deletions.read(&app.storage), "the ledger of deletions is not read").await;
     }
 }
 
@@ -44,7 +42,7 @@ async fn erase(app: &App) {
     let mut turns = turns(app.config.account.work_every);
     loop {
         next(&mut turns, &app.deletions.due).await;
-        log(app.erase_due().await, "deleted users are not erased");
+        turn(app.erase_due(), "deleted users are not erased").await;
     }
 }
 
@@ -52,7 +50,7 @@ async fn export(app: &App) {
     let mut turns = turns(app.config.account.work_every);
     loop {
         next(&mut turns, &app.exports_due).await;
-        log(app.build_exports().await, "exports are not built");
+        turn(app.build_exports(), "exports are not built").await;
     }
 }
 
@@ -67,11 +65,5 @@ async fn next(turns: &mut Interval, bell: &Notify) {
     select! {
         _ = turns.tick() => {}
         () = bell.notified() => {}
-    }
-}
-
-fn log(done: Result<(), storage::Error>, failed: &'static str) {
-    if let Err(error) = done {
-        warn!(error = &error as &dyn std::error::Error, "{failed} at the moment");
     }
 }

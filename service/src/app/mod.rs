@@ -6,6 +6,7 @@ mod account_work;
 mod accounts;
 mod archive;
 mod audit_sealer;
+mod background;
 mod bookings;
 mod cache;
 mod chat_begin;

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    App, now,
+    App,
+    background::turn,
+    now,
     orders::{Attempt, settle},
 };
 use crate::{
@@ -51,19 +53,18 @@ pub(crate) async fn reconcile(app: Arc<App>, stop: CancellationToken) {
 async fn sweep(app: &App) -> Result<(), storage::Error> {
     let due = app.storage.due_bookings(now(), SWEEP_MAX).await?;
     let attempts = stream::iter(due).map(|id| async move {
-        if let Err(error) = attempt(app, id).await {
-            tracing::warn!(booking = %id, error = &error as &dyn std::error::Error, "booking {id} cannot be looked after");
-        }
+        turn(attempt(app, id), &format!("booking {id} cannot be looked after")).await;
     });
     attempts.buffer_unordered(CONCURRENT).collect::<()>().await;
     Ok(())
 }
 
 async fn attempt(app: &App, id: Uuid) -> Result<(), storage::Error> {
+    // From before the lease is taken: it must outlast the work.
+    let deadline = Instant::now() + app.config.request_deadline;
     let now = now();
     let until = app.lease_end(now);
     let Some(booking) = app.storage.lease_booking(id, Worker::Background, now, until).await? else { return Ok(()) };
-    let deadline = Instant::now() + app.config.request_deadline;
     let caller = app.caller(booking.user_id, Service::Flights, deadline).await;
     let settled = settle(app, booking, Attempt::Later, &caller).await?;
     let (state, attempts) = (settled.booking.state, settled.booking.attempts);

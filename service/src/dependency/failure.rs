@@ -2,6 +2,9 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
+/// Longest wait that somebody who limits our rate may ask for.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
 /// A shared underlying error: waiters of one single-flight call all get it.
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -112,6 +115,13 @@ impl Failure {
             Self::Refused { code, .. } => code.as_deref(),
             _ => None,
         }
+    }
+
+    /// A refusal with status 429 and this `Retry-After`, of which only seconds are understood. Nobody is believed who asks for
+    /// more than an hour.
+    pub(crate) fn rate_limited(retry_after: Option<&str>) -> Self {
+        let seconds = retry_after.and_then(|text| text.trim().parse().ok());
+        Self::RateLimited { retry_after: seconds.map(|seconds| Duration::from_secs(seconds).min(WAIT_MAX)) }
     }
 
     /// How long whoever refused asked us to wait.

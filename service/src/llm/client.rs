@@ -141,8 +141,7 @@ fn accepted(response: Response) -> Result<Response, Failure> {
         401 | 403 => Err(Failure::Unauthorized),
         429 => {
             let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let seconds = header.and_then(|text| text.trim().parse().ok());
-            Err(Failure::RateLimited { retry_after: seconds.map(Duration::from_secs) })
+            Err(Failure::rate_limited(header))
         }
         status => Err(Failure::Status { status }),
     }

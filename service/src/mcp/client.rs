@@ -238,8 +238,7 @@ fn failure(error: StreamableHttpError<reqwest::Error>) -> Failure {
         StreamableHttpError::Client(error) => Failure::unreachable(error),
         StreamableHttpError::Io(error) => Failure::unreachable(error),
         StreamableHttpError::HttpStatus(error) if error.status == STATUS_TOO_MANY_REQUESTS => {
-            let seconds = error.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
-            Failure::RateLimited { retry_after: seconds.map(std::time::Duration::from_secs) }
+            Failure::rate_limited(error.retry_after.as_deref())
         }
         error @ (StreamableHttpError::Sse(_) | StreamableHttpError::UnexpectedEndOfStream) => Failure::cut(error),
         StreamableHttpError::HttpStatus(error) => Failure::Status { status: error.status },
