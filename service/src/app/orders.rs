@@ -11,6 +11,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{App, now};
 use crate::{
     dependency::Failure,
@@ -24,6 +26,9 @@ use crate::{
 
 /// The part of a wait that chance adds or takes away, so that bookings of one outage do not all come back at once.
 const JITTER: std::ops::RangeInclusive<f64> = 0.75..=1.25;
+
+/// For how many first waits after an attempt without an answer an order may still be made of it.
+const LANDING_WAITS: u32 = 60;
 
 /// Who waits for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +69,8 @@ pub(super) async fn settle(
         return Ok(store(app, booking, Verdict::Open(Failure::Absent), attempt).await);
     };
     let verdict = match booking.state {
-        State::Pending => place(app, orders, &booking, attempt, caller).await?,
-        State::Cancelling => cancel(orders, &booking, caller).await,
+        State::Pending => place(app, orders, &booking, attempt, caller).await,
+        State::Cancelling => cancel(app, orders, &booking, caller).await,
         State::Booked | State::Saved | State::Failed | State::Cancelled => {
             return Ok(Settled { booking, failure: None });
         }
@@ -73,38 +78,51 @@ pub(super) async fn settle(
     Ok(store(app, booking, verdict, attempt).await)
 }
 
-async fn place(
-    app: &App,
-    orders: &impl Orders,
-    booking: &Booking,
-    attempt: Attempt,
-    caller: &Caller,
-) -> Result<Verdict, storage::Error> {
-    let party = app.party(booking)?;
+async fn place(app: &App, orders: &impl Orders, booking: &Booking, attempt: Attempt, caller: &Caller) -> Verdict {
+    let now = now();
+    let may_land = attempt == Attempt::Later && may_still_land(app, booking, now);
     if attempt == Attempt::Later {
         match orders.find(booking.id, caller).await {
-            Ok(Some(order)) => return Ok(Verdict::Placed(order)),
-            Ok(None) if booking.offer_has_expired(now()) => return Ok(Verdict::NotPlaced(Reason::OfferExpired)),
+            Ok(Some(order)) => return Verdict::Placed(order),
+            Ok(None) if booking.offer_has_expired(now) => {
+                return if may_land {
+                    Verdict::Open(Failure::TimedOut)
+                } else {
+                    Verdict::NotPlaced(Reason::OfferExpired)
+                };
+            }
             Ok(None) => {}
-            Err(failure) => return Ok(Verdict::Open(failure)),
+            Err(failure) => return Verdict::Open(failure),
         }
     }
-    Ok(match orders.create(booking, &party, caller).await {
+    // Without its passengers it can still be found, but not ordered.
+    let Ok(party) = app.party(booking) else {
+        return if may_land { Verdict::Open(Failure::TimedOut) } else { Verdict::NotPlaced(Reason::NeverConfirmed) };
+    };
+    match orders.create(booking, &party, caller).await {
         Ok(order) => Verdict::Placed(order),
+        // An earlier one that nobody has answered may be made all the same.
+        Err(failure) if may_land => Verdict::Open(failure),
         Err(failure) => match (OfferRefusal::of(&failure), &failure) {
             (Some(OfferRefusal::Unknown), _) => Verdict::NotPlaced(Reason::OfferUnknown),
             (Some(OfferRefusal::Expired), _) => Verdict::NotPlaced(Reason::OfferExpired),
             (None, Failure::Refused { .. }) => Verdict::NotPlaced(Reason::Refused),
             (None, _) => Verdict::Open(failure),
         },
-    })
+    }
 }
 
-async fn cancel(orders: &impl Orders, booking: &Booking, caller: &Caller) -> Verdict {
+/// Whether the provider may still be at work on an order that it was asked for in an earlier attempt.
+fn may_still_land(app: &App, booking: &Booking, now: Timestamp) -> bool {
+    now < booking.updated_at + app.config.bookings.retry_wait * LANDING_WAITS
+}
+
+async fn cancel(app: &App, orders: &impl Orders, booking: &Booking, caller: &Caller) -> Verdict {
     let order_id = match &booking.placed {
         Some(placed) => placed.order_id.clone(),
         None => match orders.find(booking.id, caller).await {
             Ok(Some(order)) => order.order_id,
+            Ok(None) if may_still_land(app, booking, now()) => return Verdict::Open(Failure::TimedOut),
             Ok(None) => return Verdict::Cancelled,
             Err(failure) => return Verdict::Open(failure),
         },

@@ -76,6 +76,8 @@ pub(crate) enum Degradation {
     HistoryNotSaved,
     /// The provider has not confirmed what was asked for.
     BookingUnconfirmed,
+    /// Who travels cannot be read: the master key that it is sealed under is not there.
+    PassengersMissing,
 }
 
 impl Degradation {
@@ -100,6 +102,7 @@ impl Degradation {
             Self::ToolFailed => "tool_failed",
             Self::HistoryNotSaved => "history_not_saved",
             Self::BookingUnconfirmed => "booking_unconfirmed",
+            Self::PassengersMissing => "passengers_missing",
         }
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::user::looks_like_an_email;
+use super::{storable::is_small, user::looks_like_an_email};
 
 /// A request to book an offer. Also what an idempotency key stands for.
 #[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
@@ -28,9 +28,9 @@ pub(crate) struct BookingDraft {
     #[serde(default)]
     #[garde(skip)]
     pub(crate) hold_only: bool,
-    /// Anything of the client's own; kept as given.
+    /// Anything of the client's own; kept as given, at most 16 KiB as JSON.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(custom(is_small)))]
     #[schema(value_type = Option<Object>)]
     pub(crate) metadata: Option<Map<String, Value>>,
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     budget::has_readable_budget,
-    storable::{is_date, is_text},
+    storable::{is_date, is_small, is_text},
 };
 
 /// A request for a new trip. Also what an idempotency key stands for.
@@ -28,9 +28,9 @@ pub(crate) struct TripDraft {
     pub(crate) end_date: Date,
     #[garde(length(min = 1, max = 50), dive)]
     pub(crate) destinations: Vec<Destination>,
-    /// Budget, accommodation, transport and so on; kept as given.
+    /// Budget, accommodation, transport and so on; kept as given, at most 16 KiB as JSON.
     #[serde(default)]
-    #[garde(inner(custom(has_readable_budget)))]
+    #[garde(inner(custom(has_readable_budget), custom(is_small)))]
     #[schema(value_type = Option<Object>)]
     pub(crate) preferences: Option<Map<String, Value>>,
 }

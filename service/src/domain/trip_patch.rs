@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     budget::has_readable_budget,
-    storable::{is_date, is_text},
+    storable::{is_date, is_small, is_text},
     trip::{Destination, Status, Trip, duration_days},
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct TripPatch {
     pub(crate) destinations: Option<Vec<Destination>>,
     /// Replaces all of them.
     #[serde(default, deserialize_with = "named")]
-    #[garde(inner(inner(custom(has_readable_budget))))]
+    #[garde(inner(inner(custom(has_readable_budget), custom(is_small))))]
     #[schema(value_type = Option<Object>)]
     pub(crate) preferences: Option<Option<Map<String, Value>>>,
     /// From planning to booked or cancelled, from booked to completed or cancelled.

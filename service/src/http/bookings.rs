@@ -60,7 +60,9 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmation_number: Option<String>,
     passengers: Vec<Passenger>,
-    contact: Contact,
+    /// Absent, and no passengers named, when they cannot be read at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
     outbound_segments: Vec<Segment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     return_segments: Option<Vec<Segment>>,
@@ -132,7 +134,7 @@ pub(crate) async fn create(
     let key = key.as_deref().map(|key| storage::IdempotencyKey { key, fingerprint: draft.fingerprint() });
     let caller = app.caller(principal.user_id, Service::Flights, deadline.0 - STORE_TIME).await;
     let outcome = app.book(principal.user_id, &draft, key.as_ref(), &caller).await?;
-    let mut view = view(&app, outcome.booking, outcome.failure.as_ref())?;
+    let mut view = view(&app, outcome.booking, outcome.failure.as_ref());
     if !outcome.is_replay {
         view.meta.queried(FLIGHTS_PROVIDER);
     }
@@ -153,8 +155,8 @@ pub(crate) async fn list(
     let filter = BookingFilter { trip_id: list.trip_id, status: list.status };
     let slice = Slice { skip: list.skip, limit: list.limit };
     let Page { items, total, skip, limit } = app.storage.bookings(principal.user_id, filter, slice).await?;
-    let items: Result<_, _> = items.into_iter().map(|booking| view(&app, booking, None)).collect();
-    Ok(Json(Page { items: items?, total, skip, limit }))
+    let items = items.into_iter().map(|booking| view(&app, booking, None)).collect();
+    Ok(Json(Page { items, total, skip, limit }))
 }
 
 /// Read a booking.
@@ -163,7 +165,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(State(app): State<Arc<App>>, principal: Principal, Id(id): Id) -> Result<Json<View>, ApiError> {
     let booking = app.storage.booking(id, principal.user_id).await?;
     let booking = booking.ok_or_else(|| ApiError::not_found("there is no such booking"))?;
-    Ok(Json(view(&app, booking, None)?))
+    Ok(Json(view(&app, booking, None)))
 }
 
 /// Cancel a booking, also at the provider.
@@ -186,9 +188,14 @@ pub(crate) async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> Result<View, storage::Error> {
-    let party = app.party(&booking)?;
+fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> View {
     let mut meta = Meta::default();
+    let party = app.party(&booking).ok();
+    if party.is_none() {
+        meta.degrade(Degradation::PassengersMissing);
+    }
+    let (passengers, contact, metadata) =
+        party.map_or_else(Default::default, |party| (party.passengers, Some(party.contact), party.metadata));
     if let Some(failure) = failure {
         meta.queried(FLIGHTS_PROVIDER);
         meta.provider_errors.insert(FLIGHTS_PROVIDER, failure.label());
@@ -198,7 +205,7 @@ fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> Result<View, 
     }
     let (status, reason, cancellable) = (booking.status(), booking.visible_reason(), booking.is_cancellable());
     let placed = booking.placed.as_ref();
-    Ok(View {
+    View {
         id: booking.id,
         user_id: booking.user_id,
         trip_id: booking.trip_id,
@@ -206,13 +213,13 @@ fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> Result<View, 
         reason,
         hold_only: booking.hold_only,
         confirmation_number: placed.and_then(|placed| placed.confirmation_number.clone()),
-        passengers: party.passengers,
-        contact: party.contact,
+        passengers,
+        contact,
         total_price: booking.total_price,
         booked_at: placed.and_then(|placed| placed.booked_at),
         expires_at: placed.and_then(|placed| placed.hold_expires_at),
         cancellable,
-        metadata: party.metadata,
+        metadata,
         created_at: booking.created_at,
         updated_at: booking.updated_at,
         offer_id: booking.offer_id,
@@ -220,7 +227,7 @@ fn view(app: &App, booking: Booking, failure: Option<&Failure>) -> Result<View, 
         return_segments: booking.flight.return_segments,
         currency: booking.currency,
         meta,
-    })
+    }
 }
 
 fn twenty() -> u32 {
