@@ -46,19 +46,21 @@ impl Sealer {
         let started = now();
         let is_sweep = self.swept_at.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
         let mut after_id = if is_sweep { String::new() } else { self.after_id.clone() };
-        loop {
+        self.after_id = loop {
             let step = app.storage.unsealed_events(&after_id).await?;
             if !step.events.is_empty() {
                 let lease = Lease { name: "audit.sealer", holder: self.holder, life: LEASE };
-                let Some(count) = app.storage.seal(step.events, lease, now()).await? else { return Ok(()) };
-                app.metrics.audit_events_sealed.inc_by(count);
+                match app.storage.seal(step.events, lease, now()).await? {
+                    Some(count) => drop(app.metrics.audit_events_sealed.inc_by(count)),
+                    // Another replica is at it: all before this step is sealed, and is not looked at again.
+                    None => break after_id.min(first_id_at(started - LATE)),
+                }
             }
             match step.last_id {
                 Some(last_id) if step.is_full => after_id = last_id,
-                _ => break,
+                _ => break first_id_at(started - LATE),
             }
-        }
-        self.after_id = first_id_at(started - LATE);
+        };
         if is_sweep {
             self.swept_at = Some(Instant::now());
         }

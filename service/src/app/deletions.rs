@@ -65,6 +65,8 @@ enum EraseError {
     Storage(#[from] storage::Error),
     #[error("the memory server has not forgotten")]
     Memory(#[from] Failure),
+    #[error("whether the provider has orders for {0} bookings is not known yet")]
+    OpenBookings(u64),
 }
 
 impl Deletions {
@@ -133,12 +135,13 @@ impl App {
 
     async fn advance(&self, due: DueDeletion) -> Result<(), storage::Error> {
         let Deletion { user_id, requested_at } = due.deletion;
+        let started = now();
         let erased = self.erase(due.deletion).await;
         let now = now();
-        // Requests that were let in before all replicas knew may have written since: the last erasure comes after them.
+        // Requests that were let in before all replicas knew may have written since: the last erasure begins after them.
         let settled_at = requested_at + self.config.account.erasure_settle;
         match erased {
-            Ok(()) if now >= settled_at => {
+            Ok(()) if started >= settled_at => {
                 self.storage.finish_deletion(user_id, now).await?;
                 self.metrics.erasure("finished");
                 info!(user = %user_id, "nothing of the user {user_id} is left");
@@ -146,7 +149,7 @@ impl App {
             }
             Ok(()) => {
                 self.metrics.erasure("settling");
-                self.storage.postpone_deletion(user_id, settled_at).await
+                self.storage.postpone_deletion(user_id, settled_at.max(now)).await
             }
             Err(error) => {
                 self.metrics.erasure("failed");
@@ -158,11 +161,11 @@ impl App {
 
     async fn erase(&self, deletion: Deletion) -> Result<(), EraseError> {
         self.deletions.ledger.note(deletion).await.map_err(EraseError::Ledger)?;
-        self.storage.erase_belongings(deletion.user_id).await?;
+        let open_bookings = self.storage.erase_belongings(deletion.user_id, now()).await?;
         if let Some(memory) = &self.servers.memory {
             memory.forget(deletion.user_id, &Caller::platform(Instant::now() + FORGET_TIMEOUT)).await?;
         }
-        Ok(())
+        if open_bookings > 0 { Err(EraseError::OpenBookings(open_bookings)) } else { Ok(()) }
     }
 }
 

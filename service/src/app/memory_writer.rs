@@ -19,6 +19,9 @@ const QUEUE: usize = 1_024;
 /// Tells in progress at once.
 const CONCURRENT: usize = 8;
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// What has waited for longer is dropped, and counted: meanwhile the user may have asked to be forgotten, and the memory
+/// server is told so a minute later for the last time.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The sending end of the queue.
 pub(crate) struct MemoryWriter {
@@ -30,6 +33,7 @@ struct Observations {
     user_id: Uuid,
     texts: Vec<String>,
     origin: Origin,
+    queued: Instant,
 }
 
 /// The observations are not queued.
@@ -61,18 +65,23 @@ impl MemoryWriter {
     pub(crate) fn remember(&self, user_id: Uuid, texts: Vec<String>) -> Result<(), NotQueued> {
         let queue = self.queue.as_ref().ok_or(NotQueued::Absent)?;
         let texts = texts.into_iter().map(observation).collect();
-        queue.try_send(Observations { user_id, texts, origin: Origin::current() }).map_err(|_| {
-            self.metrics.memory_write("dropped");
-            NotQueued::Full
-        })
+        queue.try_send(Observations { user_id, texts, origin: Origin::current(), queued: Instant::now() }).map_err(
+            |_| {
+                self.metrics.memory_write("dropped");
+                NotQueued::Full
+            },
+        )
     }
 }
 
 async fn write_all(waiting: mpsc::Receiver<Observations>, memory: Arc<dyn Memory>, metrics: Arc<Metrics>) {
     let write = |observations: Observations| {
         let (memory, metrics) = (&memory, &metrics);
-        let Observations { user_id, texts, origin } = observations;
+        let Observations { user_id, texts, origin, queued } = observations;
         origin.of(async move {
+            if queued.elapsed() > WAIT_MAX {
+                return metrics.memory_write("dropped");
+            }
             let caller = Caller::platform(Instant::now() + TIMEOUT);
             let written = memory.remember(user_id, texts, &caller).await;
             metrics.memory_write(written.err().map_or("ok", |failure| failure.label()));
@@ -104,6 +113,36 @@ mod tests {
         fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
             std::future::pending().boxed()
         }
+    }
+
+    /// A memory server that takes its time.
+    struct Slow;
+
+    impl Memory for Slow {
+        fn recall<'a>(
+            &'a self,
+            _: Uuid,
+            _: &'a str,
+            _: u32,
+            _: &'a Caller,
+        ) -> BoxFuture<'a, Result<Vec<domain::Memory>, Failure>> {
+            std::future::pending().boxed()
+        }
+        fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
+            tokio::time::sleep(WAIT_MAX + Duration::from_millis(1)).map(Ok).boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_waited_too_long_is_dropped_and_counted() {
+        let metrics = Arc::new(Metrics::new());
+        let writer = MemoryWriter::start(Some(Arc::new(Slow)), Arc::clone(&metrics));
+        for _ in 0..=CONCURRENT {
+            writer.remember(Uuid::nil(), vec!["likes trains".into()]).unwrap();
+        }
+        tokio::time::sleep(3 * WAIT_MAX).await;
+        let count = |outcome| metrics.memory_writes.get_or_create(&OutcomeLabels { outcome }).get();
+        assert_eq!((count("ok"), count("dropped")), (CONCURRENT as u64, 1));
     }
 
     #[tokio::test]

@@ -31,7 +31,8 @@ enum Column {
 
 use Column::{Instant, Integer, Json as JsonText, Text};
 
-/// In the order of erasure: who refers goes before what is referred to.
+/// In the order of erasure: who refers goes before what is referred to, and keys last, because with them bookings that are
+/// open are asked for.
 const BELONGINGS: &[Belonging] = &[
     Belonging {
         table: "users",
@@ -58,49 +59,6 @@ const BELONGINGS: &[Belonging] = &[
         ),
     },
     Belonging {
-        table: "bookings",
-        export: Some((
-            "SELECT id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, status, reason, placed, created_at, \
-               updated_at FROM bookings WHERE user_id = $1 AND state <> 'failed' AND id > $2 ORDER BY id LIMIT $3",
-            &[
-                Text("id"),
-                Text("trip_id"),
-                Text("offer_id"),
-                JsonText("flight"),
-                Integer("hold_only"),
-                // Opened on its way into the archive.
-                Text("passengers_sealed"),
-                Integer("total_cents"),
-                Text("currency"),
-                Text("status"),
-                Text("reason"),
-                JsonText("placed"),
-                Instant("created_at"),
-                Instant("updated_at"),
-            ],
-        )),
-        erase: Some("DELETE FROM bookings WHERE id IN (SELECT id FROM bookings WHERE user_id = $1 LIMIT 100)"),
-    },
-    Belonging {
-        table: "api_keys",
-        export: Some((
-            "SELECT id, service, name, description, is_valid, expires_at, last_used, created_at, updated_at FROM api_keys \
-             WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            &[
-                Text("id"),
-                Text("service"),
-                Text("name"),
-                Text("description"),
-                Integer("is_valid"),
-                Instant("expires_at"),
-                Instant("last_used"),
-                Instant("created_at"),
-                Instant("updated_at"),
-            ],
-        )),
-        erase: Some("DELETE FROM api_keys WHERE user_id = $1"),
-    },
-    Belonging {
         table: "trip_collaborators",
         export: Some((
             "SELECT trip_id AS id, permission, added_at FROM trip_collaborators \
@@ -115,12 +73,16 @@ const BELONGINGS: &[Belonging] = &[
     Belonging {
         table: "itinerary_items",
         export: Some((
-            "SELECT id, trip_id, date, details, created_at FROM itinerary_items \
-             WHERE trip_id IN (SELECT id FROM trips WHERE user_id = $1) AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT id, trip_id, date, details, created_at FROM itinerary_items WHERE id IN ( \
+               SELECT id FROM itinerary_items WHERE trip_id IN (SELECT id FROM trips WHERE user_id = $1) \
+               UNION SELECT id FROM itinerary_items WHERE created_by = $1 \
+             ) AND id > $2 ORDER BY id LIMIT $3",
             &[Text("id"), Text("trip_id"), Text("date"), JsonText("details"), Instant("created_at")],
         )),
-        // Goes with its trip.
-        erase: None,
+        // What others planned goes with the trip; what the user planned in the trips of others goes, too.
+        erase: Some(
+            "DELETE FROM itinerary_items WHERE id IN (SELECT id FROM itinerary_items WHERE created_by = $1 LIMIT 500)",
+        ),
     },
     Belonging {
         table: "trips",
@@ -214,10 +176,64 @@ const BELONGINGS: &[Belonging] = &[
         ),
     },
     Belonging { table: "exports", export: None, erase: Some("DELETE FROM exports WHERE user_id = $1") },
+    Belonging {
+        table: "bookings",
+        export: Some((
+            "SELECT id, trip_id, offer_id, flight, hold_only, passengers_sealed, total_cents, currency, status, reason, placed, created_at, \
+               updated_at FROM bookings WHERE user_id = $1 AND state <> 'failed' AND id > $2 ORDER BY id LIMIT $3",
+            &[
+                Text("id"),
+                Text("trip_id"),
+                Text("offer_id"),
+                JsonText("flight"),
+                Integer("hold_only"),
+                // Opened on its way into the archive.
+                Text("passengers_sealed"),
+                Integer("total_cents"),
+                Text("currency"),
+                Text("status"),
+                Text("reason"),
+                JsonText("placed"),
+                Instant("created_at"),
+                Instant("updated_at"),
+            ],
+        )),
+        // The open ones have their own way.
+        erase: Some(
+            "DELETE FROM bookings WHERE id IN (SELECT id FROM bookings \
+             WHERE user_id = $1 AND state NOT IN ('pending', 'cancelling') LIMIT 100)",
+        ),
+    },
+    Belonging {
+        table: "api_keys",
+        export: Some((
+            "SELECT id, service, name, description, is_valid, expires_at, last_used, created_at, updated_at FROM api_keys \
+             WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            &[
+                Text("id"),
+                Text("service"),
+                Text("name"),
+                Text("description"),
+                Integer("is_valid"),
+                Instant("expires_at"),
+                Instant("last_used"),
+                Instant("created_at"),
+                Instant("updated_at"),
+            ],
+        )),
+        erase: Some(
+            "DELETE FROM api_keys WHERE user_id = $1 AND NOT EXISTS (SELECT 1 FROM bookings WHERE user_id = $1)",
+        ),
+    },
 ];
 
+/// Bookings that nobody works on; those of the others follow when their lease has ended.
+const CANCEL_PENDING: &str = "UPDATE bookings SET state = 'cancelling', due_at = $2 \
+     WHERE user_id = $1 AND state = 'pending' AND leased_until <= $2";
+const COUNT_BOOKINGS: &str = "SELECT COUNT(*) AS total FROM bookings WHERE user_id = $1";
+
 /// Rows read at once.
-const PAGE_ROWS: i64 = 500;
+const PAGE_ROWS: i64 = 100;
 
 impl Storage {
     /// Everything that is kept about a user, kind by kind; an error when it is more than `bytes_max` as JSON.
@@ -237,10 +253,10 @@ impl Storage {
                 for row in &rows {
                     let record = record(row, columns)?;
                     bytes += record.to_string().len();
+                    if bytes > bytes_max {
+                        return Ok(None);
+                    }
                     records.push(record);
-                }
-                if bytes > bytes_max {
-                    return Ok(None);
                 }
                 last_id = next_id;
             }
@@ -249,21 +265,18 @@ impl Storage {
         Ok(Some(kinds))
     }
 
-    /// Removes everything that belongs to a user but the tombstone, in steps that keep no other writer waiting for long.
-    pub(crate) async fn erase_belongings(&self, user_id: Uuid) -> Result<u64, Error> {
-        let mut count = 0;
+    /// Removes everything that belongs to a user but the tombstone and the bookings whose outcome is not known; counts those.
+    ///
+    /// They are to be cancelled from now on, and go the next time that they are closed: an order that nobody knows of any more
+    /// would be one that nobody can cancel.
+    pub(crate) async fn erase_belongings(&self, user_id: Uuid, now: Timestamp) -> Result<u64, Error> {
+        self.write_in_steps(CANCEL_PENDING, &[user_id.into(), now.into()]).await?;
         for sql in BELONGINGS.iter().filter_map(|belonging| belonging.erase) {
-            loop {
-                let mut transaction = self.write().await?;
-                let rows = transaction.execute(sql, &[user_id.into()]).await?;
-                transaction.commit().await?;
-                count += rows;
-                if rows == 0 {
-                    break;
-                }
-            }
+            self.write_in_steps(sql, &[user_id.into()]).await?;
         }
-        Ok(count)
+        let row = self.read().await?.fetch_optional(COUNT_BOOKINGS, &[user_id.into()]).await?;
+        let count = row.map_or(Ok(0), |row| row.integer("total"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 }
 
@@ -315,6 +328,6 @@ mod tests {
             connection.fetch_all(sql, &[Uuid::nil().into(), "".into(), PAGE_ROWS.into()]).await.unwrap();
         }
         drop(connection);
-        assert_eq!(storage.erase_belongings(Uuid::nil()).await.unwrap(), 0);
+        assert_eq!(storage.erase_belongings(Uuid::nil(), Timestamp::UNIX_EPOCH).await.unwrap(), 0);
     }
 }

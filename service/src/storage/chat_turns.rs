@@ -189,7 +189,8 @@ impl Storage {
     pub(super) async fn purge_turns(&self, now: Timestamp) -> Result<u64, Error> {
         // A turn that was taken again under a key is as old as the key.
         let oldest = now - KEY_LIFE;
-        self.write_once("DELETE FROM chat_turns WHERE created_at < $1", &[oldest.into()]).await
+        let sql = "DELETE FROM chat_turns WHERE id IN (SELECT id FROM chat_turns WHERE created_at < $1 LIMIT 50)";
+        self.write_in_steps(sql, &[oldest.into()]).await
     }
 }
 

@@ -156,13 +156,19 @@ impl Storage {
     /// Ends sessions that have been idle for long, and deletes those that ended long ago.
     pub(super) async fn purge_chats(&self, now: Timestamp) -> Result<u64, Error> {
         let ended = self
-            .write_once(
-                "UPDATE chat_sessions SET ended_at = $1 WHERE ended_at IS NULL AND updated_at < $2",
+            .write_in_steps(
+                "UPDATE chat_sessions SET ended_at = $1 WHERE id IN \
+                 (SELECT id FROM chat_sessions WHERE ended_at IS NULL AND updated_at < $2 LIMIT 50)",
                 &[now.into(), (now - IDLE_LIFE).into()],
             )
             .await?;
-        let oldest = now - ENDED_LIFE;
-        let deleted = self.write_once("DELETE FROM chat_sessions WHERE ended_at < $1", &[oldest.into()]).await?;
+        // Their messages go with them.
+        let deleted = self
+            .write_in_steps(
+                "DELETE FROM chat_sessions WHERE id IN (SELECT id FROM chat_sessions WHERE ended_at < $1 LIMIT 50)",
+                &[(now - ENDED_LIFE).into()],
+            )
+            .await?;
         Ok(ended + deleted)
     }
 }

@@ -36,12 +36,20 @@ const MIGRATIONS: &[NumberedSql] = &[
     (5, "collaboration", include_str!("migrations/0005_collaboration.sql")),
     (6, "bookings", include_str!("migrations/0006_bookings.sql")),
     (7, "chat", include_str!("migrations/0007_chat.sql")),
+    (8, "items by author", include_str!("migrations/0008_items_by_author.sql")),
 ];
 /// What each database says in its own words. Numbers from 1000 on are of one database, and come after those of all.
 pub(super) const SQLITE_MIGRATIONS: &[NumberedSql] =
     &[(1004, "append only", include_str!("migrations/sqlite/1004_append_only.sql"))];
 pub(super) const POSTGRES_MIGRATIONS: &[NumberedSql] =
     &[(1004, "append only", include_str!("migrations/postgres/1004_append_only.sql"))];
+
+const PURGE_TOKENS: &str =
+    "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE expires_at < $1 LIMIT 50)";
+const PURGE_KEYS: &str = "DELETE FROM idempotency_keys WHERE (user_id, operation, key) IN \
+     (SELECT user_id, operation, key FROM idempotency_keys WHERE created_at < $1 LIMIT 50)";
+/// Their archives go with them.
+const PURGE_EXPORTS: &str = "DELETE FROM exports WHERE id IN (SELECT id FROM exports WHERE expires_at < $1 LIMIT 10)";
 
 /// Everything the service remembers.
 pub(crate) struct Storage {
@@ -110,14 +118,13 @@ impl Storage {
     /// Forgets what has expired: refresh tokens, idempotency keys and their turns, exports, chat sessions.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails for some of it; the rest is forgotten.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<u64, Error> {
-        let tokens = self.write_once("DELETE FROM refresh_tokens WHERE expires_at < $1", &[now.into()]).await?;
-        let oldest = now - KEY_LIFE;
-        let keys = self.write_once("DELETE FROM idempotency_keys WHERE created_at < $1", &[oldest.into()]).await?;
-        let exports = self.write_once("DELETE FROM exports WHERE expires_at < $1", &[now.into()]).await?;
-        let chats = self.purge_turns(now).await? + self.purge_chats(now).await?;
-        Ok(tokens + keys + exports + chats)
+        let tokens = self.write_in_steps(PURGE_TOKENS, &[now.into()]).await;
+        let keys = self.write_in_steps(PURGE_KEYS, &[(now - KEY_LIFE).into()]).await;
+        let exports = self.write_in_steps(PURGE_EXPORTS, &[now.into()]).await;
+        let (turns, chats) = (self.purge_turns(now).await, self.purge_chats(now).await);
+        [tokens, keys, exports, turns, chats].into_iter().sum()
     }
 
     /// Closes all connections.
@@ -157,6 +164,19 @@ impl Storage {
             Pools::Postgres(pool) => Kind::Postgres(self.waiting(pool.lease()).await??),
         };
         Connection::new(kind, &self.metrics).execute(sql, values).await
+    }
+
+    /// Writes with one statement again and again until it has nothing left to do: each time to few enough rows to be done
+    /// within the statement timeout, so that a backlog of any size is worked off and no other writer waits for long.
+    pub(super) async fn write_in_steps(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Error> {
+        let mut count = 0;
+        loop {
+            let rows = self.write_once(sql, values).await?;
+            count += rows;
+            if rows == 0 {
+                return Ok(count);
+            }
+        }
     }
 
     /// Whether one statement can write to several tables.
@@ -205,6 +225,20 @@ mod tests {
         assert!(matches!(transaction.commit().await, Err(Error::Aborted)));
         let rows = storage.read().await.unwrap().fetch_all("SELECT id FROM users", &[]).await.unwrap();
         assert!(rows.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_backlog_of_any_size_is_forgotten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let storage = storage(&folder).await;
+        storage.write_once(INSERT, &["1".into(), "a".into()]).await.unwrap();
+        let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1200) \
+             INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, resource_id, created_at) \
+             SELECT '1', 'x', n, '', '', CASE WHEN n > 1190 THEN $1 ELSE 0 END FROM n";
+        let now = Timestamp::now();
+        storage.write_once(many, &[now.into()]).await.unwrap();
+        assert_eq!(storage.purge(now).await.unwrap(), 1_190);
+        assert_eq!(storage.purge(now).await.unwrap(), 0);
     }
 
     #[tokio::test]

@@ -171,6 +171,95 @@ async fn a_refusal_that_comes_late_leaves_the_booking_saved_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_refusal_settles_nothing_while_an_earlier_order_may_still_be_made() {
+    let settings: Vec<_> = QUICK.into_iter().chain([("TRIPSAGE_BOOKINGS_RETRY_WAIT", "200ms")]).collect();
+    let stack = Stack::start(&settings).await;
+    let user = stack.user().await;
+    stack.flights.tool_now_answers("create_order", Answers::Status(500));
+    let id = unconfirmed(&book(&stack, &user, "k", &order("elsewhere")).await);
+    stack.flights.orders().refuse(Some("offer_expired"));
+    stack.flights.tool_now_answers("create_order", Answers::Well);
+    until("it is ordered again", || async { stack.flights.calls_of("create_order") >= 2 }).await;
+    assert_eq!(read_booking(&stack, &user, &id).await["reason"], "unconfirmed");
+    // The first one, that nobody has answered, is made at last.
+    stack.flights.orders().refuse(None);
+    becomes(&stack, &user, &id, "booked", json!(null)).await;
+    assert_eq!(stack.flights.orders().orders().len(), 1);
+}
+
+#[rstest]
+#[case("56 years", 1_767_225_600)]
+#[case("longer than time", u64::MAX)]
+#[tokio::test]
+async fn a_provider_that_asks_for_an_absurd_wait_stops_nothing(#[case] why: &str, #[case] seconds: u64) {
+    let stack = Stack::start(&QUICK).await;
+    let user = stack.user().await;
+    stack.flights.tool_now_answers("create_order", Answers::RateLimited(seconds));
+    unconfirmed(&book(&stack, &user, "k1", &order("elsewhere")).await);
+    stack.flights.tool_now_answers("create_order", Answers::Status(500));
+    let second = unconfirmed(&book(&stack, &user, "k2", &order("elsewhere")).await);
+    stack.flights.tool_now_answers("create_order", Answers::Well);
+    becomes(&stack, &user, &second, "booked", json!(null)).await;
+    let (hour, due) = (3_600_000_000, first_due_in_micros(&stack).await);
+    assert!(due <= 2 * hour, "{why}: asked again in {due} µs");
+}
+
+/// When the booking that is open is asked about again, from now on.
+async fn first_due_in_micros(stack: &Stack) -> i64 {
+    let mut database = SqliteConnection::connect(&stack.database_url).await.unwrap();
+    let sql =
+        "SELECT MIN(due_at) - CAST(unixepoch('subsec') * 1000000 AS INTEGER) FROM bookings WHERE state = 'pending'";
+    sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap()
+}
+
+#[tokio::test]
+async fn bookings_whose_passengers_cannot_be_read_are_there_all_the_same() {
+    let mut first = Stack::start(&QUICK).await;
+    let user = first.user().await;
+    assert_eq!(book(&first, &user, "k1", &order("elsewhere")).await.status, 201);
+    let database = first.database_url.clone();
+    first.stop();
+    let other = "other:HR4fAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw=";
+    let settings: Vec<_> =
+        QUICK.into_iter().chain([("DATABASE_URL", database.as_str()), ("TRIPSAGE_MASTER_KEYS", other)]).collect();
+    let second = Stack::start(&settings).await;
+    assert_eq!(book(&second, &user, "k2", &order("elsewhere")).await.status, 201);
+    let bookings = second.get(BOOKINGS, &user).await.json();
+    assert_eq!(bookings["total"], 2);
+    let (readable, sealed) = (&bookings["items"][0], &bookings["items"][1]);
+    assert_eq!((readable["passengers"].as_array().unwrap().len(), &readable["meta"]["degraded"]), (1, &json!(false)));
+    assert_eq!(
+        (&sealed["passengers"], &sealed["contact"], &sealed["status"]),
+        (&json!([]), &json!(null), &json!("booked"))
+    );
+    assert_eq!(sealed["meta"]["degraded_reasons"], json!(["passengers_missing"]));
+    assert_eq!(read_booking(&second, &user, &sealed["id"]).await["id"], sealed["id"]);
+}
+
+#[tokio::test]
+async fn a_deleted_user_leaves_no_order_that_nobody_knows_of() {
+    let quick = [("TRIPSAGE_ERASURE_SETTLE", "1ms"), ("TRIPSAGE_ACCOUNT_WORK_EVERY", "10ms")];
+    let settings: Vec<_> = QUICK.into_iter().chain(quick).collect();
+    let stack = Stack::start(&settings).await;
+    let user = stack.user().await;
+    stack.flights.tool_now_answers("create_order", Answers::DoneThen(&Answers::CutOff));
+    stack.flights.tool_now_answers("get_order", Answers::Status(500));
+    unconfirmed(&book(&stack, &user, "k", &order("elsewhere")).await);
+    let goodbye = json!({"password": PASSWORD});
+    let deleted = stack.send(Method::DELETE, "/api/v1/users/me", Some(&user.token), Some(&goodbye)).await;
+    assert_eq!(deleted.status, 202);
+    stack.flights.tool_now_answers("get_order", Answers::Well);
+    let left = || async {
+        let mut database = SqliteConnection::connect(&stack.database_url).await.unwrap();
+        let sql = "SELECT (SELECT COUNT(*) FROM bookings) + (SELECT COUNT(*) FROM deletions WHERE finished_at IS NULL)";
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut database).await.unwrap()
+    };
+    until("the booking is erased", || async { left().await == 0 }).await;
+    let orders = stack.flights.orders().orders();
+    assert_eq!((orders.len(), &orders[0]["status"]), (1, &json!("cancelled")));
+}
+
+#[tokio::test]
 async fn a_booking_that_is_given_up_can_still_be_cancelled_at_the_provider() {
     let settings: Vec<_> = QUICK.into_iter().chain([("TRIPSAGE_BOOKINGS_ATTEMPTS", "2")]).collect();
     let stack = Stack::start(&settings).await;

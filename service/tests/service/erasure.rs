@@ -264,3 +264,23 @@ async fn a_ledger_that_cannot_be_used_keeps_the_service_from_starting() {
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "cannot use the ledger of deletions");
 }
+
+#[tokio::test]
+async fn what_the_user_planned_in_the_trips_of_others_goes_too() {
+    let stack = Stack::start(&QUICK).await;
+    let (ann, bob) = (stack.user().await, stack.user().await);
+    let trip = json!({"title": "Alps", "start_date": "2099-05-01", "end_date": "2099-05-08", "destinations": [{"name": "Zermatt"}]});
+    let trip = stack.post("/api/v1/trips", &bob, &trip).await.json()["id"].as_str().unwrap().to_owned();
+    let share = json!({"user_emails": [ann.email], "permission_level": "edit"});
+    assert_eq!(stack.post(&format!("/api/v1/trips/{trip}/share"), &bob, &share).await.status, 200);
+    let items = format!("/api/v1/trips/{trip}/itinerary/items");
+    for (user, title) in [(&ann, "Fondue at my aunt's"), (&bob, "Museum")] {
+        let item = json!({"type": "activity", "title": title, "date": "2099-05-02"});
+        let answer = stack.post(&items, user, &item).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    assert_eq!(delete(&stack, &ann, PASSWORD).await.status, 202);
+    until("the erasure is finished", || is_finished(stack.folder.path())).await;
+    let left = texts(stack.folder.path()).await;
+    assert!(!left.contains("Fondue") && left.contains("Museum"), "{left}");
+}
