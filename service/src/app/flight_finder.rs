@@ -75,14 +75,14 @@ impl FlightFinder {
                 let (provider, search, caller) = (Arc::clone(provider), search.clone(), caller.clone());
                 async move {
                     let offers = provider.search(&search, &caller).await?;
-                    Ok(Prepared::new(rank(&search, Uuid::new_v4(), PROVIDER, offers)))
+                    Ok(Prepared::new(&rank(&search, Uuid::new_v4(), PROVIDER, offers)))
                 }
                 .boxed()
             })
             .await?;
         if found.source == Source::Live {
-            for (place, offer) in found.value.offers.iter().enumerate() {
-                self.offers.insert(offer.id.clone(), (Arc::clone(&found.value), place)).await;
+            for (place, offer) in found.value.read().offers.into_iter().enumerate() {
+                self.offers.insert(offer.id, (Arc::clone(&found.value), place)).await;
             }
         }
         Ok(found)
@@ -95,8 +95,9 @@ impl FlightFinder {
     /// It is unknown, it has expired, or the provider failed.
     pub(crate) async fn offer(&self, id: &str, now: Timestamp, caller: &Caller) -> Result<Offer, OfferError> {
         let known = self.offers.get(id).await;
-        let known = known.as_ref().and_then(|(found, place)| found.offers.get(*place));
-        if let Some(offer) = known.filter(|offer| offer.expires_at.is_some_and(|expires_at| expires_at > now)) {
+        let known = known.and_then(|(found, place)| found.read().offers.into_iter().nth(place));
+        let is_valid = |offer: &Offer| offer.expires_at.is_some_and(|expires_at| expires_at > now);
+        if let Some(offer) = known.as_ref().filter(|offer| is_valid(offer)) {
             self.offer_looks.count(Look::Hit);
             return Ok(offer.clone());
         }

@@ -8,7 +8,7 @@ use futures_util::future::OptionFuture;
 use tokio::{join, time::Instant};
 use uuid::Uuid;
 
-use super::{App, part::Part, prepared::Prepared, stay_finder, weather_finder};
+use super::{App, part::Part, stay_finder, weather_finder};
 use crate::domain::{
     api_key::Service,
     destination::Destination,
@@ -35,7 +35,7 @@ const DESTINATIONS: Part = Part {
 /// What was found of each part; none where it was not asked or failed.
 #[derive(Default)]
 pub(crate) struct Everything {
-    pub(crate) flights: Option<Arc<Prepared<FlightsFound>>>,
+    pub(crate) flights: Option<FlightsFound>,
     pub(crate) stays: Option<Arc<StaysFound>>,
     pub(crate) destinations: Option<Vec<Destination>>,
     pub(crate) weather: Option<Arc<CurrentWeather>>,
@@ -69,7 +69,7 @@ impl App {
         );
         let mut everything = Everything::default();
         if let Some(found) = flights {
-            everything.flights = everything.add(FLIGHTS.take(found));
+            everything.flights = everything.add(FLIGHTS.take(found)).map(|flights| flights.read());
         }
         if let Some(found) = stays {
             everything.stays = everything.add(STAYS.take(found));

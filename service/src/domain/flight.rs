@@ -1,5 +1,7 @@
 //! Flight searches, offers, and how offers are ranked.
 
+use std::borrow::Cow;
+
 use garde::Validate;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,7 @@ pub(crate) enum CabinClass {
 }
 
 /// One flight from take-off to landing.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, ToSchema)]
 pub(crate) struct Segment {
     pub(crate) departure_airport: String,
     pub(crate) arrival_airport: String,
@@ -94,7 +96,7 @@ pub(crate) struct ProviderOffer {
 }
 
 /// An offer as answered.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, ToSchema)]
 pub(crate) struct Offer {
     pub(crate) id: String,
     /// The search that found it; absent when it was looked up on its own.
@@ -117,7 +119,8 @@ pub(crate) struct Offer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) bookable: bool,
-    pub(crate) source: &'static str,
+    #[schema(value_type = String)]
+    pub(crate) source: Cow<'static, str>,
     pub(crate) source_offer_id: String,
     pub(crate) score: f64,
     pub(crate) price_score: f64,
@@ -125,7 +128,7 @@ pub(crate) struct Offer {
 }
 
 /// The offers of one search, best first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 pub(crate) struct FlightsFound {
     pub(crate) search_id: Uuid,
     pub(crate) offers: Vec<Offer>,
@@ -203,7 +206,7 @@ fn score(offer: ProviderOffer, search_id: Option<Uuid>, source: &'static str, ch
         search_id,
         total_duration: offer.outbound_segments.iter().map(|segment| segment.duration_minutes).sum(),
         stops_count,
-        source,
+        source: source.into(),
         source_offer_id: offer.id.clone(),
         score: PRICE_WEIGHT * price_score + (1.0 - PRICE_WEIGHT) * convenience_score,
         price_score,
@@ -299,6 +302,25 @@ mod tests {
             airlines: vec![airline.into()],
             expires_at: None,
             bookable: true,
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_read_as_it_is_written() {
+        let search = search(json!({"max_price": 250.1, "return_date": "2030-05-08"})).unwrap();
+        let full = ProviderOffer {
+            return_segments: Some(offer("r", 1.0, 2, "LH").outbound_segments),
+            base_price: Some(Amount::from_cents(11_129)),
+            taxes: Some(Amount::from_cents(7)),
+            cabin_class: CabinClass::First,
+            expires_at: Some("2030-05-01T08:00:00.123456789Z".parse().unwrap()),
+            bookable: false,
+            ..offer("a", 111.29, 3, "LH")
+        };
+        for offers in [vec![], vec![full, offer("b", 99.99, 1, "AF"), offer("c", 0.0, 2, "AF")]] {
+            let found = rank(&search, Uuid::nil(), "flights", offers);
+            let json = serde_json::to_vec(&found).unwrap();
+            assert_eq!(serde_json::from_slice::<FlightsFound>(&json).unwrap(), found);
         }
     }
 

@@ -66,7 +66,8 @@ impl Pools {
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Open)?;
         migrator(SQLITE_MIGRATIONS).run(&writer).await.map_err(OpenError::Migrate)?;
-        let reading = options.pragma("query_only", "1");
+        // What readers need is in the system's cache anyway: their own stay small, as there may be many of them.
+        let reading = options.pragma("query_only", "1").pragma("cache_size", "-256");
         let readers = pool(limits.connections).connect_with(reading).await.map_err(OpenError::Open)?;
         Ok(Self { writer, turn: Arc::new(Semaphore::new(1)), readers, statement_timeout: limits.statement_timeout })
     }

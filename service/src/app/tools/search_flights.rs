@@ -39,7 +39,7 @@ async fn run(finders: &Finders, arguments: Value, caller: &Caller, meta: &mut Me
     meta.queried(PROVIDER);
     let found = finders.flights.find(&search.normalized(), caller).await?;
     found.describe(meta);
-    Ok(shown(&found.value))
+    Ok(shown(&found.value.read()))
 }
 
 /// The best offers, in few words.
