@@ -12,6 +12,7 @@ mod chat_begin;
 mod chat_turn;
 mod clock;
 mod dashboard;
+mod database_probe;
 mod deletion_ledger;
 mod deletions;
 mod destination_finder;
