@@ -15,9 +15,9 @@ use super::{
     extract::{Principal, Valid},
 };
 use crate::{
-    app::{App, Kind, TokenError, TokenPair, now},
+    app::{App, Kind, Registrar, RegistrationError, TokenError, TokenPair, now},
     domain::user::{Credentials, Registration, User, normal_email},
-    storage::{self, NewUser, Spending},
+    storage::Spending,
 };
 
 /// Seconds in the life of an access token.
@@ -72,18 +72,11 @@ pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Valid(new): Valid<Registration>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
-    let password_hash = app.passwords.hash(new.password).await?;
-    let (id, now, email) = (Uuid::new_v4(), now(), normal_email(&new.email));
-    let full_name = new.full_name.as_deref();
-    let stored =
-        app.storage.create_user(NewUser { id, email: &email, full_name, password_hash: &password_hash, now }).await;
-    match stored {
-        Err(storage::Error::Duplicate(_)) => Err(ApiError::conflict("DUPLICATE_EMAIL", "the e-mail address is taken")),
-        Err(error) => Err(error.into()),
-        Ok(()) => {
-            let user = User { id, email, full_name: new.full_name, created_at: now, updated_at: now };
-            Ok((StatusCode::CREATED, Json(user)))
-        }
+    match app.register(new, Registrar::Anybody).await {
+        Ok(user) => Ok((StatusCode::CREATED, Json(user))),
+        Err(RegistrationError::Taken) => Err(ApiError::conflict("DUPLICATE_EMAIL", "the e-mail address is taken")),
+        Err(RegistrationError::Password(error)) => Err(error.into()),
+        Err(RegistrationError::Storage(error)) => Err(error.into()),
     }
 }
 

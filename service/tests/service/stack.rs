@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use service::{Config, bind};
+use service::{Config, bind, upkeep};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
@@ -56,6 +56,8 @@ pub(crate) struct Stack {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), service::Error>>,
     users: AtomicU32,
+    /// E-mail addresses of administrators, who are there from the beginning.
+    admins: Vec<String>,
 }
 
 /// An answer, read to its end.
@@ -134,6 +136,11 @@ impl Stack {
             ("DATABASE_URL", database_url.clone()),
         ];
         vars.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let admins = settings.iter().filter(|(name, _)| *name == "TRIPSAGE_ADMIN_EMAILS");
+        let admins: Vec<String> = admins.flat_map(|(_, emails)| emails.split(',')).map(str::to_owned).collect();
+        for email in &admins {
+            upkeep::create_user(config(&vars), email, PASSWORD.to_owned()).await.unwrap();
+        }
         let config = config(&vars);
         let server = bind(config).await.unwrap();
         let address = server.address();
@@ -159,6 +166,7 @@ impl Stack {
             stop: Some(stop),
             running,
             users: AtomicU32::new(0),
+            admins,
         }
     }
 
@@ -205,12 +213,14 @@ impl Stack {
         self.send(Method::GET, path, None, None).await
     }
 
-    /// Registers a new user and logs in.
+    /// Registers a new user, unless that is an administrator, and logs in.
     pub(crate) async fn user(&self) -> User {
         let email = format!("user{}@example.org", self.users.fetch_add(1, Ordering::Relaxed));
         let body = json!({"email": email, "password": PASSWORD});
-        let registered = self.send(Method::POST, "/api/v1/auth/register", None, Some(&body)).await;
-        assert_eq!(registered.status, 201, "{registered:?}");
+        if !self.admins.contains(&email) {
+            let registered = self.send(Method::POST, "/api/v1/auth/register", None, Some(&body)).await;
+            assert_eq!(registered.status, 201, "{registered:?}");
+        }
         let login = self.send(Method::POST, "/api/v1/auth/login", None, Some(&body)).await.json();
         let text = |field: &str| login[field].as_str().unwrap().to_owned();
         User { token: text("access_token"), refresh_token: text("refresh_token"), email }
