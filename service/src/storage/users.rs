@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage, audit::record, row::Row};
+use super::{Error, Storage, audit::record, connection::Connection, row::Row};
 use crate::domain::user::User;
 
 /// A user to be stored.
@@ -69,6 +69,12 @@ impl Storage {
             .await?;
         row.map(|row| user(&row)).transpose()
     }
+}
+
+/// Lets transactions that begin with it, for the same user, wait for one another. On PostgreSQL a statement does not see
+/// what a transaction beside it has written and not committed: neither to count nor to change it.
+pub(super) async fn take_turn(transaction: &mut Connection, user_id: Uuid) -> Result<(), Error> {
+    transaction.execute("UPDATE users SET updated_at = updated_at WHERE id = $1", &[user_id.into()]).await.map(drop)
 }
 
 fn user(row: &Row) -> Result<User, Error> {

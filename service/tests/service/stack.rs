@@ -10,7 +10,7 @@ use std::{
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use service::{Config, bind, upkeep};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
@@ -274,6 +274,37 @@ impl Obstacle {
             Self::Sqlite(other) => other.close().await.unwrap(),
             Self::Postgres(other) => other.close().await.unwrap(),
         }
+    }
+}
+
+/// Another client of a PostgreSQL database: inserts into a table wait for it, in the middle of their transactions.
+pub(crate) struct Brake(PgConnection);
+
+impl Brake {
+    pub(crate) async fn on(url: &str, table: &str) -> Self {
+        let mut other = PgConnection::connect(url).await.unwrap();
+        let sql = format!(
+            "CREATE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql \
+             AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; \
+             CREATE TRIGGER brake BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION brake(); \
+             SELECT pg_advisory_lock(1)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
+        Self(other)
+    }
+
+    /// Waits until so many wait: for this client, or for one who does.
+    pub(crate) async fn holds(&mut self, count: i64) {
+        const WAITING: &str =
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut self.0).await.unwrap() < count {
+            assert!(Instant::now() < deadline, "{count} did not wait within 5 s");
+        }
+    }
+
+    pub(crate) async fn release(self) {
+        self.0.close().await.unwrap();
     }
 }
 
