@@ -45,6 +45,12 @@ impl Storage {
         row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
     }
 
+    /// Replaces the hash of a user's password, unless it has changed meanwhile.
+    pub(crate) async fn replace_password_hash(&self, id: Uuid, old: &str, new: &str) -> Result<u64, Error> {
+        let sql = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+        self.write_once(sql, &[new.into(), id.into(), old.into()]).await
+    }
+
     /// The user with that id, and the hash of the password.
     pub(crate) async fn user_with_password(&self, id: Uuid) -> Result<Option<(User, String)>, Error> {
         let mut connection = self.read().await?;

@@ -74,6 +74,30 @@ async fn nobody_becomes_an_administrator_by_registering_first() {
     }
 }
 
+#[tokio::test]
+async fn a_password_is_hashed_anew_at_the_first_login_under_other_parameters() {
+    let mut before = Stack::start(&[]).await;
+    let user = before.user().await;
+    before.stop();
+    let settings = [("DATABASE_URL", before.database_url.as_str()), ("TRIPSAGE_ARGON2_MEMORY_KIB", "16")];
+    let today = Stack::start(&settings).await;
+    let hash = async || {
+        let mut database = SqliteConnection::connect(&before.database_url).await.unwrap();
+        let hash: String =
+            sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        hash
+    };
+    let first = hash().await;
+    let mut seen = Vec::new();
+    for password in ["Abcdef1?", PASSWORD, PASSWORD] {
+        let answer = post(&today, "login", json!({"email": user.email, "password": password})).await;
+        seen.push((answer.status.as_u16(), hash().await));
+    }
+    assert!(first.starts_with("$argon2id$v=19$m=8,") && seen[1].1.starts_with("$argon2id$v=19$m=16,"), "{seen:?}");
+    assert_eq!(seen, [(401, first), (200, seen[1].1.clone()), (200, seen[1].1.clone())]);
+}
+
 #[rstest]
 #[tokio::test]
 async fn routes_are_closed_without_an_access_token(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
