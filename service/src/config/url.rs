@@ -83,7 +83,7 @@ pub(super) fn masked(text: &str) -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::*;
+    use super::{super::Vars, *};
 
     #[rstest]
     #[case("sqlite://tripsage.db", "sqlite://tripsage.db")]
@@ -106,5 +106,15 @@ mod tests {
         if let Ok(url) = Url::parse(text) {
             assert_eq!(format!("{:?}", ServerUrl(url)), shown);
         }
+    }
+
+    #[rstest]
+    #[case("ftp://ann:hunter2@host/", "ftp://ann:****@host/")]
+    #[case("http://ann:hunter2@host:port/", "http://****")]
+    #[case("ann:hunter2@host", "****")]
+    fn an_address_that_is_refused_is_masked_too(#[case] text: &str, #[case] shown: &str) {
+        let mut vars = Vars::new([("TRIPSAGE_LLM_URL".to_owned(), text.to_owned())]);
+        let error = vars.url("TRIPSAGE_LLM_URL").unwrap_err();
+        assert_eq!(error.to_string(), format!("TRIPSAGE_LLM_URL must be an http or https URL, not `{shown}`"));
     }
 }
