@@ -1,13 +1,17 @@
 //! The program `tripsage`: reads the environment, serves until SIGTERM or Ctrl-C, drains, ends.
 //!
-//! `tripsage audit verify [HASH]` checks the audit log, `tripsage gdpr reapply` applies the ledger of deletions, instead.
+//! `tripsage audit verify [HASH]` checks the audit log, `tripsage gdpr reapply` applies the ledger of deletions, and
+//! `tripsage user create EMAIL` lets a user in, instead.
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal as _, stdin},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail};
 use service::{
     Config, config, telemetry,
-    upkeep::{self, AuditVerdict, Reapplied},
+    upkeep::{self, AuditVerdict, Reapplied, UserCreation},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: tripsage [audit verify [HASH] | gdpr reapply]";
+const USAGE: &str = "usage: tripsage [audit verify [HASH] | gdpr reapply | user create EMAIL]";
 
 #[tokio::main]
 #[expect(clippy::print_stderr, reason = "the program writes its one error line to the terminal")]
@@ -36,6 +40,7 @@ async fn run() -> anyhow::Result<()> {
         ["audit", "verify"] => observed(|config| verify_audit(config, None)).await,
         ["audit", "verify", hash] => observed(|config| verify_audit(config, Some(hash))).await,
         ["gdpr", "reapply"] => observed(reapply_deletions).await,
+        ["user", "create", email] => observed(|config| create_user(config, email)).await,
         _ => bail!(USAGE),
     }
 }
@@ -85,4 +90,24 @@ async fn reapply_deletions(config: Config) -> anyhow::Result<()> {
     }
     println!("{total} deletions are applied");
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the program writes its one result line to the terminal")]
+async fn create_user(config: Config, email: &str) -> anyhow::Result<()> {
+    match upkeep::create_user(config, email, password_line()?).await? {
+        UserCreation::Created => println!("the user {email} is created"),
+        UserCreation::Exists => println!("the user {email} exists already, nothing is changed"),
+    }
+    Ok(())
+}
+
+/// The first line of standard input: arguments can be read by every process of the machine.
+#[expect(clippy::print_stderr, reason = "who types the password is told what is waited for")]
+fn password_line() -> anyhow::Result<String> {
+    if stdin().is_terminal() {
+        eprintln!("password of the new user, in one line:");
+    }
+    let mut line = String::new();
+    stdin().read_line(&mut line).context("reading the password from standard input")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

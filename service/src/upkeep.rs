@@ -1,9 +1,15 @@
-//! What an operator does with the database beside serving from it: check the audit log, apply the ledger of deletions.
+//! What an operator does with the database beside serving from it: check the audit log, apply the ledger of deletions, let
+//! a user in.
+
+use garde::Validate as _;
 
 use crate::{
     Config,
-    app::{App, now},
-    domain::audit::{Break, BreakKind},
+    app::{App, Registrar, RegistrationError, now},
+    domain::{
+        audit::{Break, BreakKind},
+        user::{Registration, normal_email},
+    },
     storage,
 };
 
@@ -19,6 +25,9 @@ pub enum Error {
     /// The database failed on the way.
     #[error("cannot go on")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The e-mail address or the password of a new user is not good.
+    #[error("the user cannot be created")]
+    Registration(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<storage::Error> for Error {
@@ -62,6 +71,15 @@ pub struct Reapplied {
     pub open: u64,
 }
 
+/// What came of letting a user in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserCreation {
+    /// There is a new user.
+    Created,
+    /// There was one with that e-mail address; nothing has changed, the password neither.
+    Exists,
+}
+
 /// Checks the whole audit log, and that it still holds the link with a hash known from before.
 ///
 /// # Errors
@@ -82,6 +100,17 @@ pub async fn reapply_deletions(config: Config) -> Result<Reapplied, Error> {
     let reapplied = reapplied(&app).await;
     app.storage.close().await;
     reapplied
+}
+
+/// Creates a user, also with the e-mail address of an administrator, with which nobody can register.
+///
+/// # Errors
+/// The database cannot be opened, or fails; the e-mail address or the password is not good.
+pub async fn create_user(config: Config, email: &str, password: String) -> Result<UserCreation, Error> {
+    let app = open(config).await?;
+    let created = created_user(&app, email, password).await;
+    app.storage.close().await;
+    created
 }
 
 async fn open(config: Config) -> Result<App, Error> {
@@ -116,6 +145,20 @@ async fn reapplied(app: &App) -> Result<Reapplied, Error> {
     app.erase_due().await?;
     let open = u64::try_from(app.storage.open_deletions().await?).unwrap_or_default();
     Ok(Reapplied { total, open })
+}
+
+async fn created_user(app: &App, email: &str, password: String) -> Result<UserCreation, Error> {
+    if app.storage.user_by_email(&normal_email(email)).await?.is_some() {
+        return Ok(UserCreation::Exists);
+    }
+    let new = Registration { email: email.to_owned(), password, full_name: None };
+    new.validate().map_err(|report| Error::Registration(report.to_string().trim_end().into()))?;
+    match app.register(new, Registrar::Operator).await {
+        Ok(_) => Ok(UserCreation::Created),
+        Err(RegistrationError::Taken) => Ok(UserCreation::Exists),
+        Err(RegistrationError::Storage(error)) => Err(error.into()),
+        Err(RegistrationError::Password(error)) => Err(Error::Registration(Box::new(error))),
+    }
 }
 
 fn name(kind: BreakKind) -> &'static str {

@@ -72,6 +72,11 @@ impl Passwords {
         .await
     }
 
+    /// Whether a hash was made with other parameters than those of today: it may be weaker, and it takes another time.
+    pub(crate) fn is_outdated(&self, stored: &str) -> bool {
+        parameters(stored).ne(parameters(&self.decoy))
+    }
+
     async fn on_a_core<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
@@ -85,6 +90,11 @@ impl Passwords {
         .await
         .map_err(HashError::Stopped)?
     }
+}
+
+/// Algorithm, version and parameters of a PHC string: what stands before the salt.
+fn parameters(phc: &str) -> impl Iterator<Item = &str> {
+    phc.split('$').take(4)
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, HashError> {
@@ -104,6 +114,17 @@ mod tests {
         assert!(!passwords.verify("abcdef1!".into(), Some(stored)).await.unwrap());
         assert!(!passwords.verify("a password that nobody has".into(), None).await.unwrap());
         assert!(passwords.verify("x".into(), Some("no hash".into())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_parameters_is_outdated_and_still_good() {
+        let (before, today) = (Passwords::new(8).unwrap(), Passwords::new(16).unwrap());
+        let stored = before.hash("Abcdef1!".into()).await.unwrap();
+        assert!(today.is_outdated(&stored) && !before.is_outdated(&stored));
+        assert!(today.verify("Abcdef1!".into(), Some(stored.clone())).await.unwrap());
+        for (part, other) in [("v=19", "v=16"), ("t=2", "t=1"), ("p=1", "p=2"), ("argon2id", "argon2i")] {
+            assert!(before.is_outdated(&stored.replacen(part, other, 1)), "{other}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

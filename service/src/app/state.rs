@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::{
     sync::{Notify, Semaphore},
-    time::{Instant, timeout},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use super::{
     accounts::Accounts,
     cache::Life,
     clock::now,
+    database_probe::DatabaseProbe,
     deletions::{Deletions, DeletionsError},
     destination_finder::{self, DestinationFinder},
     flight_finder::FlightFinder,
@@ -44,9 +45,6 @@ use crate::{
     sealing::Sealer,
     storage::{self, Storage},
 };
-
-/// Longest time a health probe takes for the database.
-const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Everything that requests share.
 pub(crate) struct App {
@@ -78,6 +76,7 @@ pub(crate) struct App {
     /// Cancelled when streams in progress must come to their end.
     pub(crate) stop_streams: CancellationToken,
     is_stopping: AtomicBool,
+    database_probe: DatabaseProbe,
 }
 
 /// Why the parts cannot be built.
@@ -166,6 +165,7 @@ impl App {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             stop_streams: CancellationToken::new(),
             is_stopping: AtomicBool::new(false),
+            database_probe: DatabaseProbe::default(),
             metrics,
             config,
         })
@@ -233,7 +233,8 @@ impl App {
     }
 
     pub(super) async fn database_works(&self) -> bool {
-        matches!(timeout(PROBE_TIMEOUT, self.storage.probe()).await, Ok(Ok(())))
+        let storage = Arc::clone(&self.storage);
+        self.database_probe.works(|| async move { storage.probe().await }).await
     }
 }
 

@@ -14,11 +14,12 @@ pub struct Edge {
     pub internal_listen: Option<SocketAddr>,
     /// `TRIPSAGE_MAX_CONNECTIONS`: connections open at a time, per listener; more have to wait. Default 8192.
     pub max_connections: usize,
-    /// `TRIPSAGE_HEADER_TIMEOUT`: longest time for a TLS handshake, and for a request's head from its first byte on. Default `10s`.
+    /// `TRIPSAGE_HEADER_TIMEOUT`: longest time for a TLS handshake, for the first byte of a connection, and for a
+    /// request's head from its first byte on. Default `10s`.
     pub header_timeout: Duration,
     /// `TRIPSAGE_HEADER_BYTES_MAX`: largest head of a request, in bytes, 1024 or more; a larger one is answered 431. Default 16384.
     pub header_bytes_max: usize,
-    /// `TRIPSAGE_IDLE_TIMEOUT`: how long a connection without a request is kept open. Default `75s`.
+    /// `TRIPSAGE_IDLE_TIMEOUT`: how long a connection is kept open between requests. Default `75s`.
     pub idle_timeout: Duration,
     /// `TRIPSAGE_WRITE_TIMEOUT`: how long a client may take nothing of its answer before it is cut off. Default `30s`.
     pub write_timeout: Duration,

@@ -76,11 +76,13 @@ fn signing_keys(vars: &mut Vars) -> Result<Vec<SigningKey>, Error> {
     if several.is_none() && single.is_none() {
         return Err(Error::Missing { name: JWT_KEY, hint: HINT });
     }
-    let mut keys = parsed_signing_keys(several.as_deref().unwrap_or_default()).ok_or_else(|| Error::Invalid {
-        name: JWT_KEYS,
-        value: "****".into(),
-        expected: EXPECTED,
-    })?;
+    let mut keys = match several {
+        None => Vec::new(),
+        Some(text) => {
+            let keys = parsed_signing_keys(&text).filter(|keys| !keys.is_empty());
+            keys.ok_or_else(|| Error::Invalid { name: JWT_KEYS, value: "****".into(), expected: EXPECTED })?
+        }
+    };
     if let Some(secret) = single {
         let key = SigningKey { id: DEFAULT_ID.into(), secret: secret.into() };
         if key.secret.expose_secret().len() < SIGNING_KEY_BYTES_MIN {
@@ -172,6 +174,7 @@ mod tests {
 
     #[rstest]
     #[case("too short", JWT_KEYS, "a:short".into())]
+    #[case("commas without a key", JWT_KEYS, " , ".into())]
     #[case("no id", JWT_KEYS, SECRET.into())]
     #[case("an empty id", JWT_KEYS, format!(":{SECRET}"))]
     #[case("an id twice", JWT_KEYS, format!("a:{SECRET},a:{SECRET}"))]

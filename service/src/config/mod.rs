@@ -68,7 +68,8 @@ pub struct Config {
     pub llm_max_concurrent: usize,
     /// The secret keys.
     pub keys: Keys,
-    /// `TRIPSAGE_ADMIN_EMAILS`: e-mail addresses whose users are administrators, separated by commas. Default none.
+    /// `TRIPSAGE_ADMIN_EMAILS`: e-mail addresses whose users are administrators, separated by commas. Nobody can
+    /// register with them: `tripsage user create` creates these users. Default none.
     pub admin_emails: Vec<String>,
     /// `TRIPSAGE_ARGON2_MEMORY_KIB`: memory of one password hash, in KiB, 8 or more. Default 19456.
     pub argon2_memory_kib: u32,

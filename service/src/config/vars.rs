@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
 use reqwest::Url;
 
-use super::ServerUrl;
+use super::{ServerUrl, url::masked};
 
 /// Names that other programs know as well.
 const SHARED: [&str; 6] = [
@@ -159,7 +159,7 @@ impl Vars {
 
 fn server_url(name: &'static str, text: &str) -> Result<ServerUrl, Error> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.map(ServerUrl).ok_or_else(|| Error::Invalid { name, value: text.to_owned(), expected: "an http or https URL" })
+    url.map(ServerUrl).ok_or_else(|| Error::Invalid { name, value: masked(text), expected: "an http or https URL" })
 }
 
 pub(super) fn secs(seconds: u64) -> Duration {

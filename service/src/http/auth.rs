@@ -1,6 +1,6 @@
 //! `/auth`: register, log in, refresh, log out.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use axum::{Json, extract::State};
 use garde::Validate;
@@ -15,9 +15,9 @@ use super::{
     extract::{Principal, Valid},
 };
 use crate::{
-    app::{App, Kind, TokenError, TokenPair, now},
+    app::{App, Kind, Registrar, RegistrationError, TokenError, TokenPair, now},
     domain::user::{Credentials, Registration, User, normal_email},
-    storage::{self, NewUser, Spending},
+    storage::Spending,
 };
 
 /// Seconds in the life of an access token.
@@ -72,18 +72,11 @@ pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Valid(new): Valid<Registration>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
-    let password_hash = app.passwords.hash(new.password).await?;
-    let (id, now, email) = (Uuid::new_v4(), now(), normal_email(&new.email));
-    let full_name = new.full_name.as_deref();
-    let stored =
-        app.storage.create_user(NewUser { id, email: &email, full_name, password_hash: &password_hash, now }).await;
-    match stored {
-        Err(storage::Error::Duplicate(_)) => Err(ApiError::conflict("DUPLICATE_EMAIL", "the e-mail address is taken")),
-        Err(error) => Err(error.into()),
-        Ok(()) => {
-            let user = User { id, email, full_name: new.full_name, created_at: now, updated_at: now };
-            Ok((StatusCode::CREATED, Json(user)))
-        }
+    match app.register(new, Registrar::Anybody).await {
+        Ok(user) => Ok((StatusCode::CREATED, Json(user))),
+        Err(RegistrationError::Taken) => Err(ApiError::conflict("DUPLICATE_EMAIL", "the e-mail address is taken")),
+        Err(RegistrationError::Password(error)) => Err(error.into()),
+        Err(RegistrationError::Storage(error)) => Err(error.into()),
     }
 }
 
@@ -97,6 +90,8 @@ pub(crate) async fn login(
     Valid(credentials): Valid<Credentials>,
 ) -> Result<Json<Tokens>, ApiError> {
     let (user, stored) = app.storage.user_by_email(&normal_email(&credentials.email)).await?.unzip();
+    let outdated = stored.clone().filter(|stored| app.passwords.is_outdated(stored));
+    let outdated = outdated.map(|stored| (stored, credentials.password.clone()));
     let is_right = app.passwords.verify(credentials.password, stored).await?;
     let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
     let Some(user) = user.filter(|_| is_right) else {
@@ -104,6 +99,9 @@ pub(crate) async fn login(
         app.storage.note(user_id, "user.login_failed", user_id, now()).await?;
         return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the e-mail address or the password is wrong"));
     };
+    if let Some((stored, password)) = outdated {
+        renew_hash(&app, user.id, &stored, password).await;
+    }
     let now = now();
     let pair = app.tokens.issue(user.id, &user.email, now);
     app.storage.keep_refresh_token(pair.refresh_id, user.id, pair.refresh_expires_at, now).await?;
@@ -154,6 +152,18 @@ pub(crate) async fn logout(
     };
     app.storage.end_sessions(principal.user_id, only, now()).await?;
     Ok(Json(LOGGED_OUT))
+}
+
+/// Keeps a password, which is known only now, under the parameters of today. The login is good also when that fails.
+async fn renew_hash(app: &App, user_id: Uuid, stored: &str, password: String) {
+    let renewed = async {
+        let hash = app.passwords.hash(password).await?;
+        app.storage.replace_password_hash(user_id, stored, &hash).await?;
+        Ok::<_, Box<dyn Error + Send + Sync>>(())
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(error = &*error as &dyn Error, "the hash of a password is not renewed before the next login");
+    }
 }
 
 const LOGGED_OUT: Done = Done { message: "logged out" };

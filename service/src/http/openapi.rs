@@ -3,6 +3,7 @@
 //! A handler states its request, its success and the errors that are its own; what is true of every route is added here.
 
 use axum::{Router, routing::get};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use utoipa::{
@@ -149,7 +150,8 @@ pub(super) fn text(document: &Value) -> String {
 
 /// Serves the document and its page.
 pub(super) fn router<S: Clone + Send + Sync + 'static>(document: Value) -> Router<S> {
-    let text = text(&document);
+    // Shared by all answers: the text is large, and anybody may ask for it.
+    let text = Bytes::from(text(&document));
     let serve = move || std::future::ready(([(CONTENT_TYPE, "application/json")], text));
     Router::from(SwaggerUi::new(PAGE).config(utoipa_swagger_ui::Config::from(PATH))).route(PATH, get(serve))
 }

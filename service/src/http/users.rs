@@ -67,7 +67,7 @@ pub(crate) async fn forget_me(
         return Err(ApiError::unauthorized("AUTHENTICATION_ERROR", "the password is wrong"));
     }
     if app.tokens.is_admin(&user.email) {
-        // The address will be free for anyone to register with, and with it what it is entitled to.
+        // Who administers is for the operator to say, and so is who does not any more.
         return Err(ApiError::conflict("ADMINISTRATOR", "an administrator has to be taken off the list of them first"));
     }
     let requested_at = app.delete_user(user_id).await?.ok_or_else(no_user)?;

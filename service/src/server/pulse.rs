@@ -25,6 +25,8 @@ use super::connection::Terms;
 const IDLE: u64 = 0;
 const HEAD: u64 = 1;
 const BUSY: u64 = 2;
+/// Nothing has ever arrived.
+const FRESH: u64 = 3;
 /// Bits for the states above; the rest is the time.
 const STATE_BITS: u32 = 2;
 /// No write is waiting.
@@ -52,7 +54,7 @@ pub(super) enum Overdue {
 
 impl Pulse {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { opened: Instant::now(), state: AtomicU64::new(IDLE), write_waits: AtomicU64::new(FLOWING) })
+        Arc::new(Self { opened: Instant::now(), state: AtomicU64::new(FRESH), write_waits: AtomicU64::new(FLOWING) })
     }
 
     /// A request's head is here.
@@ -67,6 +69,8 @@ impl Pulse {
         let waits = self.write_waits.load(Relaxed);
         let of_state = match state {
             IDLE => Some((since, terms.idle_timeout, Overdue::Idle)),
+            // Who connects has something to say: it takes as long as a head at most.
+            FRESH => Some((since, terms.idle_timeout.min(terms.header_timeout), Overdue::Idle)),
             HEAD => Some((since, terms.header_timeout, Overdue::Header)),
             _ => None,
         };
@@ -88,7 +92,7 @@ impl Pulse {
     }
 
     fn read(&self, count: usize) {
-        if count > 0 && self.state().0 == IDLE {
+        if count > 0 && matches!(self.state().0, IDLE | FRESH) {
             self.set(HEAD);
         }
     }

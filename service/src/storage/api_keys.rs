@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     Error, Storage, audit,
     row::{Row, Value},
+    users::take_turn,
 };
 use crate::{
     dependency::KeyNote,
@@ -32,6 +33,7 @@ impl Storage {
     /// Stores a new key.
     pub(crate) async fn create_api_key(&self, user_id: Uuid, key: &ApiKey, sealed: &str) -> Result<KeyCreation, Error> {
         let mut transaction = self.write().await?;
+        take_turn(&mut transaction, user_id).await?;
         let row = transaction
             .fetch_optional("SELECT COUNT(*) AS keys FROM api_keys WHERE user_id = $1", &[user_id.into()])
             .await?;

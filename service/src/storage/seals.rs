@@ -64,10 +64,11 @@ impl Storage {
         rows.iter().map(|row| Ok(Sealed { row: row.id("id")?, text: row.text("text")? })).collect()
     }
 
-    /// Replaces a sealed text, unless it has changed meanwhile.
-    pub(crate) async fn replace_sealed(&self, column: &SealedColumn, old: &Sealed, new: &str) -> Result<(), Error> {
+    /// Replaces a sealed text, unless it has changed meanwhile. Returns how many rows that changed.
+    pub(crate) async fn replace_sealed(&self, column: &SealedColumn, old: &Sealed, new: &str) -> Result<u64, Error> {
         let mut transaction = self.write().await?;
-        transaction.execute(column.update, &[new.into(), old.row.into(), old.text.as_str().into()]).await?;
-        transaction.commit().await
+        let rows = transaction.execute(column.update, &[new.into(), old.row.into(), old.text.as_str().into()]).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage, audit::record};
+use super::{Error, Storage, audit::record, users::take_turn};
 use crate::domain::user::User;
 
 /// What came of spending a refresh token.
@@ -36,6 +36,7 @@ impl Storage {
     pub(crate) async fn end_sessions(&self, user_id: Uuid, only: Option<Uuid>, now: Timestamp) -> Result<u64, Error> {
         let only = only.map(|id| id.to_string());
         let mut transaction = self.write().await?;
+        take_turn(&mut transaction, user_id).await?;
         let rows = transaction
             .execute(
                 "UPDATE refresh_tokens SET spent_at = $1 \
@@ -59,6 +60,7 @@ impl Storage {
     ) -> Result<Spending, Error> {
         let Some(user) = self.user(user_id).await? else { return Ok(Spending::Refused) };
         let mut transaction = self.write().await?;
+        take_turn(&mut transaction, user_id).await?;
         let spent_rows = transaction
             .execute(
                 "UPDATE refresh_tokens SET spent_at = $1 WHERE id = $2 AND user_id = $3 AND spent_at IS NULL AND expires_at > $1",

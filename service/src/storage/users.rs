@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Error, Storage, audit::record, row::Row};
+use super::{Error, Storage, audit::record, connection::Connection, row::Row};
 use crate::domain::user::User;
 
 /// A user to be stored.
@@ -45,6 +45,12 @@ impl Storage {
         row.map(|row| Ok((user(&row)?, row.text("password_hash")?))).transpose()
     }
 
+    /// Replaces the hash of a user's password, unless it has changed meanwhile.
+    pub(crate) async fn replace_password_hash(&self, id: Uuid, old: &str, new: &str) -> Result<u64, Error> {
+        let sql = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+        self.write_once(sql, &[new.into(), id.into(), old.into()]).await
+    }
+
     /// The user with that id, and the hash of the password.
     pub(crate) async fn user_with_password(&self, id: Uuid) -> Result<Option<(User, String)>, Error> {
         let mut connection = self.read().await?;
@@ -69,6 +75,12 @@ impl Storage {
             .await?;
         row.map(|row| user(&row)).transpose()
     }
+}
+
+/// Lets transactions that begin with it, for the same user, wait for one another. On PostgreSQL a statement does not see
+/// what a transaction beside it has written and not committed: neither to count nor to change it.
+pub(super) async fn take_turn(transaction: &mut Connection, user_id: Uuid) -> Result<(), Error> {
+    transaction.execute("UPDATE users SET updated_at = updated_at WHERE id = $1", &[user_id.into()]).await.map(drop)
 }
 
 fn user(row: &Row) -> Result<User, Error> {

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::stack::{Database, PASSWORD, Stack};
 
@@ -47,6 +48,54 @@ async fn users_register_once_and_log_in_with_their_password_only(
     let token = login["access_token"].as_str();
     let me = stack.send(Method::GET, "/api/v1/users/me", token, None).await;
     assert_eq!((me.status.as_u16(), &me.json()["id"]), (200, &login["user"]["id"]));
+}
+
+#[tokio::test]
+async fn nobody_becomes_an_administrator_by_registering_first() {
+    let stack = Stack::start(&[("TRIPSAGE_ADMIN_EMAILS", "Root@example.org")]).await;
+    // As before the operator creates the user: the address is listed, and free.
+    let mut database = SqliteConnection::connect(&stack.database_url).await.unwrap();
+    let freed = sqlx::query("UPDATE users SET email = 'else@example.org' WHERE email = 'root@example.org'");
+    assert_eq!(freed.execute(&mut database).await.unwrap().rows_affected(), 1);
+    database.close().await.unwrap();
+    stack.user().await;
+    let refused = |email: &'static str| {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = post(&stack, "register", body);
+        async move {
+            let answer = answer.await;
+            (answer.error(), answer.json()["message"].clone())
+        }
+    };
+    let taken = refused("user0@example.org").await;
+    assert_eq!(taken.0, (409, "DUPLICATE_EMAIL".into()));
+    for email in ["root@example.org", " ROOT@Example.org "] {
+        assert_eq!(refused(email).await, taken, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_anew_at_the_first_login_under_other_parameters() {
+    let mut before = Stack::start(&[]).await;
+    let user = before.user().await;
+    before.stop();
+    let settings = [("DATABASE_URL", before.database_url.as_str()), ("TRIPSAGE_ARGON2_MEMORY_KIB", "16")];
+    let today = Stack::start(&settings).await;
+    let hash = async || {
+        let mut database = SqliteConnection::connect(&before.database_url).await.unwrap();
+        let hash: String =
+            sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        hash
+    };
+    let first = hash().await;
+    let mut seen = Vec::new();
+    for password in ["Abcdef1?", PASSWORD, PASSWORD] {
+        let answer = post(&today, "login", json!({"email": user.email, "password": password})).await;
+        seen.push((answer.status.as_u16(), hash().await));
+    }
+    assert!(first.starts_with("$argon2id$v=19$m=8,") && seen[1].1.starts_with("$argon2id$v=19$m=16,"), "{seen:?}");
+    assert_eq!(seen, [(401, first), (200, seen[1].1.clone()), (200, seen[1].1.clone())]);
 }
 
 #[rstest]

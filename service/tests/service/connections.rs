@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::json;
 
 use crate::{
@@ -37,18 +38,26 @@ async fn a_client_that_sends_its_head_slowly_is_cut() {
 async fn a_connection_between_requests_has_the_idle_time_not_that_of_a_head() {
     let stack = Stack::start(&[("TRIPSAGE_HEADER_TIMEOUT", "50ms")]).await;
     let mut wire = Wire::to(stack.address).await;
-    for _ in 0..2 {
-        assert_eq!(wire.read(Duration::from_millis(200)).await, None);
+    for _ in 0..3 {
         wire.get("/health/live", "").await;
         assert!(wire.answer().await.starts_with("HTTP/1.1 200"));
+        assert_eq!(wire.read(Duration::from_millis(200)).await, None);
     }
     let stack = Stack::start(&[("TRIPSAGE_IDLE_TIMEOUT", "100ms")]).await;
-    let mut fresh = Wire::to(stack.address).await;
-    assert_eq!(fresh.end().await, "");
     let mut used = Wire::to(stack.address).await;
     used.get("/health/live", "").await;
     assert!(used.answer().await.starts_with("HTTP/1.1 200"));
     assert_eq!(used.end().await, "");
+}
+
+#[rstest]
+#[case("TRIPSAGE_HEADER_TIMEOUT")]
+#[case("TRIPSAGE_IDLE_TIMEOUT")]
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_ever_sent_is_closed_after_the_shorter_of_both(#[case] shorter: &str) {
+    let stack = Stack::start(&[(shorter, "100ms")]).await;
+    let mut fresh = Wire::to(stack.address).await;
+    assert_eq!(fresh.end().await, "");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fakes::Answers,
-    stack::{Answer, Stack, User, until},
+    stack::{Answer, Brake, Database, Stack, User, read, until},
 };
 
 pub(crate) const KEYS: &str = "/api/v1/user/keys";
@@ -188,6 +188,28 @@ async fn a_user_may_have_twenty_keys() {
     let newest = stored(&stack, &user).await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(delete(&stack, &user, &newest).await.status, 204);
     store(&stack, &user, &one_more).await;
+}
+
+#[tokio::test]
+async fn of_two_keys_at_once_the_one_too_many_is_refused() {
+    let Some(stack) = Stack::on(Database::Postgres, &[]).await else { return };
+    let user = stack.user().await;
+    for number in 0..19 {
+        store(&stack, &user, &flights_key(&format!("key {number}"), SECRET)).await;
+    }
+    let mut brake = Brake::on(&stack.database_url, "api_keys").await;
+    let storing = ["this", "that"].map(|name| {
+        let request = stack.request(Method::POST, KEYS, Some(&user.token));
+        tokio::spawn(read(request.json(&flights_key(name, SECRET))))
+    });
+    brake.holds(2).await;
+    brake.release().await;
+    let mut statuses = Vec::new();
+    for answer in storing {
+        statuses.push(answer.await.unwrap().status.as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!((statuses, stored(&stack, &user).await.len()), (vec![201, 409], 20));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{process::Stdio, time::Duration};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, Command},
     time::timeout,
 };
@@ -66,10 +66,53 @@ async fn its_sub_commands_check_the_audit_log_and_apply_the_ledger() {
     );
     let (is_ok, said, _) = ran(&folder, &["gdpr", "reapply"]).await;
     assert_eq!((is_ok, said.as_str()), (true, "0 deletions are applied\n"));
-    for wrong in [vec!["audit"], vec!["audit", "verify", "abc", "def"], vec!["serve"]] {
+    for wrong in [vec!["audit"], vec!["audit", "verify", "abc", "def"], vec!["user", "create"], vec!["serve"]] {
         let (is_ok, _, error) = ran(&folder, &wrong).await;
         assert!(!is_ok && error.starts_with("error: usage: tripsage ["), "{wrong:?}: {error}");
     }
+}
+
+/// Runs `user create` with that on its standard input.
+async fn ran_create(folder: &TempDir, email: &str, input: &str) -> (bool, String, String) {
+    let mut command = tripsage();
+    command.args(["user", "create", email]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env("TRIPSAGE_JWT_KEY", KEY).env("TRIPSAGE_LOG", "error").env("TRIPSAGE_ARGON2_MEMORY_KIB", "8");
+    command.env("DATABASE_URL", format!("sqlite://{}/tripsage.db", folder.path().display()));
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn its_sub_command_creates_a_user_once_with_the_password_of_its_input() {
+    let folder = TempDir::new().unwrap();
+    let password = format!("{PASSWORD}\n");
+    for (email, input, error) in [
+        ("root@example.org", "short\n", "error: the user cannot be created: password: "),
+        ("root@example.org", "", "error: the user cannot be created: password: "),
+        ("root", password.as_str(), "error: the user cannot be created: email: is not an e-mail address\n"),
+    ] {
+        let (is_ok, _, said) = ran_create(&folder, email, input).await;
+        assert!(!is_ok && said.starts_with(error) && !said.contains("short"), "{email} {input}: {said}");
+    }
+    let (is_ok, said, _) = ran_create(&folder, "Root@example.org", &password).await;
+    assert_eq!((is_ok, said.as_str()), (true, "the user Root@example.org is created\n"));
+    for input in ["", "Another-1\n"] {
+        let (is_ok, said, _) = ran_create(&folder, "root@example.org", input).await;
+        let expected = "the user root@example.org exists already, nothing is changed\n";
+        assert_eq!((is_ok, said.as_str()), (true, expected));
+    }
+    let (mut child, address) = listening(&format!("sqlite://{}/tripsage.db", folder.path().display())).await;
+    for (password, status) in [(PASSWORD, 200), ("Another-1", 401)] {
+        let body = json!({"email": "root@example.org", "password": password});
+        let login = crate::stack::client().post(format!("http://{address}/api/v1/auth/login")).json(&body);
+        assert_eq!(crate::stack::read(login).await.status, status, "{password}");
+    }
+    terminate(&mut child).await;
 }
 
 /// Starts it and waits until it says where it listens. What it logs, all of it, is what the task gives in the end.

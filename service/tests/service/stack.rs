@@ -9,8 +9,8 @@ use std::{
 
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use service::{Config, bind};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use service::{Config, bind, upkeep};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 
@@ -56,6 +56,8 @@ pub(crate) struct Stack {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), service::Error>>,
     users: AtomicU32,
+    /// E-mail addresses of administrators, who are there from the beginning.
+    admins: Vec<String>,
 }
 
 /// An answer, read to its end.
@@ -134,6 +136,11 @@ impl Stack {
             ("DATABASE_URL", database_url.clone()),
         ];
         vars.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let admins = settings.iter().filter(|(name, _)| *name == "TRIPSAGE_ADMIN_EMAILS");
+        let admins: Vec<String> = admins.flat_map(|(_, emails)| emails.split(',')).map(str::to_owned).collect();
+        for email in &admins {
+            upkeep::create_user(config(&vars), email, PASSWORD.to_owned()).await.unwrap();
+        }
         let config = config(&vars);
         let server = bind(config).await.unwrap();
         let address = server.address();
@@ -159,6 +166,7 @@ impl Stack {
             stop: Some(stop),
             running,
             users: AtomicU32::new(0),
+            admins,
         }
     }
 
@@ -205,12 +213,14 @@ impl Stack {
         self.send(Method::GET, path, None, None).await
     }
 
-    /// Registers a new user and logs in.
+    /// Registers a new user, unless that is an administrator, and logs in.
     pub(crate) async fn user(&self) -> User {
         let email = format!("user{}@example.org", self.users.fetch_add(1, Ordering::Relaxed));
         let body = json!({"email": email, "password": PASSWORD});
-        let registered = self.send(Method::POST, "/api/v1/auth/register", None, Some(&body)).await;
-        assert_eq!(registered.status, 201, "{registered:?}");
+        if !self.admins.contains(&email) {
+            let registered = self.send(Method::POST, "/api/v1/auth/register", None, Some(&body)).await;
+            assert_eq!(registered.status, 201, "{registered:?}");
+        }
         let login = self.send(Method::POST, "/api/v1/auth/login", None, Some(&body)).await.json();
         let text = |field: &str| login[field].as_str().unwrap().to_owned();
         User { token: text("access_token"), refresh_token: text("refresh_token"), email }
@@ -264,6 +274,37 @@ impl Obstacle {
             Self::Sqlite(other) => other.close().await.unwrap(),
             Self::Postgres(other) => other.close().await.unwrap(),
         }
+    }
+}
+
+/// Another client of a PostgreSQL database: inserts into a table wait for it, in the middle of their transactions.
+pub(crate) struct Brake(PgConnection);
+
+impl Brake {
+    pub(crate) async fn on(url: &str, table: &str) -> Self {
+        let mut other = PgConnection::connect(url).await.unwrap();
+        let sql = format!(
+            "CREATE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql \
+             AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; \
+             CREATE TRIGGER brake BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION brake(); \
+             SELECT pg_advisory_lock(1)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
+        Self(other)
+    }
+
+    /// Waits until so many wait: for this client, or for one who does.
+    pub(crate) async fn holds(&mut self, count: i64) {
+        const WAITING: &str =
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut self.0).await.unwrap() < count {
+            assert!(Instant::now() < deadline, "{count} did not wait within 5 s");
+        }
+    }
+
+    pub(crate) async fn release(self) {
+        self.0.close().await.unwrap();
     }
 }
 

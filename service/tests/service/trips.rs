@@ -7,7 +7,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::stack::{Answer, Database, Obstacle, Stack, User};
+use crate::stack::{Answer, Database, Obstacle, Stack, User, until};
 
 const TRIPS: &str = "/api/v1/trips";
 
@@ -225,7 +225,7 @@ async fn while_the_database_does_not_write_writes_are_503_reads_work_and_readine
 
     obstacle.lift().await;
     assert_eq!(create(&stack, &user, "during", &body).await.status, 201);
-    assert_eq!(stack.probe("/health/ready").await.status, 200);
+    until("it is ready again", || async { stack.probe("/health/ready").await.status == 200 }).await;
     assert_eq!(stack.get(TRIPS, &user).await.json()["total"], 2);
 }
 

@@ -66,6 +66,8 @@ fn class(method: &Method, path: &str) -> Class {
         (Some("auth"), _) => Class::Ip,
         (Some("chat"), None) if method == Method::POST => Class::Chat,
         (Some("user"), Some("keys")) if method != Method::GET => Class::Keys,
+        // It takes a password: whoever has only a token must not be able to guess it.
+        (Some("users"), Some("me")) if method == Method::DELETE => Class::Keys,
         _ => Class::User,
     }
 }
@@ -94,6 +96,7 @@ mod tests {
     #[case(Method::DELETE, "/api/v1/user/keys/7", Class::Keys)]
     #[case(Method::GET, "/api/v1/user/keys", Class::User)]
     #[case(Method::GET, "/api/v1/users/me", Class::User)]
+    #[case(Method::DELETE, "/api/v1/users/me", Class::Keys)]
     #[case(Method::POST, "/api/v1/trips/auth/chat", Class::User)]
     fn chats_keys_and_logins_have_limits_of_their_own(
         #[case] method: Method,
