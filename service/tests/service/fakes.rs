@@ -355,7 +355,10 @@ fn content(tool: &str, arguments: &Value) -> Value {
             json!({"entities": [{"name": "x", "entity_type": "traveller", "observations": ["likes trains"]}]})
         }
         "add_observations" => json!({"added": 1}),
-        "delete_entities" => json!({"deleted": 1}),
+        "delete_user" => {
+            assert_eq!(arguments.as_object().unwrap().keys().collect::<Vec<_>>(), ["user_id"]);
+            json!({"deleted": 1})
+        }
         "get_current_weather" => {
             json!({"city": arguments["city"], "temperature_celsius": 7.5, "humidity_percent": 60.0,
             "wind_metres_per_second": 3.0, "description": "rain"})
