@@ -17,7 +17,7 @@ use crate::{
     domain::{
         agent::Agent,
         api_key::Service,
-        chat::{ChatRequest, Message},
+        chat::{ChatRequest, Message, within_budget},
         known::Known,
     },
     llm,
@@ -85,6 +85,8 @@ impl Turn {
         let place = Place::of(&request, failed);
         let mut conversation = std::mem::take(&mut request.messages);
         let Continued { agent, errors, known } = place.continued(&app, user_id, &mut conversation).await?;
+        // What the client tells of the past costs as much as what is stored.
+        let conversation = within_budget(conversation);
         let keyed_id = key.is_some().then_some(place.turn_id);
         let said = conversation.last().map_or("", |message| &message.content);
         let now = now();

@@ -144,6 +144,8 @@ fn accepted(response: Response) -> Result<Response, Failure> {
             let seconds = header.and_then(|text| text.trim().parse().ok());
             Err(Failure::RateLimited { retry_after: seconds.map(Duration::from_secs) })
         }
+        // What was asked is at fault, such as a conversation that is too long: the model itself is well.
+        status @ (400 | 413 | 422) => Err(Failure::refused(&format!("HTTP {status}"))),
         status => Err(Failure::Status { status }),
     }
 }
