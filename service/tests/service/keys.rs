@@ -201,3 +201,16 @@ async fn without_a_master_key_nothing_is_stored_and_everything_else_works() {
     assert_eq!(source(&stack, &user, "CDG").await, "live");
     assert_eq!(stack.flights.keys("search_flights"), ["platform-key"]);
 }
+
+#[tokio::test]
+async fn an_offer_to_one_account_is_not_remembered_for_another() {
+    let stack = Stack::start(&[PLATFORM]).await;
+    let (user, other) = (stack.user().await, stack.user().await);
+    store(&stack, &user, &flights_key("mine", SECRET)).await;
+    search(&stack, &user, "CDG").await;
+    let offer = "/api/v1/flights/offers/cheap";
+    assert_eq!(stack.get(offer, &user).await.status, 200);
+    assert_eq!(stack.flights.calls_of("get_offer_details"), 0);
+    stack.get(offer, &other).await;
+    assert_eq!(stack.flights.keys("get_offer_details"), ["platform-key"]);
+}
