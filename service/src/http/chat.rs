@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    chat_stream::{self, Events},
+    chat_stream,
     error::ApiError,
     extract::{Principal, Valid},
     idempotency::{IdempotencyKey, REPLAYED},
@@ -107,7 +107,7 @@ fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
                 ChatEvent::Error { code: error.code, message: error.message, status: error.status.as_u16(), session_id }
             }
         };
-        Events::end(events, last).await;
+        events.end(last);
     }));
     response
 }
