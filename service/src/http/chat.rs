@@ -86,10 +86,10 @@ async fn whole(app: Arc<App>, turn: Turn, ticket: Ticket) -> Result<Response, Ap
     let listener = Listener::ForAnswer(waiting.clone());
     // Dropped with this request.
     let _waiting = waiting.drop_guard();
-    let running = tokio::spawn(async move {
+    let running = tokio::spawn(carried(async move {
         let _ticket = ticket;
         run(&app, turn, &listener).await
-    });
+    }));
     let answer = running.await.map_err(|_| ApiError::internal())??;
     Ok(Json(answer).into_response())
 }
