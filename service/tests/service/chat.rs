@@ -322,3 +322,21 @@ async fn a_past_that_the_client_tells_is_cut_as_one_that_is_stored() {
         assert_eq!(prompt["messages"].as_array().unwrap()[1..], *expected);
     }
 }
+
+#[rstest]
+#[case::one_mebibyte(Says::Long(16), 200, "ok")]
+#[case::more(Says::Long(17), 502, "malformed")]
+#[case::arguments(Says::LongArguments(17), 502, "malformed")]
+#[case::one_endless_event(Says::LongEvent, 502, "cut")]
+#[tokio::test]
+async fn a_completion_without_end_is_not_kept_in_memory(
+    #[case] says: Says,
+    #[case] status: u16,
+    #[case] outcome: &str,
+) {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    stack.llm.now_says(says);
+    assert_eq!(say(&stack, &user, "Hello", json!({"stream": false})).await.status, status);
+    assert_eq!(stack.metric(&format!("tripsage_llm_requests_total{{outcome=\"{outcome}\"}}")).await, 1.0);
+}
