@@ -89,7 +89,7 @@ where
         &self,
         key: K,
         caller: &Caller,
-        fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
+        fetch: impl Fn() -> BoxFuture<'static, Result<V, Failure>>,
     ) -> Result<Found<V>, Failure> {
         let key = &(caller.account.payer(), key);
         let known = self.entries.get(key).await;
@@ -126,12 +126,30 @@ where
         &self,
         key: &(Payer, K),
         deadline: Instant,
-        fetch: impl FnOnce() -> BoxFuture<'static, Result<V, Failure>>,
+        fetch: impl Fn() -> BoxFuture<'static, Result<V, Failure>>,
+    ) -> Result<Entry<V>, Failure> {
+        let mut is_own = false;
+        let outcome = self.join(key, deadline, &fetch, &mut is_own).await;
+        if is_own || !matches!(outcome, Err(Failure::TimedOut)) || Instant::now() >= deadline {
+            return outcome;
+        }
+        // It ran out of the time of whoever began it, who had less than there is here.
+        self.join(key, deadline, &fetch, &mut is_own).await
+    }
+
+    /// Joins the fetch in progress, or begins one that `is_own`.
+    async fn join(
+        &self,
+        key: &(Payer, K),
+        deadline: Instant,
+        fetch: &impl Fn() -> BoxFuture<'static, Result<V, Failure>>,
+        is_own: &mut bool,
     ) -> Result<Entry<V>, Failure> {
         let entries = self.entries.clone();
         let stored_key = key.clone();
         let is_worth_keeping = self.is_worth_keeping;
         let storing = || {
+            *is_own = true;
             let fetch = fetch();
             async move {
                 let entry = Entry { value: Arc::new(fetch.await?), stored: Instant::now() };
@@ -210,6 +228,41 @@ mod tests {
         tokio::time::advance(Duration::from_secs(age_s)).await;
         let found = cache.get(1, &soon(), bad).await.ok();
         assert_eq!(found.map(|found| (found.source, found.age.as_secs())), expected, "{why}");
+    }
+
+    #[rstest]
+    #[case("whoever began had less time", 1_000, 5_000, Ok(2), 2)]
+    #[case("nobody has the time", 1_000, 1_500, Err(()), 2)]
+    #[case("all had the same time", 1_000, 1_000, Err(()), 1)]
+    #[tokio::test(start_paused = true)]
+    async fn who_joins_does_not_fail_for_the_deadline_of_who_began(
+        #[case] why: &str,
+        #[case] first_ms: u64,
+        #[case] second_ms: u64,
+        #[case] expected: Result<u32, ()>,
+        #[case] expected_fetches: u32,
+    ) {
+        let cache = Cache::new("flights", LIFE, &Metrics::new());
+        let fetches = Arc::new(AtomicU32::new(0));
+        let within = |ms| Caller::platform(Instant::now() + Duration::from_millis(ms));
+        let (first, second) = (within(first_ms), within(second_ms));
+        // A provider that needs 2 s, and is given the time of the caller.
+        let asking = |caller: &Caller| {
+            let (fetches, deadline) = (Arc::clone(&fetches), caller.deadline);
+            move || {
+                let number = fetches.fetch_add(1, Ordering::Relaxed) + 1;
+                let answer = async move {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    Ok(number)
+                };
+                async move { timeout_at(deadline, answer).await.unwrap_or(Err(Failure::TimedOut)) }.boxed()
+            }
+        };
+        let (began, joined) =
+            tokio::join!(cache.get(1, &first, asking(&first)), cache.get(1, &second, asking(&second)));
+        assert!(matches!(began, Err(Failure::TimedOut)), "{why}");
+        assert_eq!(joined.map(|found| *found.value).map_err(|_| ()), expected, "{why}");
+        assert_eq!(fetches.load(Ordering::Relaxed), expected_fetches, "{why}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,11 +17,13 @@ use crate::{
     domain::{
         agent::Agent,
         api_key::Service,
-        chat::{ChatRequest, Message},
+        chat::{ChatRequest, Message, within_budget},
         known::Known,
     },
     llm,
-    storage::{self, Conversation, FailedTurn, IdempotencyKey, KnownTurn, NewMessage, NewTurn, TurnBeginning},
+    storage::{
+        self, Conversation, FailedTurn, IdempotencyKey, KnownTurn, NewMessage, NewTurn, TurnBeginning, TurnClaim,
+    },
 };
 
 /// How much longer than a turn may take its key is held, for what comes after its last token.
@@ -85,9 +87,12 @@ impl Turn {
         let place = Place::of(&request, failed);
         let mut conversation = std::mem::take(&mut request.messages);
         let Continued { agent, errors, known } = place.continued(&app, user_id, &mut conversation).await?;
-        let keyed_id = key.is_some().then_some(place.turn_id);
+        // What the client tells of the past costs as much as what is stored.
+        let conversation = within_budget(conversation);
         let said = conversation.last().map_or("", |message| &message.content);
         let now = now();
+        let running_until = now + longest(&app);
+        let claim = key.is_some().then_some(TurnClaim { id: place.turn_id, running_until });
         let new_turn = NewTurn {
             id: place.turn_id,
             user_id,
@@ -97,7 +102,7 @@ impl Turn {
                 .then(|| NewMessage { id: Uuid::now_v7(), content: said }),
             key,
             now,
-            running_until: now + longest(&app),
+            running_until,
         };
         match app.storage.begin_turn(new_turn).await? {
             TurnBeginning::Begun => {}
@@ -109,7 +114,7 @@ impl Turn {
             },
         }
         let session_id = place.session_id;
-        let turn = Self { app, llm, user_id, session_id, keyed_id, agent, errors, known, conversation, request };
+        let turn = Self { app, llm, user_id, session_id, claim, agent, errors, known, conversation, request };
         Ok(Begun::New(Box::new(turn)))
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     llm::{self, Piece, Prompt, PromptMessage, ToolCall},
     mcp::{Caller, memory::Memory as _},
     metrics::HandoffLabels,
-    storage::{FinishedTurn, SessionState},
+    storage::{FinishedTurn, SessionState, TurnClaim},
     telemetry::spans,
 };
 
@@ -47,8 +47,8 @@ pub(crate) struct Turn {
     pub(super) llm: Arc<llm::Client>,
     pub(super) user_id: Uuid,
     pub(super) session_id: Uuid,
-    /// Its id, when it has an idempotency key.
-    pub(super) keyed_id: Option<Uuid>,
+    /// The right to settle it, when it has an idempotency key.
+    pub(super) claim: Option<TurnClaim>,
     pub(super) agent: Agent,
     /// In the session, since the last recovery.
     pub(super) errors: u32,
@@ -273,9 +273,15 @@ impl Turn {
             meta,
         };
         let kept = self.state().map(|state| (state, answer.tool_calls.as_slice()));
-        let finished = FinishedTurn { kept, turn_id: self.keyed_id, answer: &answer };
-        if let Err(error) = self.app.storage.finish_turn(finished).await {
-            tracing::warn!(session = %self.session_id, error = %error, "answer of a chat is not in its history");
+        let finished = FinishedTurn { kept, claim: self.claim, answer: &answer };
+        let is_stored = match self.app.storage.finish_turn(finished).await {
+            Ok(is_stored) => is_stored,
+            Err(error) => {
+                tracing::warn!(session = %self.session_id, error = %error, "answer of a chat is not in its history");
+                false
+            }
+        };
+        if !is_stored {
             answer.meta.degrade(Degradation::HistoryNotSaved);
         }
         if self.request.save_history {
@@ -291,7 +297,7 @@ impl Turn {
             self.errors = self.errors.saturating_add(1);
         }
         self.settle_errors();
-        let failing = timeout(FAIL_TIMEOUT, self.app.storage.fail_turn(self.state(), self.keyed_id, now())).await;
+        let failing = timeout(FAIL_TIMEOUT, self.app.storage.fail_turn(self.state(), self.claim, now())).await;
         if !matches!(failing, Ok(Ok(()))) {
             tracing::warn!(session = %self.session_id, "failure of a chat turn is not stored, its key stays in use for a while");
         }

@@ -11,7 +11,7 @@ use super::{
     weather_finder::{self, WeatherFinder},
 };
 use crate::{
-    dependency::Failure,
+    dependency::{Account, Failure},
     domain::{
         destination::{Destination, DestinationDetails, DestinationSearch},
         meta::{Degradation, Meta},
@@ -63,7 +63,7 @@ impl DestinationFinder {
         }
     }
 
-    /// Answers a search in its normal form by the caller's deadline.
+    /// Answers a search in its normal form by the caller's deadline, with the weather on the account that it has there.
     ///
     /// # Errors
     /// The places cannot be had, and nothing is remembered.
@@ -71,13 +71,15 @@ impl DestinationFinder {
         &self,
         search: &DestinationSearch,
         caller: &Caller,
+        for_weather: &Account,
     ) -> Result<(Vec<Destination>, Meta), Failure> {
         let wish = PlaceWish { query: search.query.clone(), kind: Some(PlaceKind::Locality), limit: search.limit };
         let found = self.search(&wish, caller).await?;
         let mut meta = Meta::default();
         found.describe_as(PROVIDER, Degradation::DestinationsStale, &mut meta);
         let caller = for_extras(caller);
-        let furnish = |place: &Place| self.furnish(place.clone(), search, caller.clone());
+        let at_weather = Caller { deadline: caller.deadline, account: for_weather.clone() };
+        let furnish = |place: &Place| self.furnish(place.clone(), search, caller.clone(), at_weather.clone());
         // In order, so that the best match stays the first.
         let furnished: Vec<_> = stream::iter(found.value.iter().map(furnish)).buffered(AT_ONCE).collect().await;
         let destinations = furnished.into_iter().map(|(destination, part)| {
@@ -87,7 +89,8 @@ impl DestinationFinder {
         Ok((destinations.collect(), meta))
     }
 
-    /// Everything about one place; none when there is no such place.
+    /// Everything about one place, with the weather on the account that the caller has there; none when there is no
+    /// such place.
     ///
     /// # Errors
     /// The place cannot be had, and is not remembered.
@@ -95,18 +98,21 @@ impl DestinationFinder {
         &self,
         id: &str,
         caller: &Caller,
+        for_weather: &Account,
     ) -> Result<Option<(DestinationDetails, Meta)>, Failure> {
         let found = self.place(id, caller).await?;
         let Some(place) = found.value.as_ref().clone() else { return Ok(None) };
         let mut meta = Meta::default();
         found.describe_as(PROVIDER, Degradation::DestinationsStale, &mut meta);
         let caller = for_extras(caller);
-        let elsewhere = elsewhere(&caller);
+        let at_weather = Caller { deadline: caller.deadline, account: for_weather.clone() };
+        // Users have no keys of their own for the time.
+        let at_clock = Caller::platform(caller.deadline);
         let (weather, forecast, attractions, local_time) = join!(
-            self.providers.weather.current(&place.name, &elsewhere),
-            self.providers.weather.forecast(&place.name, FORECAST_DAYS, &elsewhere),
+            self.providers.weather.current(&place.name, &at_weather),
+            self.providers.weather.forecast(&place.name, FORECAST_DAYS, &at_weather),
             self.attractions(&place, &caller),
-            self.local_time(&place, &elsewhere),
+            self.local_time(&place, &at_clock),
         );
         let destination = Destination {
             weather: weather_finder::PART.copy(weather, &mut meta),
@@ -122,9 +128,14 @@ impl DestinationFinder {
         Ok(Some((DestinationDetails { destination, forecast, local_time }, meta)))
     }
 
-    async fn furnish(&self, place: Place, search: &DestinationSearch, caller: Caller) -> (Destination, Meta) {
-        let elsewhere = elsewhere(&caller);
-        let weather = search.include_weather.then(|| self.providers.weather.current(&place.name, &elsewhere));
+    async fn furnish(
+        &self,
+        place: Place,
+        search: &DestinationSearch,
+        caller: Caller,
+        at_weather: Caller,
+    ) -> (Destination, Meta) {
+        let weather = search.include_weather.then(|| self.providers.weather.current(&place.name, &at_weather));
         let attractions = search.include_attractions.then(|| self.attractions(&place, &caller));
         let (weather, attractions) = join!(OptionFuture::from(weather), OptionFuture::from(attractions));
         let mut meta = Meta::default();
@@ -165,11 +176,6 @@ impl DestinationFinder {
         let Some(clocks) = &self.providers.clocks else { return Some(Err(Failure::Absent)) };
         Some(clocks.now_in(timezone, caller).await)
     }
-}
-
-/// The caller at another server than the map's: a key for the map is for the map alone.
-fn elsewhere(caller: &Caller) -> Caller {
-    Caller::platform(caller.deadline)
 }
 
 fn for_extras(caller: &Caller) -> Caller {

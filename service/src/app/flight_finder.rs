@@ -11,7 +11,7 @@ use super::{
     prepared::Prepared,
 };
 use crate::{
-    dependency::Failure,
+    dependency::{Failure, Payer},
     domain::{
         flight::{FlightSearch, FlightsFound, Offer, rank, single},
         meta::{Degradation, Meta, Source},
@@ -33,12 +33,15 @@ const OFFERS_MAX: u64 = 20_000;
 /// How long they are: longer than offers live, so that one that has expired is known as such.
 const OFFERS_KEPT: Duration = Duration::from_secs(3_600);
 
+/// Where an offer is: among the flights of its search, and at which place.
+type OfferPlace = (Arc<Prepared<FlightsFound>>, usize);
+
 /// The flight search, shared by the search endpoint and the chat's tool, and the offers that it has found.
 pub(crate) struct FlightFinder {
     provider: Option<Arc<dyn Flights>>,
     cache: Cache<FlightSearch, Prepared<FlightsFound>>,
-    /// Where each offer is: among the flights of its search, and at which place.
-    offers: moka::future::Cache<String, (Arc<Prepared<FlightsFound>>, usize)>,
+    /// By who paid for it, too: what one account was offered is not for another.
+    offers: moka::future::Cache<(Payer, String), OfferPlace>,
     offer_looks: Looks,
 }
 
@@ -82,19 +85,20 @@ impl FlightFinder {
             .await?;
         if found.source == Source::Live {
             for (place, offer) in found.value.read().offers.into_iter().enumerate() {
-                self.offers.insert(offer.id, (Arc::clone(&found.value), place)).await;
+                let key = (caller.account.payer(), offer.id);
+                self.offers.insert(key, (Arc::clone(&found.value), place)).await;
             }
         }
         Ok(found)
     }
 
-    /// The offer of that id: as it was found by a search here, as long as it says that it is valid, else as the provider
+    /// The offer of that id: as it was found by a search on the same account, as long as it says that it is valid, else as the provider
     /// tells it.
     ///
     /// # Errors
     /// It is unknown, it has expired, or the provider failed.
     pub(crate) async fn offer(&self, id: &str, now: Timestamp, caller: &Caller) -> Result<Offer, OfferError> {
-        let known = self.offers.get(id).await;
+        let known = self.offers.get(&(caller.account.payer(), id.to_owned())).await;
         let known = known.and_then(|(found, place)| found.read().offers.into_iter().nth(place));
         let is_valid = |offer: &Offer| offer.expires_at.is_some_and(|expires_at| expires_at > now);
         if let Some(offer) = known.as_ref().filter(|offer| is_valid(offer)) {

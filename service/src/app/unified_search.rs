@@ -64,7 +64,11 @@ impl App {
         let (flights, stays, destinations, weather) = join!(
             OptionFuture::from(plan.flights.as_ref().map(|search| self.flights.find(search, &for_flights))),
             OptionFuture::from(plan.stays.as_ref().map(|search| self.stays.find(search, &for_stays))),
-            OptionFuture::from(plan.destinations.as_ref().map(|search| self.destinations.find(search, &for_maps))),
+            OptionFuture::from(plan.destinations.as_ref().map(|search| self.destinations.find(
+                search,
+                &for_maps,
+                &for_weather.account
+            ))),
             OptionFuture::from(plan.weather.as_ref().map(|city| self.weather.current(city, &for_weather))),
         );
         let mut everything = Everything::default();

@@ -56,7 +56,8 @@ pub(crate) enum Failure {
     /// An answer that arrived whole, but does not parse or misses what was promised.
     #[error("answer cannot be used")]
     Malformed(#[source] Cause),
-    /// The tool ran and refused (`isError`, invalid arguments): the dependency itself is well.
+    /// The tool ran and refused (`isError`, invalid arguments), or the model did not take what it was asked: the dependency
+    /// itself is well.
     #[error("refused the request: {message}")]
     Refused {
         /// Its stable name for the reason, when it has one.

@@ -207,7 +207,12 @@ impl Dependency {
         let turn = self.balancer.pick(avoided);
         let tried = turn.instance;
         let started = Instant::now();
-        let outcome = self.reach(tried, deadline.min(started + self.attempt_timeout), call).await;
+        let reaching = self.reach(tried, started + self.attempt_timeout, call);
+        let Ok(outcome) = timeout_at(deadline, reaching).await else {
+            // The caller had less time than an attempt is given: that says nothing about the dependency.
+            ended(Some(&Failure::TimedOut), started.elapsed());
+            return Err((Failure::TimedOut, Some(tried)));
+        };
         match turn.settle(outcome.as_ref().err()) {
             Meaning::Whole => attempt.settle(&outcome),
             Meaning::InstanceOnly => drop(attempt),
@@ -295,6 +300,31 @@ mod tests {
         // 2 s + 100..400 ms + 2 s.
         let took = started.elapsed();
         assert!((Duration::from_millis(4100)..=Duration::from_millis(4401)).contains(&took), "{took:?}");
+    }
+
+    #[rstest]
+    #[case("the caller has less time than an attempt", 1_999, State::Closed, true)]
+    #[case("the attempt had all its time", 2_000, State::Open, false)]
+    #[tokio::test(start_paused = true)]
+    async fn a_short_deadline_is_not_charged_to_the_dependency(
+        #[case] why: &str,
+        #[case] deadline_ms: u64,
+        #[case] expected: State,
+        #[case] keeps_connections: bool,
+    ) {
+        let dependency = dependency(Limits { failures_to_open: 1, ..LIMITS });
+        let (generation, _) = dependency.connections().client();
+        let timeouts = AtomicU32::new(0);
+        let ended = |failure: Option<&Failure>, _| {
+            assert!(matches!(failure, Some(Failure::TimedOut)));
+            timeouts.fetch_add(1, Ordering::Relaxed);
+        };
+        let deadline = Instant::now() + Duration::from_millis(deadline_ms);
+        let outcome: Result<(), _> = dependency.call(Repeat::Once, deadline, ended, |_| std::future::pending()).await;
+        assert!(matches!(outcome, Err(Failure::TimedOut)), "{why}");
+        assert_eq!(timeouts.into_inner(), 1, "{why}");
+        assert_eq!(dependency.breaker_state(), expected, "{why}");
+        assert_eq!(dependency.connections().client().0 == generation, keeps_connections, "{why}");
     }
 
     #[tokio::test(start_paused = true)]

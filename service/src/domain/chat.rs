@@ -226,6 +226,13 @@ pub(crate) fn recent(newest_first: impl IntoIterator<Item = Message>) -> Vec<Mes
     kept
 }
 
+/// The newest message, and of those before it what the model is shown of a history.
+pub(crate) fn within_budget(mut messages: Vec<Message>) -> Vec<Message> {
+    let newest = messages.pop();
+    let history = recent(messages.into_iter().rev().take(HISTORY_MESSAGES_MAX as usize));
+    history.into_iter().chain(newest).collect()
+}
+
 fn yes() -> bool {
     true
 }
@@ -246,6 +253,16 @@ mod tests {
         let cut = recent([message("cc"), message("b"), message(&long)]);
         assert_eq!(cut, [message("b"), message("cc")]);
         assert!(recent([]).is_empty());
+    }
+
+    #[test]
+    fn the_newest_message_is_kept_whatever_its_length_and_fifty_before_it() {
+        let long = "x".repeat(HISTORY_TOKENS_MAX * CHARS_PER_TOKEN);
+        assert_eq!(within_budget(vec![message("a"), message(&long), message(&long)]), [message(&long), message(&long)]);
+        let many: Vec<_> = (0..100).map(|number| message(&number.to_string())).collect();
+        assert_eq!(within_budget(many.clone()), many[49..]);
+        assert_eq!(within_budget(many[..51].to_vec()), many[..51]);
+        assert!(within_budget(Vec::new()).is_empty());
     }
 
     fn request(content: &str) -> ChatRequest {

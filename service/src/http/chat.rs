@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    chat_stream::{self, Events},
+    chat_stream,
     error::ApiError,
     extract::{Principal, Valid},
     idempotency::{IdempotencyKey, REPLAYED},
@@ -86,10 +86,10 @@ async fn whole(app: Arc<App>, turn: Turn, ticket: Ticket) -> Result<Response, Ap
     let listener = Listener::ForAnswer(waiting.clone());
     // Dropped with this request.
     let _waiting = waiting.drop_guard();
-    let running = tokio::spawn(async move {
+    let running = tokio::spawn(carried(async move {
         let _ticket = ticket;
         run(&app, turn, &listener).await
-    });
+    }));
     let answer = running.await.map_err(|_| ApiError::internal())??;
     Ok(Json(answer).into_response())
 }
@@ -107,7 +107,7 @@ fn streamed(app: Arc<App>, turn: Turn, ticket: Ticket) -> Response {
                 ChatEvent::Error { code: error.code, message: error.message, status: error.status.as_u16(), session_id }
             }
         };
-        Events::end(events, last).await;
+        events.end(last);
     }));
     response
 }

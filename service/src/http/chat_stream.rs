@@ -4,7 +4,7 @@
 //!  started  (handoff | tool_call | tool_result | delta)*  (final | error)  [DONE]
 //! ```
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
     body::{Body, Bytes},
@@ -17,24 +17,27 @@ use http::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{app::Listener, domain::chat::ChatEvent};
 
 /// Events that wait for a slow reader before the model has to wait too.
 const EVENTS_WAITING: usize = 64;
-/// Longest wait for a reader to take the last event.
-const LAST_EVENT_WAIT: Duration = Duration::from_secs(1);
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
 /// The sending end of a stream.
-pub(super) struct Events(mpsc::Sender<ChatEvent>);
+pub(super) struct Events {
+    sender: mpsc::Sender<ChatEvent>,
+    /// The place of the last event, so that a reader that takes nothing for a while gets it all the same.
+    last: mpsc::OwnedPermit<ChatEvent>,
+}
 
 /// Opens a stream: its sending end, and the answer that carries it. A slow reader holds back the sender alone.
 pub(super) fn open() -> (Events, Response) {
-    let (events, waiting) = mpsc::channel(EVENTS_WAITING);
-    (Events(events), response(ReceiverStream::new(waiting).map(|event| line(&event))))
+    let (sender, waiting) = mpsc::channel(EVENTS_WAITING + 1);
+    let last = sender.clone().try_reserve_owned().expect("a new channel is empty and its reader is here");
+    (Events { sender, last }, response(ReceiverStream::new(waiting).map(|event| line(&event))))
 }
 
 /// A turn that was answered before, as the stream that it was, its text in one piece.
@@ -60,12 +63,12 @@ pub(super) fn replay(answer: Value) -> Response {
 impl Events {
     /// Who sends on it while the turn runs.
     pub(super) fn listener(&self) -> Listener {
-        Listener::Stream(self.0.clone())
+        Listener::Stream(self.sender.clone())
     }
 
-    /// Sends the last event. A reader that takes nothing for a second does not get it; the stream still ends.
-    pub(super) async fn end(self, last: ChatEvent) {
-        let _ = timeout(LAST_EVENT_WAIT, self.0.send(last)).await;
+    /// Sends the last event, and ends the stream behind it.
+    pub(super) fn end(self, last: ChatEvent) {
+        self.last.send(last);
     }
 }
 
@@ -89,4 +92,28 @@ fn line(event: &impl Serialize) -> Bytes {
     serde_json::to_writer(&mut line, event).expect("events have only string keys");
     line.extend_from_slice(b"\n\n");
     line.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_took_nothing_still_gets_the_last_event() {
+        let (events, response) = open();
+        let Listener::Stream(sender) = events.listener() else { panic!("not a stream") };
+        let delta = || ChatEvent::Delta { content: "word".into() };
+        let told = std::iter::repeat_with(|| sender.try_send(delta())).take_while(Result::is_ok).count();
+        assert_eq!(told, EVENTS_WAITING);
+        drop(sender);
+        events.end(ChatEvent::Error { code: "LATE", message: "late", status: 504, session_id: Uuid::nil() });
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let lines: Vec<_> = text.split_terminator("\n\n").collect();
+        assert_eq!(lines.len(), EVENTS_WAITING + 2, "{text}");
+        assert!(lines[EVENTS_WAITING].contains("LATE"), "{text}");
+        assert_eq!(lines[EVENTS_WAITING + 1], "data: [DONE]");
+    }
 }

@@ -66,7 +66,9 @@ pub(crate) async fn search(
 ) -> Result<Json<Answer>, ApiError> {
     let query = search.query.clone();
     let caller = app.caller(principal.user_id, Service::Googlemaps, deadline.for_providers()).await;
-    let (destinations, meta) = app.destinations.find(&search.normalized(), &caller).await.map_err(unavailable)?;
+    let for_weather = app.accounts.account(principal.user_id, Service::Weather).await;
+    let found = app.destinations.find(&search.normalized(), &caller, &for_weather).await;
+    let (destinations, meta) = found.map_err(unavailable)?;
     app.note_degraded(SEARCH, &meta);
     Ok(Json(Answer { count: destinations.len(), destinations, query, meta }))
 }
@@ -89,7 +91,9 @@ pub(crate) async fn one(
         return Err(nothing());
     }
     let caller = app.caller(principal.user_id, Service::Googlemaps, deadline.for_providers()).await;
-    let (details, meta) = app.destinations.details(&id, &caller).await.map_err(unavailable)?.ok_or_else(nothing)?;
+    let for_weather = app.accounts.account(principal.user_id, Service::Weather).await;
+    let found = app.destinations.details(&id, &caller, &for_weather).await;
+    let (details, meta) = found.map_err(unavailable)?.ok_or_else(nothing)?;
     app.note_degraded(ONE, &meta);
     Ok(Json(One { details, meta }))
 }

@@ -143,6 +143,8 @@ fn accepted(response: Response) -> Result<Response, Failure> {
             let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             Err(Failure::rate_limited(header))
         }
+        // What was asked is at fault, such as a conversation that is too long: the model itself is well.
+        status @ (400 | 413 | 422) => Err(Failure::refused(&format!("HTTP {status}"))),
         status => Err(Failure::Status { status }),
     }
 }

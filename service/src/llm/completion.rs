@@ -1,6 +1,14 @@
 //! A completion as it arrives: text, tool calls, usage, end.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream::BoxStream};
 use sse_stream::{Sse, SseStream};
@@ -17,6 +25,10 @@ use crate::{
 
 /// Most tool calls in one completion that are looked at; a model that wants more gets these.
 const TOOL_CALLS_MAX: usize = 5;
+/// Most bytes of text and tool calls in one completion.
+const BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes read for one event.
+const EVENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest wait for the end of the body after the end of the stream.
 const END_WAIT: Duration = Duration::from_millis(50);
 /// What ends a stream.
@@ -28,6 +40,10 @@ type Events = BoxStream<'static, Result<Sse, sse_stream::Error>>;
 pub(crate) struct Completion {
     call: Call,
     events: Events,
+    /// Bytes read since the last event.
+    unread_bytes: Arc<AtomicUsize>,
+    /// Bytes of text and tool calls so far.
+    bytes: usize,
     tool_calls: Vec<ToolCall>,
     ready: VecDeque<Piece>,
     finish_reason: Option<FinishReason>,
@@ -74,14 +90,24 @@ enum BadStream {
     Chunk(#[source] serde_json::Error),
     #[error("reports an error")]
     Reported,
+    #[error("is too long")]
+    TooLong,
 }
 
 impl Completion {
     pub(super) fn new(call: Call, response: reqwest::Response) -> Self {
-        let events = SseStream::from_bytes_stream(response.bytes_stream()).boxed();
+        let unread_bytes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&unread_bytes);
+        let bytes = response.bytes_stream().map(move |bytes| {
+            let bytes = bytes.map_err(io::Error::other)?;
+            let unread = counted.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+            if unread > EVENT_BYTES_MAX { Err(io::Error::other(BadStream::TooLong)) } else { Ok(bytes) }
+        });
         Self {
             call,
-            events,
+            events: SseStream::from_bytes_stream(bytes).boxed(),
+            unread_bytes,
+            bytes: 0,
             tool_calls: Vec::new(),
             ready: VecDeque::new(),
             finish_reason: None,
@@ -103,6 +129,7 @@ impl Completion {
                 return None;
             }
             let event = timeout_at(self.call.due(), self.events.next()).await;
+            self.unread_bytes.store(0, Ordering::Relaxed);
             let outcome = match event {
                 Err(_) => Err(Failure::TimedOut),
                 Ok(None) => self.ended(),
@@ -141,11 +168,12 @@ impl Completion {
         let Some(choice) = chunk.choices.into_iter().next() else { return Ok(()) };
         if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
             self.call.begun();
+            self.grow(text.len())?;
             self.ready.push_back(Piece::Text(text));
         }
         for delta in choice.delta.tool_calls.into_iter().flatten() {
             self.call.begun();
-            self.add(delta);
+            self.add(delta)?;
         }
         self.finish_reason = choice.finish_reason.map(|reason| FinishReason::named(&reason)).or(self.finish_reason);
         Ok(())
@@ -162,10 +190,17 @@ impl Completion {
         Ok(())
     }
 
-    fn add(&mut self, delta: ToolCallDelta) {
+    /// Counts bytes that are kept or passed on.
+    fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.bytes += bytes;
+        if self.bytes > BYTES_MAX { Err(Failure::malformed(BadStream::TooLong)) } else { Ok(()) }
+    }
+
+    fn add(&mut self, delta: ToolCallDelta) -> Result<(), Failure> {
         if delta.index >= TOOL_CALLS_MAX {
-            return;
+            return Ok(());
         }
+        self.grow(delta.bytes())?;
         if self.tool_calls.len() <= delta.index {
             self.tool_calls.resize_with(delta.index + 1, ToolCall::default);
         }
@@ -173,8 +208,9 @@ impl Completion {
         if let Some(id) = delta.id {
             call.id = id;
         }
-        let Some(function) = delta.function else { return };
+        let Some(function) = delta.function else { return Ok(()) };
         call.name.push_str(function.name.as_deref().unwrap_or_default());
         call.arguments.push_str(function.arguments.as_deref().unwrap_or_default());
+        Ok(())
     }
 }

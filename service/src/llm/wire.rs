@@ -136,6 +136,19 @@ pub(super) struct FunctionDelta {
     pub(super) arguments: Option<String>,
 }
 
+impl ToolCallDelta {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let function = self.function.as_ref();
+        let texts = [
+            self.id.as_ref(),
+            function.and_then(|function| function.name.as_ref()),
+            function.and_then(|function| function.arguments.as_ref()),
+        ];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
+}
+
 impl PromptMessage {
     pub(crate) fn system(content: impl Into<String>) -> Self {
         Self::Text { role: "system", content: content.into() }

@@ -184,7 +184,10 @@ impl Client {
                 metrics.mcp_attempt(server, tool, failure.map_or("ok", Failure::label), took);
             };
             let Ok(key) = caller.account.secret(wire.platform_key.as_ref()) else { return };
-            let attempt = |via| async { content::<Value>(wire.post(via, tool, arguments.clone(), key).await?) };
+            let attempt = |via| async {
+                let answer = wire.post(via, tool, arguments.clone(), key).await;
+                answer.and_then(content::<Value>).map_err(|failure| caller.account.owning(failure))
+            };
             dependency.probe(turn, ended, attempt).await;
         });
     }

@@ -44,6 +44,6 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub(crate) async fn forget(&self, user_id: Uuid, caller: &Caller) -> Result<(), Failure> {
-        self.call::<IgnoredAny>("delete_entities", &Forget { user_id }, Repeat::Once, caller).await.map(drop)
+        self.call::<IgnoredAny>("delete_user", &Forget { user_id }, Repeat::Once, caller).await.map(drop)
     }
 }

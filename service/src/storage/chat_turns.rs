@@ -82,12 +82,21 @@ pub(crate) struct SessionState<'a> {
     pub(crate) known: &'a Known,
 }
 
+/// The right to settle a turn with a key, until another request takes the turn again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TurnClaim {
+    /// The turn.
+    pub(crate) id: Uuid,
+    /// Until when it was taken; who takes it again has another time.
+    pub(crate) running_until: Timestamp,
+}
+
 /// The end of a turn that was answered.
 pub(crate) struct FinishedTurn<'a> {
     /// What the session is to keep of it, if anything.
     pub(crate) kept: Option<(SessionState<'a>, &'a [ToolUse])>,
-    /// The turn, when it has a key.
-    pub(crate) turn_id: Option<Uuid>,
+    /// The right to settle it, when it has a key.
+    pub(crate) claim: Option<TurnClaim>,
     pub(crate) answer: &'a ChatAnswer,
 }
 
@@ -139,10 +148,11 @@ impl Storage {
     }
 
     /// Stores what was answered, how the session is now, and what a repetition of the request gets, all or nothing.
-    pub(crate) async fn finish_turn(&self, turn: FinishedTurn<'_>) -> Result<(), Error> {
-        let FinishedTurn { kept, turn_id, answer } = turn;
-        if kept.is_none() && turn_id.is_none() {
-            return Ok(());
+    /// Nothing, and `false`, when another request has taken the turn again.
+    pub(crate) async fn finish_turn(&self, turn: FinishedTurn<'_>) -> Result<bool, Error> {
+        let FinishedTurn { kept, claim, answer } = turn;
+        if kept.is_none() && claim.is_none() {
+            return Ok(true);
         }
         let mut transaction = self.write().await?;
         if let Some((state, tool_calls)) = kept {
@@ -155,32 +165,45 @@ impl Storage {
                 .await?;
             update_session(&mut transaction, &state, answer.created_at).await?;
         }
-        if let Some(id) = turn_id {
-            transaction
-                .execute("UPDATE chat_turns SET status = 'done', answer = $1 WHERE id = $2", &[json(answer), id.into()])
+        if let Some(TurnClaim { id, running_until }) = claim {
+            let rows = transaction
+                .execute(
+                    "UPDATE chat_turns SET status = 'done', answer = $1 WHERE id = $2 AND running_until = $3",
+                    &[json(answer), id.into(), running_until.into()],
+                )
                 .await?;
+            if rows == 0 {
+                return Ok(false);
+            }
         }
-        transaction.commit().await
+        transaction.commit().await.map(|()| true)
     }
 
-    /// Stores that a turn has no answer, and how the session is now, all or nothing.
+    /// Stores that a turn has no answer, and how the session is now, all or nothing. Nothing when another request has
+    /// taken the turn again.
     pub(crate) async fn fail_turn(
         &self,
         state: Option<SessionState<'_>>,
-        turn_id: Option<Uuid>,
+        claim: Option<TurnClaim>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if state.is_none() && turn_id.is_none() {
+        if state.is_none() && claim.is_none() {
             return Ok(());
         }
         let mut transaction = self.write().await?;
         if let Some(state) = state {
             update_session(&mut transaction, &state, now).await?;
         }
-        if let Some(id) = turn_id {
-            transaction
-                .execute("UPDATE chat_turns SET status = 'failed' WHERE id = $1 AND status = 'running'", &[id.into()])
+        if let Some(TurnClaim { id, running_until }) = claim {
+            let rows = transaction
+                .execute(
+                    "UPDATE chat_turns SET status = 'failed' WHERE id = $1 AND status = 'running' AND running_until = $2",
+                    &[id.into(), running_until.into()],
+                )
                 .await?;
+            if rows == 0 {
+                return Ok(());
+            }
         }
         transaction.commit().await
     }

@@ -34,7 +34,9 @@ mod users;
 pub(crate) use api_keys::{KeyCreation, StoredKey};
 pub(crate) use audit::AuditFilter;
 pub(crate) use bookings::{Beginning, BookingFilter, IsFree, Standing, Worker};
-pub(crate) use chat_turns::{FailedTurn, FinishedTurn, KnownTurn, NewMessage, NewTurn, SessionState, TurnBeginning};
+pub(crate) use chat_turns::{
+    FailedTurn, FinishedTurn, KnownTurn, NewMessage, NewTurn, SessionState, TurnBeginning, TurnClaim,
+};
 pub(crate) use chats::Conversation;
 pub(crate) use database::{Limits, OpenError, Storage};
 pub(crate) use deletions::{Deletion, DueDeletion};

@@ -293,3 +293,50 @@ async fn turns_in_a_row_use_their_connections_again() {
     let made = (to_llm.connections(), to_flights.connections());
     assert!(made.0 <= 4 && made.1 <= 2, "{made:?}");
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_the_model_does_not_take_is_not_held_against_it(#[values(400, 413, 422)] status: u16) {
+    let stack = Stack::start(&[("TRIPSAGE_BREAKER_FAILURES", "1")]).await;
+    let user = stack.user().await;
+    stack.llm.now_says(Says::Status(status));
+    let refused = say(&stack, &user, "Hello", json!({"stream": false})).await;
+    assert_eq!(refused.error(), (502, "AI_SERVICE_ERROR".into()));
+    stack.llm.now_says(Says::Words(1));
+    assert_eq!(say(&stack, &user, "Hello", json!({"stream": false})).await.status, 200);
+    assert_eq!(stack.metric("tripsage_llm_breaker_state").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_past_that_the_client_tells_is_cut_as_one_that_is_stored() {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    let message = |content: &str| json!({"role": "user", "content": content});
+    let many: Vec<_> = (0..100).map(|number| message(&number.to_string())).collect();
+    // 30,000 characters are more than the 4,000 tokens of a history; the newest message is no part of it.
+    let long = vec![message("First"), message(&"x".repeat(30_000)), message("Second"), message(&"y".repeat(30_000))];
+    for (messages, expected) in [(many.clone(), &many[49..]), (long.clone(), &long[2..])] {
+        let body = json!({"messages": messages, "stream": false});
+        assert_eq!(stack.post(CHAT, &user, &body).await.status, 200);
+        let prompt = stack.llm.requests().pop().unwrap();
+        assert_eq!(prompt["messages"].as_array().unwrap()[1..], *expected);
+    }
+}
+
+#[rstest]
+#[case::one_mebibyte(Says::Long(16), 200, "ok")]
+#[case::more(Says::Long(17), 502, "malformed")]
+#[case::arguments(Says::LongArguments(17), 502, "malformed")]
+#[case::one_endless_event(Says::LongEvent, 502, "cut")]
+#[tokio::test]
+async fn a_completion_without_end_is_not_kept_in_memory(
+    #[case] says: Says,
+    #[case] status: u16,
+    #[case] outcome: &str,
+) {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    stack.llm.now_says(says);
+    assert_eq!(say(&stack, &user, "Hello", json!({"stream": false})).await.status, status);
+    assert_eq!(stack.metric(&format!("tripsage_llm_requests_total{{outcome=\"{outcome}\"}}")).await, 1.0);
+}

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::{
     chat::{CHAT, types},
     fakes::Says,
-    stack::{Answer, Database, Stack, User, until},
+    stack::{Answer, Database, Stack, User, read, until},
 };
 
 const KEY: (&str, &str) = ("Idempotency-Key", "turn-1");
@@ -193,6 +193,43 @@ async fn a_turn_whose_service_died_is_taken_again_after_its_longest_time() {
     assert_eq!(taken["session_id"], first["session_id"]);
     assert_eq!(roles(&stack, &user, &taken["session_id"]).await, ["user", "assistant"]);
     assert_eq!(stack.llm.requests().len(), 2);
+}
+
+#[rstest]
+#[case::it_is_answered_late(false)]
+#[case::its_client_leaves_late(true)]
+#[tokio::test]
+async fn a_turn_that_was_taken_again_meanwhile_stores_nothing(#[case] leaves: bool) {
+    let stack = Stack::start(&[]).await;
+    let user = stack.user().await;
+    let hello = body("Hello", &json!({}));
+    let begin = async |count: usize| {
+        let go_on = Arc::new(Notify::new());
+        stack.llm.now_says(Says::Waits(Arc::clone(&go_on)));
+        let request = stack.request(Method::POST, CHAT, Some(&user.token)).header(KEY.0, KEY.1).json(&hello);
+        let running = tokio::spawn(read(request));
+        until("the model is asked", || async { stack.llm.requests().len() == count }).await;
+        (running, go_on)
+    };
+    let (late, go_on) = begin(1).await;
+    // As if its service had stood still.
+    execute(&stack, "UPDATE chat_turns SET running_until = 0").await;
+    let (again, go_on_again) = begin(2).await;
+    if leaves {
+        late.abort();
+        let is_over = || async { stack.metric("tripsage_inflight_requests").await == 1.0 };
+        until("the late turn has ended", is_over).await;
+    } else {
+        go_on.notify_one();
+        let late = late.await.unwrap().json();
+        assert_eq!(late["meta"]["degraded_reasons"], json!(["history_not_saved"]), "{late}");
+    }
+    assert_eq!(send(&stack, &user, &hello).await.error(), (409, "IDEMPOTENCY_IN_PROGRESS".into()));
+    go_on_again.notify_one();
+    let taken = again.await.unwrap().json();
+    assert_eq!(taken["meta"]["degraded"], false, "{taken}");
+    assert_eq!(roles(&stack, &user, &taken["session_id"]).await, ["user", "assistant"]);
+    assert_eq!(send(&stack, &user, &hello).await.json(), taken);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Being forgotten: at once, everywhere, for good, and again after a restore.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
+use providers::{Provider, ServiceTime, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::upkeep::{Reapplied, reapply_deletions};
@@ -48,7 +49,7 @@ async fn is_finished(folder: &Path) -> bool {
 
 fn forgotten(stack: &Stack, user_id: &str) -> usize {
     let calls = stack.memory.calls();
-    calls.iter().filter(|(tool, arguments)| tool == "delete_entities" && arguments["user_id"] == user_id).count()
+    calls.iter().filter(|(tool, arguments)| tool == "delete_user" && arguments["user_id"] == user_id).count()
 }
 
 /// Leaves something in every table that there is.
@@ -283,4 +284,21 @@ async fn what_the_user_planned_in_the_trips_of_others_goes_too() {
     until("the erasure is finished", || is_finished(stack.folder.path())).await;
     let left = texts(stack.folder.path()).await;
     assert!(!left.contains("Fondue") && left.contains("Museum"), "{left}");
+}
+
+#[tokio::test]
+async fn the_bundled_memory_server_forgets_a_deleted_user() {
+    let mut settings = Settings::new(7);
+    settings.service_times.insert(Provider::Memory, ServiceTime::Constant(Duration::from_millis(1)));
+    let running = providers::start(settings).await.unwrap();
+    let url = format!("http://{}/mcp", running.addresses()[&Provider::Memory]);
+    let stack = Stack::start(&[&QUICK[..], &[("TRIPSAGE_MCP_MEMORY_URL", url.as_str())]].concat()).await;
+    let ann = stack.user().await;
+    fill(&stack, &ann).await;
+    let told = "tripsage_mcp_calls_total{server=\"memory\",tool=\"add_observations\",outcome=\"ok\"}";
+    until("the memory is told", || async { stack.metric(told).await == 1.0 }).await;
+
+    assert_eq!(delete(&stack, &ann, PASSWORD).await.status, 202);
+    until("the erasure is finished", || is_finished(stack.folder.path())).await;
+    running.stop().await;
 }

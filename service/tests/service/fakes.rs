@@ -64,6 +64,12 @@ pub(crate) enum Answers {
 pub(crate) enum Says {
     /// So many words.
     Words(usize),
+    /// So many texts of 64 KiB.
+    Long(usize),
+    /// That it wants a tool, with so many pieces of arguments of 64 KiB.
+    LongArguments(usize),
+    /// One event of 3 MiB.
+    LongEvent,
     /// First that it wants a tool, then so many words.
     Tool { name: &'static str, arguments: &'static str },
     /// First that it wants these tools, with these arguments, all at once; then something else.
@@ -81,6 +87,9 @@ pub(crate) enum Says {
     /// No answer at all.
     Nothing,
 }
+
+/// Bytes of one piece of a long completion.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// An MCP server that plays any tool.
 pub(crate) struct FakeMcp {
@@ -355,7 +364,10 @@ fn content(tool: &str, arguments: &Value) -> Value {
             json!({"entities": [{"name": "x", "entity_type": "traveller", "observations": ["likes trains"]}]})
         }
         "add_observations" => json!({"added": 1}),
-        "delete_entities" => json!({"deleted": 1}),
+        "delete_user" => {
+            assert_eq!(arguments.as_object().unwrap().keys().collect::<Vec<_>>(), ["user_id"]);
+            json!({"deleted": 1})
+        }
         "get_current_weather" => {
             json!({"city": arguments["city"], "temperature_celsius": 7.5, "humidity_percent": 60.0,
             "wind_metres_per_second": 3.0, "description": "rain"})
@@ -420,6 +432,16 @@ async fn llm(State(state): State<Arc<LlmState>>, headers: HeaderMap, Json(reques
     let end = || vec![finish("stop"), usage(), "data: [DONE]\n\n".to_owned()];
     match says {
         Says::Words(count) => events(words(count).chain(end()).collect()),
+        Says::Long(count) => {
+            let text = chunk(json!({"choices": [{"index": 0, "delta": {"content": "x".repeat(PIECE_BYTES)}}]}));
+            events(vec![text; count].into_iter().chain(end()).collect())
+        }
+        Says::LongArguments(count) => {
+            let call = json!({"index": 0, "function": {"arguments": "x".repeat(PIECE_BYTES)}});
+            let piece = chunk(json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}));
+            events(vec![piece; count].into_iter().chain(end()).collect())
+        }
+        Says::LongEvent => events(vec![format!("data: {}", "x".repeat(3 << 20))]),
         Says::Tool { .. } if has_tool_result => events(words(2).chain(end()).collect()),
         Says::Tool { name, arguments } => {
             events(wishes(&[(name, arguments)]).into_iter().chain(["data: [DONE]\n\n".to_owned()]).collect())

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::{
     fakes::{Answers, FakeMcp},
+    keys::{SECRET, flights_key, store},
     stack::{Answer, Stack, User, until},
 };
 
@@ -151,4 +152,20 @@ async fn only_when_all_are_ill_the_breaker_opens_and_one_that_is_well_again_ends
     }
     assert_eq!((pair.stack.metric(BREAKER).await, pair.stack.metric(ANY).await), (0.0, 1.0));
     assert_eq!(last.calls().len(), calls, "the ill one is ejected in its turn");
+}
+
+#[tokio::test]
+async fn a_users_key_that_is_refused_to_a_probe_is_not_held_against_the_instance() {
+    // The first ejection is 50 ms.
+    let pair = Pair::start(&[("TRIPSAGE_BREAKER_OPEN", "600ms")]).await;
+    pair.two.now_answers(Answers::Status(500));
+    pair.search_until(SECOND, 1.0).await;
+    // The other instance takes the key still.
+    pair.two.now_refuses(SECRET);
+    store(&pair.stack, &pair.user, &flights_key("mine", SECRET)).await;
+    let is_back = || async {
+        pair.search().await;
+        pair.stack.metric(SECOND).await == 0.0
+    };
+    until("the instance is used again", is_back).await;
 }

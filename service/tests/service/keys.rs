@@ -5,7 +5,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    fakes::Answers,
+    chat::say,
+    fakes::{Answers, Says},
     stack::{Answer, Brake, Database, Stack, User, read, until},
 };
 
@@ -222,4 +223,42 @@ async fn without_a_master_key_nothing_is_stored_and_everything_else_works() {
     assert_eq!(stored(&stack, &user).await, [] as [Value; 0]);
     assert_eq!(source(&stack, &user, "CDG").await, "live");
     assert_eq!(stack.flights.keys("search_flights"), ["platform-key"]);
+}
+
+#[tokio::test]
+async fn an_offer_to_one_account_is_not_remembered_for_another() {
+    let stack = Stack::start(&[PLATFORM]).await;
+    let (user, other) = (stack.user().await, stack.user().await);
+    store(&stack, &user, &flights_key("mine", SECRET)).await;
+    search(&stack, &user, "CDG").await;
+    let offer = "/api/v1/flights/offers/cheap";
+    assert_eq!(stack.get(offer, &user).await.status, 200);
+    assert_eq!(stack.flights.calls_of("get_offer_details"), 0);
+    stack.get(offer, &other).await;
+    assert_eq!(stack.flights.keys("get_offer_details"), ["platform-key"]);
+}
+
+#[tokio::test]
+async fn the_weather_at_a_destination_is_asked_for_on_the_users_own_account() {
+    let stack = Stack::start(&[]).await;
+    let (user, other) = (stack.user().await, stack.user().await);
+    let key = |secret: &str| json!({"name": "mine", "service": "weather", "key": secret});
+    store(&stack, &user, &key(SECRET)).await;
+    let body = json!({"query": "Lisbon", "include_weather": true});
+    let found = stack.post("/api/v1/destinations/search", &user, &body).await.json();
+    assert_eq!(found["meta"]["degraded"], false, "{found}");
+    assert_eq!(stack.weather.keys("get_current_weather"), [SECRET, SECRET]);
+    let details = stack.get("/api/v1/destinations/plc_LIS", &user).await.json();
+    assert_eq!(details["meta"]["degraded"], false, "{details}");
+    assert_eq!(stack.weather.keys("get_forecast"), [SECRET]);
+    // The key is for the weather alone.
+    let none = || vec![String::new()];
+    assert_eq!((stack.time.keys("get_current_time"), stack.google_maps.keys("place_details")), (none(), none()));
+
+    store(&stack, &other, &key(OTHER_SECRET)).await;
+    let calls = &[("search_destinations", r#"{"query":"Lisbon","include_weather":true}"#)];
+    stack.llm.now_says(Says::Tools { calls, then: &Says::Words(1) });
+    let answer = say(&stack, &other, "Hello", json!({"stream": false})).await.json();
+    assert_eq!(answer["tool_calls"][0]["status"], "success", "{answer}");
+    assert_eq!(stack.weather.keys("get_current_weather"), [SECRET, SECRET, OTHER_SECRET, OTHER_SECRET]);
 }

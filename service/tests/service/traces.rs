@@ -168,8 +168,11 @@ fn told(span: &Span) -> (String, String) {
     (format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id)), "vendor=1".into())
 }
 
+#[rstest]
+#[case::streamed(true)]
+#[case::as_json(false)]
 #[tokio::test]
-async fn a_chat_is_one_tree_of_spans_that_is_complete_when_the_service_has_ended() {
+async fn a_chat_is_one_tree_of_spans_that_is_complete_when_the_service_has_ended(#[case] stream: bool) {
     let collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.address);
     // Nothing is sent before the end, unless the queue is full.
@@ -178,10 +181,13 @@ async fn a_chat_is_one_tree_of_spans_that_is_complete_when_the_service_has_ended
     let arguments = r#"{"origin":"JFK","destination":"CDG","departure_date":"2099-05-01"}"#;
     traced.llm.now_says(Says::Tool { name: "search_flights", arguments });
     let message = "find flights from JFK to CDG, book the cheapest flight";
-    let body = json!({"messages": [{"role": "user", "content": message}]});
+    let body = json!({"messages": [{"role": "user", "content": message}], "stream": stream});
     let (traceparent, headers) = (parent("01"), |parent| [("traceparent", parent), ("tracestate", "vendor=1")]);
     let answer = traced.post("/chat", &body, &headers(traceparent.as_str())).await;
-    assert_eq!(answer.events().last().unwrap()["type"], "final");
+    if stream {
+        assert_eq!(answer.events().last().unwrap()["type"], "final");
+    }
+    assert_eq!(answer.status, 200);
     let memory = &traced.memory;
     until("the memory is told", || async { memory.calls_of("add_observations") == 1 }).await;
     let (of_flights, of_memory) = (traced.flights.traces("search_flights"), memory.traces("add_observations"));

@@ -20,7 +20,7 @@ pub(super) const TOOL: Tool = Tool {
     provider: PROVIDER,
     specialists: &[Agent::Flight, Agent::DestinationResearch, Agent::Itinerary],
     topic: None,
-    run: |finders, arguments, caller, meta| run(finders, arguments, caller, meta).boxed(),
+    run: |finders, arguments, asker, meta| run(finders, arguments, &asker.caller, meta).boxed(),
 };
 
 #[derive(Deserialize, Validate)]

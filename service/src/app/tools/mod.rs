@@ -21,7 +21,7 @@ use super::{
     weather_finder::WeatherFinder,
 };
 use crate::{
-    dependency::Failure,
+    dependency::{Account, Failure},
     domain::{
         agent::Agent,
         api_key::Service,
@@ -52,7 +52,15 @@ struct Tool {
     specialists: &'static [Agent],
     /// What its result is about, if later turns need it.
     topic: Option<Topic>,
-    run: for<'a> fn(&'a Finders, Value, &'a Caller, &'a mut Meta) -> Running<'a>,
+    run: for<'a> fn(&'a Finders, Value, &'a Asker, &'a mut Meta) -> Running<'a>,
+}
+
+/// For whom a tool runs.
+struct Asker {
+    /// At the provider of the tool.
+    caller: Caller,
+    /// At the weather, which the destinations tell too.
+    for_weather: Account,
 }
 
 /// A tool at work.
@@ -147,7 +155,8 @@ impl Tools {
             Some(service) => self.accounts.caller(user_id, service, deadline).await,
             None => Caller::platform(deadline),
         };
-        let running = timeout_at(caller.deadline, (tool.run)(&self.finders, arguments, &caller, meta)).await;
+        let asker = Asker { caller, for_weather: self.accounts.account(user_id, Service::Weather).await };
+        let running = timeout_at(deadline, (tool.run)(&self.finders, arguments, &asker, meta)).await;
         let outcome = running.unwrap_or(Err(ToolError::Provider(Failure::TimedOut)));
         if let Err(ToolError::Provider(failure)) = &outcome {
             meta.provider_errors.insert(tool.provider, failure.label());

@@ -31,7 +31,7 @@ pub(super) const TOOL: Tool = Tool {
     provider: PROVIDER,
     specialists: &[Agent::Accommodation, Agent::Budget, Agent::Itinerary],
     topic: Some(Topic::Stays),
-    run: |finders, arguments, caller, meta| run(finders, arguments, caller, meta).boxed(),
+    run: |finders, arguments, asker, meta| run(finders, arguments, &asker.caller, meta).boxed(),
 };
 
 /// In the words of the provider.

@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
-use super::{Finders, Tool, ToolError, valid};
+use super::{Asker, Finders, Tool, ToolError, valid};
 use crate::{
     app::destination_finder::PROVIDER,
     domain::{
@@ -13,7 +13,6 @@ use crate::{
         meta::Meta,
     },
     llm,
-    mcp::Caller,
 };
 
 /// Destinations that the model is shown.
@@ -28,15 +27,16 @@ pub(super) const TOOL: Tool = Tool {
     provider: PROVIDER,
     specialists: &[Agent::DestinationResearch, Agent::Itinerary, Agent::Accommodation],
     topic: Some(Topic::Destinations),
-    run: |finders, arguments, caller, meta| run(finders, arguments, caller, meta).boxed(),
+    run: |finders, arguments, asker, meta| run(finders, arguments, asker, meta).boxed(),
 };
 
-async fn run(finders: &Finders, mut arguments: Value, caller: &Caller, meta: &mut Meta) -> Result<Value, ToolError> {
+async fn run(finders: &Finders, mut arguments: Value, asker: &Asker, meta: &mut Meta) -> Result<Value, ToolError> {
     // Each attraction and each weather is a call of its own: no more of them than are shown.
     arguments["limit"] = SHOWN.into();
     let search: DestinationSearch = valid(arguments)?;
     meta.queried(PROVIDER);
-    let (destinations, found) = finders.destinations.find(&search.normalized(), caller).await?;
+    let (destinations, found) =
+        finders.destinations.find(&search.normalized(), &asker.caller, &asker.for_weather).await?;
     meta.merge(found);
     Ok(json!({"destinations": destinations.iter().map(shown).collect::<Vec<_>>()}))
 }

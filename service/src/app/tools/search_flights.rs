@@ -28,7 +28,7 @@ pub(super) const TOOL: Tool = Tool {
     provider: PROVIDER,
     specialists: &[Agent::Flight, Agent::Budget, Agent::Itinerary],
     topic: Some(Topic::Flights),
-    run: |finders, arguments, caller, meta| run(finders, arguments, caller, meta).boxed(),
+    run: |finders, arguments, asker, meta| run(finders, arguments, &asker.caller, meta).boxed(),
 };
 
 async fn run(finders: &Finders, arguments: Value, caller: &Caller, meta: &mut Meta) -> Result<Value, ToolError> {
