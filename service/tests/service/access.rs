@@ -141,7 +141,7 @@ fn item() -> Value {
 
 fn booking(trip: Option<&str>) -> Value {
     let passenger = json!({"type": "adult", "given_name": "Ann", "family_name": "Lee", "date_of_birth": "1990-01-01"});
-    let mut booking = json!({"offer_id": "cheap", "passengers": [passenger],
+    let mut booking = json!({"offer_id": "elsewhere", "passengers": [passenger],
         "contact": {"email": "ann@example.org", "phone": "+41791234567"}});
     if let Some(trip) = trip {
         booking["trip_id"] = json!(trip);
@@ -206,7 +206,7 @@ impl Things {
             Some("bookings") => &self.booking,
             Some("user") => &self.key,
             Some("users") => &self.export,
-            Some("flights") => "cheap",
+            Some("flights") => "elsewhere",
             Some("destinations") => "place_1",
             _ => "",
         };
