@@ -13,8 +13,8 @@ use crate::{
     metrics::{Look, Looks, Metrics},
 };
 
-/// Entries kept, least used first out: some tens of megabytes of offers.
-const ENTRIES_MAX: u64 = 4_000;
+/// Entries kept, least used first out: about 15 MB of offers.
+const ENTRIES_MAX: u64 = 2_000;
 
 /// A cache in front of one tool.
 pub(crate) struct Cache<K, V> {

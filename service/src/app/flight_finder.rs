@@ -29,7 +29,7 @@ pub(crate) const PROVIDER: &str = "flights";
 /// The cache of offers in metrics.
 const OFFERS: &str = "flight_offers";
 /// Offers that are known by their id, least used first out.
-const OFFERS_MAX: u64 = 20_000;
+const OFFERS_MAX: u64 = 10_000;
 /// How long they are: longer than offers live, so that one that has expired is known as such.
 const OFFERS_KEPT: Duration = Duration::from_secs(3_600);
 
