@@ -83,7 +83,9 @@ impl LoadPlan {
     /// The arrivals of an open model, in order; `None` for a closed model, whose due times depend on the answers.
     #[must_use]
     pub fn schedule(&self) -> Option<Schedule> {
-        let Model::Open(due_times) = self.settings.arrivals.model(self.seed) else { return None };
+        let Model::Open(due_times) = self.settings.arrivals.model(self.seed, self.settings.duration) else {
+            return None;
+        };
         Some(Schedule::new(due_times, self.order(), self.end_ns()))
     }
 
@@ -98,7 +100,7 @@ impl LoadPlan {
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        match self.settings.arrivals.model(self.seed) {
+        match self.settings.arrivals.model(self.seed, self.settings.duration) {
             Model::Closed(closed) => Some(closed),
             Model::Open(_) => None,
         }

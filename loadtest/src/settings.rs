@@ -99,6 +99,17 @@ pub enum Error {
     /// A rate was given for a closed model.
     #[error("`arrivals` is closed: its rate follows from `users` and `pacing` and cannot be set")]
     ClosedHasNoRate,
+    /// A rate was given for a model with more than one.
+    #[error("`arrivals` has more than one rate: change them in the scenario file")]
+    NoSingleRate,
+    /// Two keys that say the same were given.
+    #[error("`{key}` cannot be given together with `{other}`")]
+    Exclusive {
+        /// The key.
+        key: &'static str,
+        /// The other key.
+        other: &'static str,
+    },
 }
 
 impl Error {
@@ -106,9 +117,35 @@ impl Error {
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {
-            Self::Zero { key } | Self::TooMuch { key, .. } | Self::NotWithinDuration { key, .. } => key,
-            Self::NoArrivals { .. } | Self::ClosedHasNoRate => "arrivals",
+            Self::Zero { key }
+            | Self::TooMuch { key, .. }
+            | Self::NotWithinDuration { key, .. }
+            | Self::Exclusive { key, .. } => key,
+            Self::NoArrivals { .. } | Self::ClosedHasNoRate | Self::NoSingleRate => "arrivals",
         }
+    }
+
+    pub(crate) fn unless_positive(key: &'static str, value: f64) -> Result<(), Self> {
+        if value > 0.0 { Ok(()) } else { Err(Self::Zero { key }) }
+    }
+
+    pub(crate) fn unless_at_most<T: PartialOrd + ToString>(key: &'static str, value: T, limit: T) -> Result<(), Self> {
+        if value > limit {
+            return Err(Self::TooMuch { key, value: value.to_string(), limit: limit.to_string() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn unless_share(key: &'static str, value: f64) -> Result<(), Self> {
+        if value.is_nan() || value < 0.0 { Err(Self::Zero { key }) } else { Self::unless_at_most(key, value, 1.0) }
+    }
+
+    pub(crate) fn unless_within(key: &'static str, value: Duration, duration: Duration) -> Result<(), Self> {
+        if value < duration {
+            return Ok(());
+        }
+        let (value, duration) = (units::format_duration(value), units::format_duration(duration));
+        Err(Self::NotWithinDuration { key, value, duration })
     }
 }
 
@@ -129,11 +166,11 @@ impl Settings {
     /// Changes what the flags say and returns them as text, such as `--rate 50/s`.
     ///
     /// # Errors
-    /// When a rate is given for a closed model.
+    /// When a rate is given for a model that has not exactly one.
     pub fn apply(&mut self, overrides: &Overrides) -> Result<Vec<String>, Error> {
         let mut texts = Vec::new();
         if let Some(rate) = overrides.rate {
-            *self.arrivals.rate_mut().ok_or(Error::ClosedHasNoRate)? = rate;
+            self.arrivals.set_rate(rate)?;
             texts.push(format!("--rate {}", units::format_rate(rate)));
         }
         if let Some(users) = overrides.users {
@@ -159,8 +196,8 @@ impl Settings {
         let longest = Duration::from_nanos(LONGEST_NS);
         more_than_zero("duration", self.duration.is_zero())?;
         more_than_zero("users", self.users == 0)?;
-        at_most("users", self.users, USERS_MAX)?;
-        within("warm_up", self.warm_up, self.duration)?;
+        Error::unless_at_most("users", self.users, USERS_MAX)?;
+        Error::unless_within("warm_up", self.warm_up, self.duration)?;
         self.check_mix()?;
         self.check_arrivals()?;
         for (key, timeout) in [("request_timeout", self.request_timeout), ("chat_timeout", self.chat_timeout)] {
@@ -169,32 +206,17 @@ impl Settings {
         }
         no_longer_than("think_time", self.think_time, longest)?;
         more_than_zero("queue_limit", self.queue_limit == 0)?;
-        at_most("queue_limit", self.queue_limit, QUEUE_MAX)
+        Error::unless_at_most("queue_limit", self.queue_limit, QUEUE_MAX)
     }
 
     fn check_mix(&self) -> Result<(), Error> {
         let weights = self.mix.weights();
         more_than_zero("mix", weights.is_empty() || weights.contains(&0))?;
-        at_most("mix", weights.iter().copied().map(u64::from).sum(), WEIGHTS_MAX)
+        Error::unless_at_most("mix", weights.iter().copied().map(u64::from).sum(), WEIGHTS_MAX)
     }
 
     fn check_arrivals(&self) -> Result<(), Error> {
-        match &self.arrivals {
-            Arrivals::Closed(closed) => {
-                more_than_zero("arrivals.closed.pacing", closed.pacing.is_zero())?;
-                at_most("arrivals.closed.jitter", closed.jitter, 1.0)?;
-                let is_negative = closed.jitter.is_nan() || closed.jitter < 0.0;
-                more_than_zero("arrivals.closed.jitter", is_negative)?;
-                within("arrivals.closed.ramp", closed.ramp, self.duration)?;
-            }
-            open => {
-                let (rate, ramp) = open.rate().expect("every other model is open");
-                let positive = rate > 0.0;
-                more_than_zero("arrivals.rate", !positive)?;
-                at_most("arrivals.rate", rate, RATE_MAX)?;
-                within("arrivals.ramp", ramp, self.duration)?;
-            }
-        }
+        self.arrivals.check(self.duration)?;
         if self.arrivals.expected(self.users, self.duration) < 1.0 {
             return Err(Error::NoArrivals { duration: units::format_duration(self.duration) });
         }
@@ -212,24 +234,9 @@ fn more_than_zero(key: &'static str, is_zero: bool) -> Result<(), Error> {
     if is_zero { Err(Error::Zero { key }) } else { Ok(()) }
 }
 
-fn at_most<T: PartialOrd + ToString>(key: &'static str, value: T, limit: T) -> Result<(), Error> {
-    if value > limit { Err(Error::TooMuch { key, value: value.to_string(), limit: limit.to_string() }) } else { Ok(()) }
-}
-
 fn no_longer_than(key: &'static str, value: Duration, limit: Duration) -> Result<(), Error> {
     let (text, limit_text) = (units::format_duration(value), units::format_duration(limit));
     if value > limit { Err(Error::TooMuch { key, value: text, limit: limit_text }) } else { Ok(()) }
-}
-
-fn within(key: &'static str, value: Duration, duration: Duration) -> Result<(), Error> {
-    if value < duration {
-        return Ok(());
-    }
-    Err(Error::NotWithinDuration {
-        key,
-        value: units::format_duration(value),
-        duration: units::format_duration(duration),
-    })
 }
 
 #[cfg(test)]
@@ -267,6 +274,50 @@ mod tests {
     fn settings_are_written_as_they_are_read() {
         let settings = read(QUICKSTART);
         assert_eq!(read(&toml::to_string(&settings).unwrap()), settings);
+    }
+
+    #[test]
+    fn every_model_is_read_written_and_described() {
+        for (model, description) in [
+            (r#"constant = { rate = "10/s", ramp = "2s" }"#, "open, constant 10/s, ramp 2s"),
+            (
+                r#"poisson = { stages = [{ rate = "50/s", for = "10s" }, { rate = "0/s", for = "5s" }] }"#,
+                "open, poisson stages 50/s in 10s, 0/s in 5s",
+            ),
+            (
+                r#"spike = { base = "5/s", peak = "50/s", at = "10s", for = "5s", spacing = "constant" }"#,
+                "open, constant 5/s, spike of 50/s at 10s for 5s",
+            ),
+            (
+                r#"step = { from = "5/s", to = "50/s", by = "5/s", every = "4s" }"#,
+                "open, poisson from 5/s to 50/s, 5/s more every 4s",
+            ),
+            (r#"soak = { rate = "5/s", swing = 0.5, wave = "10s" }"#, "open, poisson 5/s ± 50 % in waves of 10s"),
+            (r#"bursts = { size = 5, every = "10s" }"#, "open, bursts of 5 every 10s"),
+            (r#"closed = { pacing = "4s" }"#, "closed, one journey per 4s"),
+        ] {
+            let settings = read(&QUICKSTART.replace(r#"poisson = { rate = "25/s", ramp = "5s" }"#, model));
+            settings.check().unwrap();
+            assert_eq!(settings.arrivals.to_string(), description);
+            assert_eq!(read(&toml::to_string(&settings).unwrap()), settings, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_rate_can_be_set_only_where_there_is_exactly_one() {
+        let overrides = Overrides { rate: Some(9.0), ..Overrides::default() };
+        let model = |model: &str| read(&QUICKSTART.replace(r#"poisson = { rate = "25/s", ramp = "5s" }"#, model));
+        let mut soak = model(r#"soak = { rate = "5/s" }"#);
+        assert_eq!(
+            (soak.apply(&overrides), soak.arrivals.to_string()),
+            (Ok(vec!["--rate 9/s".into()]), "open, poisson 9/s".into())
+        );
+        for many in [
+            r#"constant = { stages = [{ rate = "5/s", for = "1s" }] }"#,
+            r#"spike = { base = "5/s", peak = "50/s", at = "10s", for = "5s" }"#,
+        ] {
+            assert_eq!(model(many).apply(&overrides), Err(Error::NoSingleRate), "{many}");
+        }
     }
 
     #[track_caller]
@@ -339,7 +390,7 @@ mod tests {
         };
         let texts = settings.apply(&overrides).unwrap();
         assert_eq!(texts, ["--rate 250/s", "--users 400", "--duration 90s", "--mix chat=1"]);
-        assert_eq!(settings.arrivals.rate(), Some((250.0, Duration::from_secs(5))));
+        assert_eq!(settings.arrivals.to_string(), "open, poisson 250/s, ramp 5s");
         settings.arrivals = Arrivals::Closed(toml::from_str("pacing = \"4s\"").unwrap());
         assert_eq!(settings.apply(&overrides), Err(Error::ClosedHasNoRate));
     }

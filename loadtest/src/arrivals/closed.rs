@@ -3,11 +3,14 @@
 //!
 //! A slow target slows such users down: that is what a closed model is, and why its rate is a result and not a setting. Iteration i of
 //! user u is arrival `i * users + u`, so mix and payloads are those of the arrival's number, as in the open models.
-use crate::draw::{Draw, Purpose};
-use reports::units;
+use crate::{
+    draw::{Draw, Purpose},
+    settings::Error,
+};
+use reports::units::{self, format_duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// A population of users with pacing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +34,12 @@ fn quarter() -> f64 {
 }
 
 impl Closed {
+    pub(super) fn check(&self, duration: Duration) -> Result<(), Error> {
+        Error::unless_positive("arrivals.closed.pacing", self.pacing.as_secs_f64())?;
+        Error::unless_share("arrivals.closed.jitter", self.jitter)?;
+        Error::unless_within("arrivals.closed.ramp", self.ramp, duration)
+    }
+
     /// When a user is first due, in nanoseconds since clock zero.
     #[must_use]
     pub fn first_due_ns(&self, user: u32, users: u32) -> u64 {
@@ -55,6 +64,13 @@ impl Closed {
             left.div_ceil((self.pacing.as_nanos() as u64).max(1))
         };
         (0..users).map(dues).sum()
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one journey per {}", format_duration(self.pacing))?;
+        if self.ramp.is_zero() { Ok(()) } else { write!(f, ", ramp {}", format_duration(self.ramp)) }
     }
 }
 

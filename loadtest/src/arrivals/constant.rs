@@ -1,33 +1,60 @@
 //! Constant arrivals: evenly spaced, one every `1 / rate`.
-use super::ramp::Ramp;
+use super::{
+    Open,
+    profile::Profile,
+    spacing::Spacing,
+    stages::{Rates, Stage},
+};
+use crate::settings::Error;
 use reports::units;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Evenly spaced arrivals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Constant {
-    /// Arrivals per second, such as "25/s".
-    #[serde(with = "units::rate")]
+    /// Arrivals per second, such as "25/s". Needed unless there are stages.
+    #[serde(with = "units::rate", skip_serializing_if = "super::is_nothing")]
     #[schemars(with = "String")]
     pub rate: f64,
     /// Time in which the rate grows from nothing to its full value, such as "5s". Default: none.
-    #[serde(default, with = "units::duration", skip_serializing_if = "Duration::is_zero")]
+    #[serde(with = "units::duration", skip_serializing_if = "Duration::is_zero")]
     #[schemars(with = "String")]
     pub ramp: Duration,
+    /// Instead of one rate: rates one after the other, such as [{ rate = "50/s", for = "1m" }, { rate = "0/s", for = "10s" }].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
 }
 
 impl Constant {
-    /// When arrival `k` is due, in nanoseconds since clock zero; arrival 0 at zero.
-    #[must_use]
-    pub fn due_ns(&self, k: u64) -> u64 {
-        self.ramped().instant_of(k as f64)
+    fn rates(&self) -> Rates<'_> {
+        Rates { rate: self.rate, ramp: self.ramp, stages: &self.stages }
+    }
+}
+
+impl Open for Constant {
+    fn profile(&self, _: Duration) -> Profile {
+        self.rates().profile()
     }
 
-    pub(super) fn ramped(&self) -> Ramp {
-        Ramp { per_second: self.rate, length: self.ramp }
+    fn spacing(&self) -> Spacing {
+        Spacing::Constant
+    }
+
+    fn check(&self, duration: Duration) -> Result<(), Error> {
+        self.rates().check(duration)
+    }
+
+    fn rate_mut(&mut self) -> Option<&mut f64> {
+        self.stages.is_empty().then_some(&mut self.rate)
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "constant {}", self.rates().text())
     }
 }
 
@@ -35,10 +62,11 @@ impl Constant {
 mod tests {
     use super::*;
 
-    fn check(rate: f64, ramp_s: u64, dues_ms: &[(u64, f64)]) {
-        let constant = Constant { rate, ramp: Duration::from_secs(ramp_s) };
+    fn check(rate: f64, ramp_s: u64, dues_ms: &[(usize, f64)]) {
+        let constant = Constant { rate, ramp: Duration::from_secs(ramp_s), stages: Vec::new() };
         for (k, due_ms) in dues_ms {
-            let seen_ms = constant.due_ns(*k) as f64 / 1e6;
+            let due = constant.due_times(0, Duration::from_secs(60)).nth(*k).unwrap();
+            let seen_ms = due as f64 / 1e6;
             assert!((seen_ms - due_ms).abs() < 1e-3, "arrival {k} at {seen_ms} ms instead of {due_ms} ms");
         }
     }

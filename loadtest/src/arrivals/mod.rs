@@ -1,17 +1,31 @@
 //! When users arrive: one file per model, each with its settings, its rule and its tests. Pure and seeded.
 //!
-//! A new model is one new file and one line in [`Arrivals`] and [`Arrivals::model`].
+//! A new model is one new file and one line in [`Arrivals`], [`Arrivals::open`] and [`Arrivals::open_mut`].
+mod bursts;
 mod closed;
 mod constant;
 mod poisson;
-mod ramp;
+mod profile;
+mod soak;
+mod spacing;
+mod spike;
+mod stages;
+mod step;
 
+use crate::settings::{Error, RATE_MAX};
+pub use bursts::Bursts;
 pub use closed::Closed;
 pub use constant::Constant;
 pub use poisson::Poisson;
+use profile::Profile;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use soak::Soak;
+pub use spacing::Spacing;
+pub use spike::Spike;
+pub use stages::Stage;
 use std::{fmt, time::Duration};
+pub use step::Step;
 
 /// The arrival model of a load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +35,14 @@ pub enum Arrivals {
     Constant(Constant),
     /// Open: independent users.
     Poisson(Poisson),
+    /// Open: a steady rate with one spike.
+    Spike(Spike),
+    /// Open: a rate that rises in steps, to find where the target breaks.
+    Step(Step),
+    /// Open: a steady rate for long, that may rise and fall as days do.
+    Soak(Soak),
+    /// Open: many users at once, again and again.
+    Bursts(Bursts),
     /// Closed: a fixed population with pacing.
     Closed(Closed),
 }
@@ -33,59 +55,100 @@ pub enum Model<'a> {
     Closed(&'a Closed),
 }
 
+/// An open model: due times that do not depend on the answers. Its text is what follows "open, ".
+trait Open: fmt::Display {
+    /// The expected rate over a load of that duration.
+    fn profile(&self, duration: Duration) -> Profile;
+
+    /// How arrivals scatter around that rate.
+    fn spacing(&self) -> Spacing;
+
+    /// Checks what the types cannot say.
+    fn check(&self, duration: Duration) -> Result<(), Error>;
+
+    /// When arrivals 0, 1, 2 … are due, in nanoseconds since clock zero, ascending.
+    fn due_times(&self, seed: u64, duration: Duration) -> Box<dyn Iterator<Item = u64> + Send> {
+        self.spacing().due_times(self.profile(duration), seed)
+    }
+
+    /// How many arrivals are expected.
+    fn expected(&self, duration: Duration) -> f64 {
+        self.profile(duration).expected_before(duration)
+    }
+
+    /// The one rate that it has, in arrivals per second, to be changed.
+    fn rate_mut(&mut self) -> Option<&mut f64> {
+        None
+    }
+}
+
 impl Arrivals {
-    /// The due times of the model.
-    #[must_use]
-    pub fn model(&self, seed: u64) -> Model<'_> {
+    fn open(&self) -> Result<&dyn Open, &Closed> {
         match self {
-            Self::Constant(constant) => {
-                let constant = constant.clone();
-                Model::Open(Box::new((0..).map(move |k| constant.due_ns(k))))
-            }
-            Self::Poisson(poisson) => Model::Open(Box::new(poisson.due_times(seed))),
-            Self::Closed(closed) => Model::Closed(closed),
+            Self::Constant(constant) => Ok(constant),
+            Self::Poisson(poisson) => Ok(poisson),
+            Self::Spike(spike) => Ok(spike),
+            Self::Step(step) => Ok(step),
+            Self::Soak(soak) => Ok(soak),
+            Self::Bursts(bursts) => Ok(bursts),
+            Self::Closed(closed) => Err(closed),
         }
     }
 
-    /// The rate and the ramp that leads to it; `None` for a closed model, whose rate is a result.
-    #[must_use]
-    pub fn rate(&self) -> Option<(f64, Duration)> {
+    fn open_mut(&mut self) -> Option<&mut dyn Open> {
         match self {
-            Self::Constant(Constant { rate, ramp }) | Self::Poisson(Poisson { rate, ramp }) => Some((*rate, *ramp)),
+            Self::Constant(constant) => Some(constant),
+            Self::Poisson(poisson) => Some(poisson),
+            Self::Spike(spike) => Some(spike),
+            Self::Step(step) => Some(step),
+            Self::Soak(soak) => Some(soak),
+            Self::Bursts(bursts) => Some(bursts),
             Self::Closed(_) => None,
         }
     }
 
-    /// The rate, to be changed.
-    pub(crate) fn rate_mut(&mut self) -> Option<&mut f64> {
-        match self {
-            Self::Constant(Constant { rate, .. }) | Self::Poisson(Poisson { rate, .. }) => Some(rate),
-            Self::Closed(_) => None,
-        }
+    /// The due times of the model, for a load of that duration.
+    #[must_use]
+    pub fn model(&self, seed: u64, duration: Duration) -> Model<'_> {
+        self.open().map_or_else(Model::Closed, |open| Model::Open(open.due_times(seed, duration)))
+    }
+
+    /// Changes the rate.
+    ///
+    /// # Errors
+    /// The model has not exactly one.
+    pub(crate) fn set_rate(&mut self, per_second: f64) -> Result<(), Error> {
+        let open = self.open_mut().ok_or(Error::ClosedHasNoRate)?;
+        *open.rate_mut().ok_or(Error::NoSingleRate)? = per_second;
+        Ok(())
+    }
+
+    pub(crate) fn check(&self, duration: Duration) -> Result<(), Error> {
+        self.open().map_or_else(|closed| closed.check(duration), |open| open.check(duration))
     }
 
     /// How many arrivals are expected in a duration.
     #[must_use]
     pub fn expected(&self, users: u32, duration: Duration) -> f64 {
-        match self {
-            Self::Constant(constant) => constant.ramped().expected_before(duration),
-            Self::Poisson(poisson) => poisson.ramped().expected_before(duration),
-            Self::Closed(closed) => closed.expected(users, duration) as f64,
-        }
+        self.open().map_or_else(|closed| closed.expected(users, duration) as f64, |open| open.expected(duration))
     }
 }
 
 impl fmt::Display for Arrivals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use reports::units::{format_duration, format_rate};
-        let (name, ramp) = match self {
-            Self::Constant(Constant { rate, ramp }) => (format!("open, constant {}", format_rate(*rate)), ramp),
-            Self::Poisson(Poisson { rate, ramp }) => (format!("open, poisson {}", format_rate(*rate)), ramp),
-            Self::Closed(closed) => {
-                (format!("closed, one journey per {}", format_duration(closed.pacing)), &closed.ramp)
-            }
-        };
-        f.write_str(&name)?;
-        if ramp.is_zero() { Ok(()) } else { write!(f, ", ramp {}", format_duration(*ramp)) }
+        match self.open() {
+            Ok(open) => write!(f, "open, {open}"),
+            Err(closed) => write!(f, "closed, {closed}"),
+        }
     }
+}
+
+fn check_peak(key: &'static str, profile: &Profile) -> Result<(), Error> {
+    Error::unless_positive(key, profile.peak())?;
+    Error::unless_at_most(key, profile.peak(), RATE_MAX)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_nothing(number: &f64) -> bool {
+    *number == 0.0
 }
