@@ -1,6 +1,6 @@
 //! When users arrive: one file per model, each with its settings, its rule and its tests. Pure and seeded.
 //!
-//! A new model is one new file and one line in [`Arrivals`], [`Arrivals::open`] and [`Arrivals::open_mut`].
+//! A new model is one new file and one line in [`Arrivals`], in `open` and in `open_mut`.
 mod bursts;
 mod closed;
 mod constant;
