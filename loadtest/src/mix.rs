@@ -3,22 +3,52 @@ use crate::journeys::{self, Journey};
 use reports::record::StepInfo;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, ops::Deref, str::FromStr, sync::Arc};
 
-/// Journeys with their weights, in the order of the list of journeys. Written as `{ flight-search = 3, chat = 2 }`, or
-/// `flight-search=3,chat=2` in a flag.
+/// Journeys with their weights, in the order of the list of journeys, then those that the scenario file writes down. Written as
+/// `{ flight-search = 3, chat = 2 }`, or `flight-search=3,chat=2` in a flag.
 #[derive(Clone)]
-pub struct Mix(Vec<(&'static dyn Journey, u32)>);
+pub struct Mix(Vec<(Choice, u32)>);
+
+/// A journey that is known: one of the program's, or one that a scenario file writes down.
+#[derive(Clone)]
+pub enum Handle {
+    /// One of the program's.
+    BuiltIn(&'static dyn Journey),
+    /// Written in a scenario file.
+    Written(Arc<dyn Journey>),
+}
+
+impl Deref for Handle {
+    type Target = dyn Journey;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::BuiltIn(journey) => *journey,
+            Self::Written(journey) => &**journey,
+        }
+    }
+}
+
+/// What a mix names. Journeys of a scenario file are known once the file is read as a whole.
+#[derive(Clone)]
+enum Choice {
+    Known(Handle),
+    Unknown(String),
+}
+
+impl Choice {
+    fn name(&self) -> &str {
+        match self {
+            Self::Known(journey) => journey.name(),
+            Self::Unknown(name) => name,
+        }
+    }
+}
 
 /// Why a text is not a mix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nobody makes such a journey.
-    #[error("unknown journey `{name}`; known are {}", known())]
-    UnknownJourney {
-        /// What was written.
-        name: String,
-    },
     /// A part of a flag is not `name=weight`.
     #[error("`{part}` is not a journey with its weight, such as `chat=2`")]
     NoWeight {
@@ -37,26 +67,45 @@ impl Mix {
     /// A mix of any journeys, also of ones that are not in the list (a test's, a benchmark's).
     #[must_use]
     pub fn of(entries: &[(&'static dyn Journey, u32)]) -> Self {
-        Self(entries.to_vec())
+        Self(entries.iter().map(|(journey, weight)| (Choice::Known(Handle::BuiltIn(*journey)), *weight)).collect())
     }
 
-    fn named<'a>(entries: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Self, Error> {
-        let mut mix: Vec<(usize, u32)> = Vec::new();
+    fn named(entries: Vec<(String, u32)>) -> Result<Self, Error> {
+        let mut mix: Vec<(usize, Choice, u32)> = Vec::new();
         for (name, weight) in entries {
-            let position = journeys::ALL.iter().position(|journey| journey.name() == name);
-            let position = position.ok_or_else(|| Error::UnknownJourney { name: name.to_owned() })?;
-            if mix.iter().any(|(other, _)| *other == position) {
-                return Err(Error::Twice { name: name.to_owned() });
+            if mix.iter().any(|(_, other, _)| other.name() == name) {
+                return Err(Error::Twice { name });
             }
-            mix.push((position, weight));
+            let position = journeys::ALL.iter().position(|journey| journey.name() == name);
+            let choice = position.map(|position| Choice::Known(Handle::BuiltIn(journeys::ALL[position])));
+            mix.push((position.unwrap_or(usize::MAX), choice.unwrap_or(Choice::Unknown(name)), weight));
         }
-        mix.sort_unstable();
-        Ok(Self(mix.into_iter().map(|(position, weight)| (journeys::ALL[position], weight)).collect()))
+        mix.sort_by(|(left, a, _), (right, b, _)| left.cmp(right).then_with(|| a.name().cmp(b.name())));
+        Ok(Self(mix.into_iter().map(|(_, choice, weight)| (choice, weight)).collect()))
     }
 
-    /// The journeys with their weights.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'static dyn Journey, u32)> + '_ {
-        self.0.iter().copied()
+    /// Makes the journeys of a scenario file known.
+    pub fn adopt(&mut self, written: &[Arc<dyn Journey>]) {
+        for (choice, _) in &mut self.0 {
+            let Choice::Unknown(name) = choice else { continue };
+            if let Some(journey) = written.iter().find(|journey| journey.name() == name) {
+                *choice = Choice::Known(Handle::Written(journey.clone()));
+            }
+        }
+    }
+
+    /// The first name that is no journey's.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.0.iter().find(|(choice, _)| matches!(choice, Choice::Unknown(_))).map(|(choice, _)| choice.name())
+    }
+
+    /// The journeys with their weights; names that are no journey's are left out.
+    pub fn entries(&self) -> impl Iterator<Item = (&Handle, u32)> + '_ {
+        self.0.iter().filter_map(|(choice, weight)| match choice {
+            Choice::Known(journey) => Some((journey, *weight)),
+            Choice::Unknown(_) => None,
+        })
     }
 
     /// The weights, in the order of the journeys.
@@ -68,20 +117,16 @@ impl Mix {
     /// Every step of every journey, in the order of the index that samples carry.
     #[must_use]
     pub fn steps(&self) -> Vec<StepInfo> {
-        let of = |journey: &'static dyn Journey| {
-            journey.steps().iter().map(move |step| StepInfo {
-                name: step.name.to_owned(),
-                journey: journey.name().to_owned(),
-                is_streamed: step.is_streamed,
-            })
+        let info = |journey: &Handle, step: &journeys::Step| StepInfo {
+            name: step.name.to_owned(),
+            journey: journey.name().to_owned(),
+            is_streamed: step.is_streamed,
         };
-        self.0.iter().flat_map(|(journey, _)| of(*journey)).collect()
+        let of = |(journey, _): (&Handle, u32)| -> Vec<StepInfo> {
+            journey.steps().iter().map(|step| info(journey, step)).collect()
+        };
+        self.entries().flat_map(of).collect()
     }
-}
-
-fn known() -> String {
-    let names: Vec<_> = journeys::ALL.iter().map(|journey| format!("`{}`", journey.name())).collect();
-    names.join(", ")
 }
 
 impl FromStr for Mix {
@@ -93,16 +138,15 @@ impl FromStr for Mix {
             let (name, weight) = part.split_once('=').ok_or_else(bad)?;
             Ok((name.trim().to_owned(), weight.trim().parse().map_err(|_| bad())?))
         };
-        let entries = text.split(',').map(entry).collect::<Result<Vec<_>, Error>>()?;
-        Self::named(entries.iter().map(|(name, weight)| (name.as_str(), *weight)))
+        Self::named(text.split(',').map(entry).collect::<Result<_, Error>>()?)
     }
 }
 
 impl fmt::Display for Mix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (journey, weight)) in self.0.iter().enumerate() {
+        for (position, (choice, weight)) in self.0.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
-            write!(f, "{comma}{}={weight}", journey.name())?;
+            write!(f, "{comma}{}={weight}", choice.name())?;
         }
         Ok(())
     }
@@ -116,15 +160,15 @@ impl fmt::Debug for Mix {
 
 impl PartialEq for Mix {
     fn eq(&self, other: &Self) -> bool {
-        let names = |mix: &Self| mix.0.iter().map(|(journey, weight)| (journey.name(), *weight)).collect::<Vec<_>>();
-        names(self) == names(other)
+        let name = |(choice, weight): &(Choice, u32)| (choice.name().to_owned(), *weight);
+        self.0.iter().map(name).eq(other.0.iter().map(name))
     }
 }
 
 impl Serialize for Mix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(journey, weight)| map.serialize_entry(journey.name(), weight))?;
+        self.0.iter().try_for_each(|(choice, weight)| map.serialize_entry(choice.name(), weight))?;
         map.end()
     }
 }
@@ -141,12 +185,10 @@ impl<'de> Deserialize<'de> for Mix {
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Mix, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    // Looked up before the weight is read, so that the error points at the name.
-                    Mix::named([(name.as_str(), 1)]).map_err(de::Error::custom)?;
-                    entries.push((name, map.next_value::<u32>()?));
+                while let Some(entry) = map.next_entry::<String, u32>()? {
+                    entries.push(entry);
                 }
-                Mix::named(entries.iter().map(|(name, weight)| (name.as_str(), *weight))).map_err(de::Error::custom)
+                Mix::named(entries).map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_map(Entries)
@@ -163,10 +205,10 @@ impl JsonSchema for Mix {
         let weights: serde_json::Map<_, _> =
             journeys::ALL.iter().map(|journey| (journey.name().to_owned(), weight.clone())).collect();
         json_schema!({
-            "description": "Journeys with their weights relative to one another.",
+            "description": "Journeys, of the program or of this file, with their weights relative to one another.",
             "type": "object",
             "properties": weights,
-            "additionalProperties": false,
+            "additionalProperties": weight,
             "minProperties": 1
         })
     }
@@ -185,8 +227,7 @@ mod tests {
     fn a_mix_is_read_from_a_flag() {
         check("chat=2,flight-search=3", Ok("flight-search=3,chat=2"));
         check(" trip-creation = 1 ", Ok("trip-creation=1"));
-        let unknown = "unknown journey `Chat`; known are `flight-search`, `chat`, `trip-creation`";
-        check("Chat=2", Err(unknown));
+        check("mine=2,chat=1,a=3", Ok("chat=1,a=3,mine=2"));
         check("chat", Err("`chat` is not a journey with its weight, such as `chat=2`"));
         check("chat=-1", Err("`chat=-1` is not a journey with its weight, such as `chat=2`"));
         check("", Err("`` is not a journey with its weight, such as `chat=2`"));
@@ -197,7 +238,31 @@ mod tests {
     fn a_mix_is_written_as_it_is_read() {
         let mix: Mix = serde_json::from_str(r#"{"trip-creation": 1, "chat": 2}"#).unwrap();
         assert_eq!(serde_json::to_string(&mix).unwrap(), r#"{"chat":2,"trip-creation":1}"#);
-        assert!(serde_json::from_str::<Mix>(r#"{"chats": 2}"#).unwrap_err().to_string().contains("unknown journey"));
         assert!(serde_json::from_str::<Mix>(r#"{"chat": 1.5}"#).is_err());
+    }
+
+    #[test]
+    fn journeys_of_the_scenario_file_are_known_once_it_is_read() {
+        struct Mine;
+        impl Journey for Mine {
+            fn name(&self) -> &str {
+                "mine"
+            }
+
+            fn steps(&self) -> &[journeys::Step] {
+                &[journeys::Step { name: "mine.only", is_streamed: false }]
+            }
+
+            fn travel<'a>(&'a self, _: &'a mut crate::Visit<'_>) -> futures_util::future::BoxFuture<'a, ()> {
+                Box::pin(async {})
+            }
+        }
+        let mut mix: Mix = "mine=2,chat=1,other=1".parse().unwrap();
+        assert_eq!((mix.unknown(), mix.steps().len()), (Some("mine"), 1));
+        mix.adopt(&[Arc::new(Mine)]);
+        assert_eq!(mix.unknown(), Some("other"));
+        let steps: Vec<_> = mix.steps().into_iter().map(|step| (step.journey, step.name)).collect();
+        let step = |journey: &str, name: &str| (journey.to_owned(), name.to_owned());
+        assert_eq!(steps, [step("chat", "chat.message"), step("mine", "mine.only")]);
     }
 }

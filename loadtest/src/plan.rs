@@ -1,7 +1,7 @@
 //! The plan of a load: settings, seed and day, from which everything that is sent follows.
 use crate::{
     arrivals::{Closed, Model},
-    journeys::Journey,
+    mix::Handle,
     schedule::{Order, Schedule},
     settings::{Error, Settings},
 };
@@ -20,9 +20,9 @@ pub struct LoadPlan {
 }
 
 /// A journey of the mix, and where its steps are in the list of all steps.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Route {
-    pub(crate) journey: &'static dyn Journey,
+    pub(crate) journey: Handle,
     pub(crate) weight: u32,
     pub(crate) first_step_index: usize,
 }
@@ -41,8 +41,8 @@ impl LoadPlan {
     pub fn new(settings: Settings, seed: u64, day: Date) -> Result<Self, Error> {
         settings.check()?;
         let mut first_step_index = 0;
-        let route = |(journey, weight): (&'static dyn Journey, u32)| {
-            let route = Route { journey, weight, first_step_index };
+        let route = |(journey, weight): (&Handle, u32)| {
+            let route = Route { journey: journey.clone(), weight, first_step_index };
             first_step_index += journey.steps().len();
             route
         };

@@ -1,5 +1,5 @@
 //! The load's part of a scenario file: how long, how many users, which journeys, when they arrive.
-use crate::{arrivals::Arrivals, mix::Mix};
+use crate::{arrivals::Arrivals, journeys, mix::Mix};
 use reports::{record::LONGEST_NS, units};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,12 @@ pub enum Error {
     /// A rate was given for a model with more than one.
     #[error("`arrivals` has more than one rate: change them in the scenario file")]
     NoSingleRate,
+    /// Nobody makes such a journey.
+    #[error("unknown journey `{name}`; known are {}", known())]
+    UnknownJourney {
+        /// What was written.
+        name: String,
+    },
     /// Two keys that say the same were given.
     #[error("`{key}` cannot be given together with `{other}`")]
     Exclusive {
@@ -110,6 +116,11 @@ pub enum Error {
         /// The other key.
         other: &'static str,
     },
+}
+
+fn known() -> String {
+    let names: Vec<_> = journeys::ALL.iter().map(|journey| format!("`{}`", journey.name())).collect();
+    names.join(", ")
 }
 
 impl Error {
@@ -121,6 +132,7 @@ impl Error {
             | Self::TooMuch { key, .. }
             | Self::NotWithinDuration { key, .. }
             | Self::Exclusive { key, .. } => key,
+            Self::UnknownJourney { .. } => "mix",
             Self::NoArrivals { .. } | Self::ClosedHasNoRate | Self::NoSingleRate => "arrivals",
         }
     }
@@ -210,6 +222,9 @@ impl Settings {
     }
 
     fn check_mix(&self) -> Result<(), Error> {
+        if let Some(name) = self.mix.unknown() {
+            return Err(Error::UnknownJourney { name: name.to_owned() });
+        }
         let weights = self.mix.weights();
         more_than_zero("mix", weights.is_empty() || weights.contains(&0))?;
         Error::unless_at_most("mix", weights.iter().copied().map(u64::from).sum(), WEIGHTS_MAX)
@@ -341,6 +356,12 @@ mod tests {
         );
         refused("chat = 2", "chat = 0", "mix", "`mix` must be more than 0");
         refused("chat = 2", "chat = 1000", "mix", "`mix` is 1004, more than 1000");
+        refused(
+            "chat = 2",
+            "chart = 2",
+            "mix",
+            "unknown journey `chart`; known are `flight-search`, `chat`, `trip-creation`",
+        );
         refused("25/s", "0/s", "arrivals.rate", "`arrivals.rate` must be more than 0");
         refused("25/s", "2000000/s", "arrivals.rate", "`arrivals.rate` is 2000000, more than 1000000");
         refused("25/s", "0.001/s", "arrivals", "`arrivals` brings no user within `duration` (40s)");
@@ -365,10 +386,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_journeys_and_models_are_refused_while_reading() {
+    fn unknown_keys_and_models_are_refused_while_reading() {
         for (line, instead, expected) in [
             ("users", "user", "unknown field `user`"),
-            ("chat = 2", "chart = 2", "unknown journey `chart`"),
             ("poisson", "poison", "unknown variant `poison`"),
             ("ramp", "ramps", "unknown field `ramps`"),
             ("25/s", "25", "has no unit of rate"),

@@ -82,7 +82,7 @@ async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, released
     if let Some(session) = &mut user.session {
         session.keep_alive(&mut user.client).await;
     }
-    let journey = live.plan.routes()[arrival.journey_index].journey;
+    let journey = live.plan.routes()[arrival.journey_index].journey.clone();
     let mut visit = Visit::new(live, user, arrival, released_ns);
     journey.travel(&mut visit).await;
     visit.done_ns()

@@ -15,10 +15,10 @@ pub static ALL: [&(dyn Journey + 'static); 3] =
 /// A journey: steps in an order, each a request whose answer is looked into.
 pub trait Journey: Send + Sync {
     /// Its name in scenarios.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// Its steps, in the order of their position.
-    fn steps(&self) -> &'static [Step];
+    fn steps(&self) -> &[Step];
 
     /// Whether its user must be logged in.
     fn needs_session(&self) -> bool {

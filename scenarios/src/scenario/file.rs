@@ -204,10 +204,12 @@ impl Scenario {
     }
 
     fn mistakes(&self) -> Vec<Mistake> {
-        let load = self.load.check().err().map(|error| Mistake {
-            text: error.to_string(),
-            range: place_in_load(&self.text, error.key()),
-            hint: None,
+        let load = self.load.check().err().map(|error| {
+            let range = match &error {
+                loadtest::settings::Error::UnknownJourney { name } => place_in_mix(&self.text, name),
+                _ => place_in_load(&self.text, error.key()),
+            };
+            Mistake::of_names(range, error)
         });
         let gates = self.gates.iter().filter_map(gate_mistake);
         let needs_links = self.target.url.is_some() && self.links.api.is_none();
@@ -224,6 +226,13 @@ fn place_in_load(text: &str, key: &str) -> Option<Range<usize>> {
     let file = DeTable::parse(text).ok()?;
     let load = file.get_ref().get("load")?.get_ref().as_table()?;
     Some(load.get(key.split('.').next()?)?.span())
+}
+
+/// Where the name of a journey in the mix is; `None` when it was given by a flag.
+fn place_in_mix(text: &str, name: &str) -> Option<Range<usize>> {
+    let file = DeTable::parse(text).ok()?;
+    let mix = file.get_ref().get("load")?.get_ref().as_table()?.get("mix")?.get_ref().as_table()?;
+    mix.keys().find(|key| key.get_ref() == name).map(Spanned::span)
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {

@@ -45,11 +45,17 @@ impl Mistake {
         Self::at(start + error.range.start..start + error.range.end, error, error.hint.clone())
     }
 
+    /// A mistake whose text quotes the wrong name first and then the known ones.
+    #[must_use]
+    pub fn of_names(range: Option<Range<usize>>, text: impl fmt::Display) -> Self {
+        let text = text.to_string();
+        Self { hint: nearest_in(&text), text, range }
+    }
+
     /// What the TOML reader complains about.
     #[must_use]
     pub fn of_toml(error: &toml::de::Error) -> Self {
-        let text = error.message().trim_end().to_owned();
-        Self { hint: nearest_in(&text), text, range: error.span() }
+        Self::of_names(error.span(), error.message().trim_end())
     }
 }
 
