@@ -19,6 +19,7 @@ use loadtest::{LoadResult, Ready, Recording, Stop};
 use reports::{
     record::{FaultEnd, FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
     render,
+    steady::find_warm_up,
 };
 use std::{
     fs::File,
@@ -60,10 +61,11 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     let style = if quiet { ProgressStyle::None } else { flags.progress };
     let driven = drive(&plan, &head, &folder, &mut stack, style, &stop).await;
     stack.stop().await;
-    let (run, seconds) = match driven? {
+    let (mut run, seconds) = match driven? {
         Some(driven) => finished(head, driven),
         None => return Ok(Exit::Interrupted as u8),
     };
+    find_warm_up(folder.path(), &mut run).or_invalid("what was measured is in the folder that ends in .partial")?;
     let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
     let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
     report::print(&report, flags.format, &path, quiet);
@@ -170,6 +172,7 @@ fn finished(mut run: Run, driven: Driven) -> (Run, Vec<reports::record::SecondCo
     run.finished_ns = driven.load.finished_ns;
     run.load = driven.load.load;
     run.generator = driven.load.generator;
+    run.meter = driven.load.meter;
     run.faults = driven.faults;
     run.target.processes = driven.processes;
     run.end = driven.end;
