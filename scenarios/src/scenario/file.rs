@@ -167,6 +167,12 @@ impl Scenario {
         self.file.target.url.is_none().then_some(&BUNDLED_LINKS)
     }
 
+    /// Whether the load goes over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.file.target.url.as_ref().is_some_and(|url| url.get_ref().starts_with("https://"))
+    }
+
     /// SHA-256 of the text, in hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> String {
