@@ -5,6 +5,7 @@ use crate::{
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
+use loadtest::connection::Http;
 use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -157,6 +158,7 @@ impl Scenario {
             allow_hosts: overrides.allow_hosts.clone(),
         };
         scenario.change(overrides)?;
+        scenario.find_files();
         let mistakes = scenario.mistakes();
         if mistakes.is_empty() { Ok(scenario) } else { Err(wrong(mistakes)).or_usage("") }
     }
@@ -209,6 +211,14 @@ impl Scenario {
         Ok(())
     }
 
+    /// Files that the scenario names are relative to it.
+    fn find_files(&mut self) {
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        if let Some(file) = &mut self.file.load.connection.ca_file {
+            *file = folder.join(&*file);
+        }
+    }
+
     fn mistakes(&self) -> Vec<Mistake> {
         let load = self.load.check().err().map(|error| Mistake {
             text: error.to_string(),
@@ -221,15 +231,45 @@ impl Scenario {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
             Mistake::at(fault.link.span(), "a target with a `url` has no links of the harness's own", hint)
         });
-        self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(gates).collect()
+        let connection = self.connection_mistake();
+        self.target.mistakes().into_iter().chain(load).chain(connection).chain(unreachable).chain(gates).collect()
+    }
+
+    /// What the connections and the target cannot be together.
+    fn connection_mistake(&self) -> Option<Mistake> {
+        let connection = &self.load.connection;
+        let is_bundled = self.target.url.is_none();
+        let mistake = |key: &str, text: String, hint: &str| {
+            Some(Mistake { text, range: place_in_load(&self.text, key), hint: Some(hint.to_owned()) })
+        };
+        let for_https =
+            [("connection.ca_file", connection.ca_file.is_some()), ("connection.insecure", connection.insecure)];
+        if let Some((key, _)) = for_https.into_iter().find(|(_, is_given)| *is_given && !self.is_tls()) {
+            let text = format!("`{key}` is for targets whose URL starts with https://");
+            return mistake(key, text, "remove it, or name such a target");
+        }
+        if is_bundled && connection.http == Http::Two {
+            let text = "the bundled service speaks HTTP/1.1".to_owned();
+            return mistake("connection.http", text, "remove the setting, or name a target with a `url`");
+        }
+        let error = connection.check_ca_file().err()?;
+        let text = format!("{:#}", anyhow::Error::new(error));
+        mistake("connection.ca_file", text, "write the path of a PEM file, relative to the scenario file")
     }
 }
 
 /// Where the value of a key below `[load]` is; `None` when it is not written there (it was given by a flag, or is a default).
 fn place_in_load(text: &str, key: &str) -> Option<Range<usize>> {
     let file = DeTable::parse(text).ok()?;
-    let load = file.get_ref().get("load")?.get_ref().as_table()?;
-    Some(load.get(key.split('.').next()?)?.span())
+    let mut value = file.get_ref().get("load")?;
+    let mut span = None;
+    for part in key.split('.') {
+        match value.get_ref().as_table().and_then(|table| table.get(part)) {
+            Some(below) => (value, span) = (below, Some(below.span())),
+            None => break,
+        }
+    }
+    span
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {
