@@ -1,18 +1,17 @@
-//! One user's connection: HTTP/1.1 with keep-alive over hyper, and the instants at which things happened on it.
+//! One user's client: HTTP over hyper, and the instants at which things happened on it.
 //!
-//! A connection belongs to one user, as a browser's does. It is opened again when the service closed it. hyper costs half of what a
-//! full-blown client costs per request, and hands over the instants that are needed here.
-use crate::target::Target;
+//! By default a connection belongs to one user, as a browser's does, and is kept. It is opened again when the service closed it. hyper
+//! costs half of what a full-blown client costs per request, and hands over the instants that are needed here.
+use crate::{
+    connection::{self, Connection, Connector, Line, Sender, Turn},
+    target::Target,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use std::{io, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 
 /// The largest answer that is read, in bytes; a larger one is a wrong answer.
 pub const BODY_MAX: usize = 8 << 20;
@@ -36,9 +35,34 @@ pub enum Failure {
     /// The deadline passed.
     #[error("no complete answer within {0:?}")]
     Timeout(Duration),
+    /// No connection of the pool became free.
+    #[error("no connection of the pool was free within {0:?}")]
+    PoolTimeout(Duration),
+    /// No connection in time.
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The target's name has no address now.
+    #[error("cannot find the address of {host}")]
+    Resolve {
+        /// Host and port.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
     /// No connection.
     #[error("cannot connect")]
     Connect(#[source] io::Error),
+    /// Whoever answered could not be believed, or does not speak TLS.
+    #[error("no trusted TLS connection to {host}")]
+    Tls {
+        /// The name that the certificate must be for.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The target does not speak HTTP/2 over TLS.
+    #[error("the target did not agree to HTTP/2 (ALPN)")]
+    NotHttp2,
     /// The connection broke, or what came over it was not HTTP.
     #[error("the connection failed")]
     Connection(#[source] hyper::Error),
@@ -56,6 +80,10 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// When the answer was complete, or given up.
     pub done: Instant,
+    /// How long it waited for a free connection of a pool, before it was sent; `None` without a pool.
+    pub waited: Option<Duration>,
+    /// How long opening a connection for it took, after it was sent; `None` when one was open.
+    pub opened: Option<Duration>,
     /// The answer.
     pub end: Result<Answer, Failure>,
 }
@@ -63,25 +91,45 @@ pub struct Exchange {
 /// Receives the body of an event stream, piece by piece, with the instant of each.
 pub type OnPiece<'a> = dyn FnMut(Instant, &[u8]) + Send + 'a;
 
-/// One user's connection.
+/// One user's way to the target.
 #[derive(Debug)]
 pub struct Client {
-    target: Arc<Target>,
+    connector: Arc<Connector>,
     bearer: Option<HeaderValue>,
-    connection: Option<SendRequest<Full<Bytes>>>,
+    line: Line,
+    connection: Option<Sender>,
+}
+
+/// What happened on the way to an answer.
+#[derive(Debug, Default)]
+struct Seen {
+    first_byte: Option<Instant>,
+    opened: Option<Duration>,
 }
 
 impl Client {
-    /// A client that has not connected yet.
+    /// A client that has not connected yet, with a connection of its own and the default settings.
     #[must_use]
     pub fn new(target: Arc<Target>) -> Self {
-        Self { target, bearer: None, connection: None }
+        Self::with(target, Connection::default()).expect("the defaults fit every target and read no file")
+    }
+
+    /// The same with other settings, whose pool is not used.
+    ///
+    /// # Errors
+    /// When the settings do not fit the target, or the authorities' file cannot be read.
+    pub fn with(target: Arc<Target>, settings: Connection) -> Result<Self, connection::Error> {
+        Ok(Self::over(Arc::new(Connector::new(target, settings)?), Line::Own))
+    }
+
+    pub(crate) fn over(connector: Arc<Connector>, line: Line) -> Self {
+        Self { connector, bearer: None, line, connection: None }
     }
 
     /// The service that it talks to.
     #[must_use]
     pub fn target(&self) -> &Target {
-        &self.target
+        self.connector.target()
     }
 
     /// Sends this access token with every request from now on. Not shown in logs.
@@ -96,10 +144,25 @@ impl Client {
     /// Opens the connection if there is none.
     ///
     /// # Errors
-    /// When it cannot be opened in time.
-    pub async fn connect(&mut self, timeout: Duration) -> Result<(), Failure> {
-        let opened = tokio::time::timeout(timeout, self.open()).await;
-        opened.unwrap_or(Err(Failure::Timeout(timeout))).map(|_| ())
+    /// When it cannot be opened.
+    pub async fn connect(&mut self) -> Result<(), Failure> {
+        self.wait_for_turn(self.connector.settings().connect_timeout).await?;
+        let opened = self.open(&mut None).await.map(|_| ());
+        self.end_turn(opened.is_err());
+        opened
+    }
+
+    /// Waits until a connection is free for the next request, and says for how long; without a pool it is at once, and `None`.
+    ///
+    /// # Errors
+    /// When none is free in time.
+    pub async fn wait_for_turn(&mut self, timeout: Duration) -> Result<Option<Duration>, Failure> {
+        let Line::Pooled { pool, turn } = &mut self.line else { return Ok(None) };
+        if turn.is_none() {
+            *turn = Some(pool.turn(timeout).await?);
+            self.connection = pool.take();
+        }
+        Ok(turn.as_ref().map(|Turn { waited, .. }| *waited))
     }
 
     /// Sends a request and reads the whole answer, all within `timeout` from now.
@@ -111,27 +174,43 @@ impl Client {
         timeout: Duration,
         on_piece: Option<&mut OnPiece<'_>>,
     ) -> Exchange {
-        let sent = Instant::now();
-        let mut first_byte = None;
-        let conversation = self.converse(request, &mut first_byte, on_piece);
-        let end = tokio::time::timeout_at(sent + timeout, conversation).await;
+        let asked = Instant::now();
+        let waited = match self.wait_for_turn(timeout).await {
+            Ok(waited) => waited,
+            Err(failure) => return Exchange::unsent(Some(asked.elapsed()), failure),
+        };
+        let sent = if waited.is_some() { Instant::now() } else { asked };
+        let mut seen = Seen::default();
+        let conversation = self.converse(request, &mut seen, on_piece);
+        let end = tokio::time::timeout_at(asked + timeout, conversation).await;
         let done = Instant::now();
         let end = end.unwrap_or(Err(Failure::Timeout(timeout)));
-        if end.is_err() {
-            // What is left of the answer must not be taken for the next one.
+        self.end_turn(end.is_err());
+        let Seen { first_byte, opened } = seen;
+        Exchange { sent, first_byte, done, waited, opened, end }
+    }
+
+    /// Puts the connection away after a request, or gives it up.
+    fn end_turn(&mut self, has_failed: bool) {
+        // What is left of an answer must not be taken for the next one.
+        let is_torn = has_failed && !self.connection.as_ref().is_some_and(Sender::outlives_failures);
+        if is_torn || !self.connector.settings().keep_alive {
             self.connection = None;
         }
-        Exchange { sent, first_byte, done, end }
+        if let Line::Pooled { pool, turn } = &mut self.line {
+            self.connection.take().into_iter().for_each(|connection| pool.give_back(connection));
+            *turn = None;
+        }
     }
 
     async fn converse(
         &mut self,
         request: Request<Full<Bytes>>,
-        first_byte: &mut Option<Instant>,
+        seen: &mut Seen,
         on_piece: Option<&mut OnPiece<'_>>,
     ) -> Result<Answer, Failure> {
-        let response = self.send(request).await?;
-        *first_byte = Some(Instant::now());
+        let response = self.send(request, &mut seen.opened).await?;
+        seen.first_byte = Some(Instant::now());
         let (head, body) = response.into_parts();
         let on_piece = on_piece.filter(|_| head.status == StatusCode::OK && is_event_stream(&head.headers));
         let is_stream = on_piece.is_some();
@@ -140,15 +219,18 @@ impl Client {
     }
 
     /// Sends the request; once more on a new connection if the service had closed the idle one before a byte of it was written.
-    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, Failure> {
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, self.target.host().clone());
+    async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+        opened: &mut Option<Duration>,
+    ) -> Result<http::Response<Incoming>, Failure> {
+        self.connector.address(&mut request);
         if let Some(bearer) = &self.bearer {
-            headers.insert(header::AUTHORIZATION, bearer.clone());
+            request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
         }
         loop {
-            let (connection, is_new) = self.open().await?;
-            let mut error = match connection.try_send_request(request).await {
+            let (connection, is_new) = self.open(opened).await?;
+            let mut error = match connection.try_send(request).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -163,21 +245,32 @@ impl Client {
     }
 
     /// The open connection, and whether it was opened just now.
-    async fn open(&mut self) -> Result<(&mut SendRequest<Full<Bytes>>, bool), Failure> {
+    async fn open(&mut self, opened: &mut Option<Duration>) -> Result<(&mut Sender, bool), Failure> {
         let is_usable = match &mut self.connection {
-            Some(connection) => connection.ready().await.is_ok(),
+            Some(connection) => connection.is_usable().await,
             None => false,
         };
+        let mut is_new = false;
         if !is_usable {
-            let stream = TcpStream::connect(self.target.address()).await.map_err(Failure::Connect)?;
-            stream.set_nodelay(true).map_err(Failure::Connect)?;
-            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Connection)?;
-            // Ends by itself when the sender is dropped or the service closes; its error reaches the sender.
-            tokio::spawn(connection);
-            self.connection = Some(sender);
+            let before = Instant::now();
+            let (connection, was_opened) = match &self.line {
+                Line::Own | Line::Pooled { .. } => (self.connector.open().await?, true),
+                Line::Shared(shared) => shared.sender(&self.connector).await?,
+            };
+            is_new = was_opened;
+            *opened = is_new.then(|| before.elapsed());
+            self.connection = Some(connection);
         }
         let connection = self.connection.as_mut().expect("opened above if there was none");
-        Ok((connection, !is_usable))
+        Ok((connection, is_new))
+    }
+}
+
+impl Exchange {
+    /// A request that was never sent.
+    pub(crate) fn unsent(waited: Option<Duration>, failure: Failure) -> Self {
+        let now = Instant::now();
+        Self { sent: now, first_byte: None, done: now, waited, opened: None, end: Err(failure) }
     }
 }
 

@@ -7,7 +7,8 @@
 //! ```
 //! Preparing takes as long as it takes; only then does the caller choose clock zero, so that the first request is not late.
 use crate::{
-    client::{Client, Failure},
+    client::Failure,
+    connection::{self, Connections, ports, ports::Ports},
     executor::{self, Executor},
     health::{self, ClockWatch, Usage},
     host::HostTime,
@@ -38,8 +39,6 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 /// Accounts that are registered at once before the load starts.
 const PREPARING_AT_ONCE: usize = 8;
-/// How long opening a user's first connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a load could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +46,12 @@ pub enum Error {
     /// The machine cannot carry so many users.
     #[error(transparent)]
     Machine(#[from] health::Error),
+    /// The machine has too few local ports for so many connections.
+    #[error(transparent)]
+    Ports(#[from] ports::Error),
+    /// Connections cannot be opened as the scenario says.
+    #[error(transparent)]
+    Connection(#[from] connection::Error),
     /// The target cannot be reached.
     #[error("cannot connect user {user} to {url}")]
     Connect {
@@ -108,6 +113,7 @@ pub struct LoadResult {
 /// Users that are logged in, connected, and wait for clock zero. Dropped, they go home.
 pub struct Ready {
     plan: Arc<LoadPlan>,
+    connection: String,
     run: String,
     progress: Arc<Progress>,
     start: watch::Sender<Option<Arc<Live>>>,
@@ -128,38 +134,58 @@ pub async fn prepare(
     stop: &Stop,
 ) -> Result<Ready, Error> {
     let (plan, target) = (Arc::new(plan), Arc::new(target));
-    let count = plan.settings().users;
-    health::ensure_file_descriptors(count)?;
+    let (count, settings) = (plan.settings().users, &plan.settings().connection);
+    health::ensure_file_descriptors(count, settings.open_at_most(count))?;
+    ensure_ports(&plan, &target)?;
+    let connections = Connections::new(target, settings)?;
     let users = tokio::select! {
         biased;
         () = stop.stopping() => return Err(Error::Stopped),
-        users = make_users(&plan, &target, run) => users?,
+        users = make_users(&plan, &connections, run) => users?,
     };
     let (start, started) = watch::channel(None);
     let (queue, waiting) = async_channel::bounded(plan.settings().queue_limit);
     let body = body(users, started.clone(), waiting.clone());
     drop(started);
     let users = tokio::spawn(executor.run(count, body));
-    let mut ready = Ready { plan, run: run.to_owned(), progress: Arc::default(), start, queue, waiting, users };
+    let connection = connections.description();
+    let mut ready =
+        Ready { plan, connection, run: run.to_owned(), progress: Arc::default(), start, queue, waiting, users };
     ready.all_users_wait(count).await?;
     Ok(ready)
 }
 
-async fn make_users(plan: &Arc<LoadPlan>, target: &Arc<Target>, run: &str) -> Result<Vec<User>, Error> {
-    let users = (0..plan.settings().users).map(|index| make_user(plan, target, run, index));
+/// Makes sure that a load that opens a connection for each request has the ports for it.
+fn ensure_ports(plan: &LoadPlan, target: &Target) -> Result<(), ports::Error> {
+    let Some(ports) = Ports::of_this_machine().filter(|_| !plan.settings().connection.keep_alive) else {
+        return Ok(());
+    };
+    let within = ports.held_for(target.addresses());
+    let addresses = match plan.settings().connection.resolve {
+        connection::Resolve::Once => 1,
+        connection::Resolve::PerConnection => target.addresses().len(),
+    };
+    ports.ensure(plan.most_requests_within(within), addresses, within)
+}
+
+async fn make_users(plan: &Arc<LoadPlan>, connections: &Connections, run: &str) -> Result<Vec<User>, Error> {
+    let users = (0..plan.settings().users).map(|index| make_user(plan, connections, run, index));
     stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await
 }
 
-async fn make_user(plan: &LoadPlan, target: &Arc<Target>, run: &str, index: u32) -> Result<User, Error> {
-    let mut client = Client::new(target.clone());
-    let url = || target.url().to_owned();
+async fn make_user(plan: &LoadPlan, connections: &Connections, run: &str, index: u32) -> Result<User, Error> {
+    let mut client = connections.client(index);
+    let url = client.target().url().to_owned();
     let needs_session = plan.routes().iter().any(|route| route.journey.needs_session());
     let session = if needs_session {
         let opened = Session::open(&mut client, run, plan.seed(), index).await;
-        Some(opened.map_err(|source| Error::Session { user: index, url: url(), source })?)
+        Some(opened.map_err(|source| Error::Session { user: index, url, source })?)
     } else {
-        let connected = client.connect(CONNECT_TIMEOUT).await;
-        connected.map_err(|source| Error::Connect { user: index, url: url(), source })?;
+        // A connection that is not kept is opened once, to see that it can be.
+        if index == 0 || plan.settings().connection.keep_alive {
+            let connected = client.connect().await;
+            connected.map_err(|source| Error::Connect { user: index, url, source })?;
+        }
         None
     };
     let timer = Timer::new().map_err(|source| Error::SetUp { attempt: "make a timer", source })?;
@@ -212,7 +238,7 @@ impl Ready {
     /// # Errors
     /// When the recording cannot start, or the users cannot be run. What a slow or failing target does is no error.
     pub async fn drive(self, clock_zero: Instant, recording: Recording, stop: &Stop) -> Result<LoadResult, Error> {
-        let Self { plan, run, progress, start, queue, waiting, users } = self;
+        let Self { plan, connection, run, progress, start, queue, waiting, users } = self;
         let stop = stop.child();
         // If this future is dropped, users and pacer stop at once.
         let _guard = (stop.now.clone().drop_guard(), stop.drain.clone().drop_guard());
@@ -257,7 +283,9 @@ impl Ready {
             host: host_after.zip(host_before).and_then(|(after, before)| after.since(before)),
             ..plan.meter()
         };
-        Ok(result(&live, recorded, meter, (before, after), finished))
+        let mut result = result(&live, recorded, meter, (before, after), finished);
+        result.load.connection = connection;
+        Ok(result)
     }
 }
 
@@ -276,6 +304,7 @@ fn result(
     };
     let load = LoadRecord {
         description: live.plan.description(),
+        connection: String::new(),
         users: live.plan.settings().users,
         mix: live.plan.routes().iter().zip(&live.journey_counts).map(entry).collect(),
         counts: Counts {

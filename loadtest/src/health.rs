@@ -8,8 +8,6 @@ use tokio::time::Instant;
 
 /// File descriptors that are used beside those of the users: logs, timers, the runtime, a report's files.
 const OTHER_FILES: u64 = 128;
-/// File descriptors of one user: its connection, and its timer.
-const FILES_PER_USER: u64 = 2;
 
 /// Why the machine cannot carry the load.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +34,18 @@ pub enum Error {
     },
 }
 
-/// Makes sure that there are file descriptors for so many users; raises the soft limit if that is enough.
+/// File descriptors that users need: each a timer, and their connections.
+#[must_use]
+pub fn file_descriptors(users: u32, connections: u32) -> u64 {
+    u64::from(users) + u64::from(connections) + OTHER_FILES
+}
+
+/// Makes sure that there are file descriptors for users with so many connections; raises the soft limit if that is enough.
 ///
 /// # Errors
 /// When the hard limit is too low.
-pub fn ensure_file_descriptors(users: u32) -> Result<(), Error> {
-    let needed = u64::from(users) * FILES_PER_USER + OTHER_FILES;
+pub fn ensure_file_descriptors(users: u32, connections: u32) -> Result<(), Error> {
+    let needed = file_descriptors(users, connections);
     let raise = |source| Error::Raise { needed, source };
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(raise)?;
     match as_u64(hard) {
@@ -143,11 +147,16 @@ mod tests {
 
     #[test]
     fn more_users_than_the_machine_has_descriptors_for_are_refused_with_the_numbers() {
-        ensure_file_descriptors(1).unwrap();
+        ensure_file_descriptors(1, 1).unwrap();
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         if as_u64(hard) < u64::from(u32::MAX) {
-            let text = ensure_file_descriptors(u32::MAX).unwrap_err().to_string();
+            let text = ensure_file_descriptors(u32::MAX, u32::MAX).unwrap_err().to_string();
             assert!(text.starts_with("4294967295 users need 8589934718 file descriptors"), "{text}");
+            let text = ensure_file_descriptors(u32::MAX, 4).unwrap_err().to_string();
+            assert!(
+                text.starts_with("4294967295 users need 4294967427 file descriptors"),
+                "a pool needs fewer: {text}"
+            );
         }
     }
 

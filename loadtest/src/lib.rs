@@ -20,6 +20,7 @@ mod sse;
 mod visit;
 
 pub mod client;
+pub mod connection;
 pub mod engine;
 pub mod executor;
 pub mod health;

@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 #[must_use]
 pub(crate) fn of_failure(failure: &Failure) -> Outcome {
     match failure {
-        Failure::Timeout(_) => Outcome::Timeout,
-        Failure::Connect(_) | Failure::Connection(_) => Outcome::Transport,
+        Failure::Timeout(_) | Failure::PoolTimeout(_) | Failure::ConnectTimeout(_) => Outcome::Timeout,
+        Failure::Resolve { .. }
+        | Failure::Connect(_)
+        | Failure::Tls { .. }
+        | Failure::NotHttp2
+        | Failure::Connection(_) => Outcome::Transport,
         Failure::TooLarge => Outcome::Wrong,
     }
 }

@@ -2,7 +2,7 @@
 use crate::{
     arrivals::{Closed, Law, Model},
     mix::Handle,
-    schedule::{Order, Schedule},
+    schedule::{Arrival, Order, Schedule},
     settings::{Error, Settings},
     warm_up::WarmUp,
 };
@@ -116,6 +116,26 @@ impl LoadPlan {
             },
             ..Meter::default()
         }
+    }
+
+    /// The most requests that come within a time, if no journey ends early: of an open model those of the plan, of a closed one about.
+    #[must_use]
+    pub fn most_requests_within(&self, within: Duration) -> u64 {
+        let steps = |arrival: &Arrival| self.routes[arrival.journey_index].journey.steps().len() as u64;
+        let Some(ahead) = self.schedule() else {
+            let longest = self.routes.iter().map(|route| route.journey.steps().len() as u64).max().unwrap_or(0);
+            return self.closed().map_or(0, |closed| closed.expected(self.settings.users, within)) * longest;
+        };
+        let within_ns = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        let (mut behind, mut now, mut most) = (self.schedule().into_iter().flatten().peekable(), 0, 0);
+        for arrival in ahead {
+            now += steps(&arrival);
+            while let Some(gone) = behind.next_if(|gone| gone.due_ns.saturating_add(within_ns) <= arrival.due_ns) {
+                now -= steps(&gone);
+            }
+            most = most.max(now);
+        }
+        most
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

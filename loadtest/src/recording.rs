@@ -346,6 +346,7 @@ mod tests {
             first_byte_ns: None,
             done_ns: due_ns + 5_000_000,
             stream: None,
+            connecting: reports::record::Connecting::default(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The load's part of a scenario file: how long, how many users, which journeys, when they arrive.
-use crate::{arrivals::Arrivals, journeys, mix::Mix, warm_up::WarmUp};
+use crate::{arrivals::Arrivals, connection::Connection, journeys, mix::Mix, warm_up::WarmUp};
 use reports::{record::LONGEST_NS, units};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct Settings {
     /// Part of the duration, from its start, that is not judged, such as "5s"; "auto": until the run is steady. Default: none.
     #[serde(default)]
     pub warm_up: WarmUp,
-    /// Virtual users: the size of the pool (open models) or the population (closed). Each has a session and a connection of its own.
+    /// Virtual users: the size of the pool (open models) or the population (closed). Each has a session of its own, and a connection.
     pub users: u32,
     /// Journeys with their weights, such as { flight-search = 3, chat = 2, trip-creation = 1 }.
     pub mix: Mix,
@@ -46,6 +46,9 @@ pub struct Settings {
     /// How many arrivals may wait for a free user; further ones are dropped and counted. Default: 10000.
     #[serde(default = "ten_thousand")]
     pub queue_limit: usize,
+    /// How users are connected to the target.
+    #[serde(default, skip_serializing_if = "Connection::is_default")]
+    pub connection: Connection,
 }
 
 fn ten_seconds() -> Duration {
@@ -221,6 +224,7 @@ impl Settings {
         self.warm_up.check(self.duration, self.arrivals.level_from(self.duration))?;
         self.check_mix()?;
         self.check_arrivals()?;
+        self.connection.check()?;
         for (key, timeout) in [("request_timeout", self.request_timeout), ("chat_timeout", self.chat_timeout)] {
             more_than_zero(key, timeout.is_zero())?;
             no_longer_than(key, timeout, longest)?;

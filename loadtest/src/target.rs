@@ -1,13 +1,21 @@
 //! The service under test, as an address.
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{
+    HeaderValue, Uri,
+    uri::{Authority, Scheme},
+};
+use rustls::pki_types::ServerName;
 use std::{io, net::SocketAddr};
 
 /// Where the load is sent.
 #[derive(Debug, Clone)]
 pub struct Target {
     url: String,
-    address: SocketAddr,
+    scheme: Scheme,
+    authority: Authority,
     host: HeaderValue,
+    host_and_port: String,
+    addresses: Vec<SocketAddr>,
+    server_name: Option<ServerName<'static>>,
 }
 
 /// Why a text is not a target.
@@ -19,8 +27,8 @@ pub enum Error {
         /// What was given.
         url: String,
     },
-    /// The scheme is not served yet.
-    #[error("`{url}` is not http; the load generator does not speak TLS yet")]
+    /// The scheme is not one of HTTP.
+    #[error("`{url}` is neither http nor https")]
     NotHttp {
         /// What was given.
         url: String,
@@ -42,26 +50,35 @@ pub enum Error {
 }
 
 impl Target {
-    /// Reads a URL and looks its address up, once: name resolution is not part of what is measured.
+    /// Reads a URL and looks its addresses up: a name without any shows before the start.
     ///
     /// # Errors
-    /// When the text is not `http://host[:port]`, or the host has no address.
+    /// When the text is not `http://host[:port]` or `https://host[:port]`, or the host has no address.
     pub async fn resolve(url: &str) -> Result<Self, Error> {
         let bad = || Error::NotUrl { url: url.to_owned() };
         let uri: Uri = url.parse().map_err(|_| bad())?;
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(_) => return Err(Error::NotHttp { url: url.to_owned() }),
-            None => return Err(bad()),
+        let scheme = uri.scheme().ok_or_else(bad)?;
+        let is_tls = *scheme == Scheme::HTTPS;
+        if !is_tls && *scheme != Scheme::HTTP {
+            return Err(Error::NotHttp { url: url.to_owned() });
         }
         let authority = uri.authority().filter(|_| matches!(uri.path(), "/" | "") && uri.query().is_none());
         let authority = authority.filter(|authority| !authority.as_str().contains('@')).ok_or_else(bad)?;
-        let host = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
-        let mut addresses =
-            tokio::net::lookup_host(&host).await.map_err(|source| Error::Resolve { host: host.clone(), source })?;
-        let address = addresses.next().ok_or_else(|| Error::NoAddress { host: host.clone() })?;
+        let server_name = match is_tls {
+            true => Some(server_name(authority.host()).ok_or_else(bad)?),
+            false => None,
+        };
+        let default_port = if is_tls { 443 } else { 80 };
+        let host_and_port = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(default_port));
+        let unknown = |source| Error::Resolve { host: host_and_port.clone(), source };
+        let addresses: Vec<_> = tokio::net::lookup_host(&host_and_port).await.map_err(unknown)?.collect();
+        if addresses.is_empty() {
+            return Err(Error::NoAddress { host: host_and_port });
+        }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad())?;
-        Ok(Self { url: format!("http://{authority}"), address, host })
+        let (scheme, authority) = (scheme.clone(), authority.clone());
+        let url = format!("{scheme}://{authority}");
+        Ok(Self { url, scheme, authority, host, host_and_port, addresses, server_name })
     }
 
     /// The base URL, without a slash at its end.
@@ -70,16 +87,45 @@ impl Target {
         &self.url
     }
 
-    /// The address that connections are opened to.
+    /// Its addresses; there is at least one.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Whether it is reached over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.server_name.is_some()
+    }
+
+    /// The name that its certificate must be for; `None` without TLS.
+    pub(crate) fn server_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref()
+    }
+
+    /// Host and port, to be looked up again.
+    pub(crate) fn host_and_port(&self) -> String {
+        self.host_and_port.clone()
     }
 
     /// Value of the `Host` header.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
     }
+
+    pub(crate) fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+}
+
+fn server_name(host: &str) -> Option<ServerName<'static>> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    ServerName::try_from(bare.to_owned()).ok()
 }
 
 #[cfg(test)]
@@ -88,17 +134,18 @@ mod tests {
 
     async fn check(url: &str, expected: Result<&str, &str>) {
         let seen =
-            Target::resolve(url).await.map(|target| target.address.to_string()).map_err(|error| error.to_string());
+            Target::resolve(url).await.map(|target| target.addresses[0].to_string()).map_err(|error| error.to_string());
         assert_eq!(seen.as_deref().map_err(String::as_str), expected, "{url}");
     }
 
     #[tokio::test]
-    async fn a_target_is_an_http_url_without_a_path() {
+    async fn a_target_is_an_http_or_https_url_without_a_path() {
         check("http://127.0.0.1:8000", Ok("127.0.0.1:8000")).await;
         check("http://127.0.0.1/", Ok("127.0.0.1:80")).await;
         check("http://[::1]:9", Ok("[::1]:9")).await;
-        let tls = "`https://127.0.0.1` is not http; the load generator does not speak TLS yet";
-        check("https://127.0.0.1", Err(tls)).await;
+        check("https://127.0.0.1", Ok("127.0.0.1:443")).await;
+        check("https://[::1]:9/", Ok("[::1]:9")).await;
+        check("ftp://127.0.0.1", Err("`ftp://127.0.0.1` is neither http nor https")).await;
         for url in
             ["", "127.0.0.1:8000", "http://", "http://127.0.0.1/api", "http://127.0.0.1?x", "http://a:b@127.0.0.1"]
         {

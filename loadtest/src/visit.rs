@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use jiff::civil::Date;
-use reports::record::{Outcome, Sample, Stream};
+use reports::record::{Connecting, Outcome, Sample, Stream};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -134,10 +134,19 @@ impl<'a> Visit<'a> {
             return None;
         }
         self.asked += 1;
+        self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: None });
+        // Waiting for a free connection of a pool is this side's: the request is not out yet.
+        let turn = self.user.client.wait_for_turn(timeout).await;
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
         self.live.sending(self.user.index);
-        let exchange = self.user.client.exchange(request, timeout, on_piece).await;
+        let exchange = match turn {
+            Ok(waited) => {
+                let left = timeout.saturating_sub(waited.unwrap_or_default());
+                self.user.client.exchange(request, left, on_piece).await
+            }
+            Err(failure) => Exchange::unsent(Some(timeout), failure),
+        };
         self.live.answered(self.user.index);
         self.done_ns = self.live.ns(exchange.done);
         Some((sent_ns, exchange))
@@ -173,10 +182,15 @@ impl<'a> Visit<'a> {
             first_byte_ns: exchange.first_byte.map(|at| self.live.ns(at)),
             done_ns: self.done_ns,
             stream,
+            connecting: Connecting { waited_ns: exchange.waited.map(in_ns), opened_ns: exchange.opened.map(in_ns) },
         };
         if let Err(failure) = &exchange.end {
             tracing::debug!(user = self.user.index, "no answer for user {}: {failure}", self.user.index);
         }
         self.live.completed(self.user.index, sample);
     }
+}
+
+fn in_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use chaos::Timeline;
 use jiff::civil::Date;
-use loadtest::LoadPlan;
+use loadtest::{LoadPlan, health::file_descriptors};
 use reports::{
     gate,
     record::{FaultWindow, Phase, cut},
@@ -106,11 +106,9 @@ impl Plan {
         }
         let load = self.load.settings();
         line("\nNEEDS");
-        line(&format!(
-            "  {} file descriptors, {} of time at the most",
-            load.users + 100,
-            format_duration(self.longest())
-        ));
+        let descriptors = file_descriptors(load.users, load.connection.open_at_most(load.users));
+        line(&format!("  {descriptors} file descriptors, {} of time at the most", format_duration(self.longest())));
+        line(&format!("  {}", load.connection.description(scenario.is_tls())));
         line(&format!("  plan {}", self.digest()));
         text
     }

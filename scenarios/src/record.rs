@@ -31,6 +31,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         end: RunEnd::Broken("the harness ended before the run did".to_owned()),
         load: LoadRecord {
             description: plan.load.description(),
+            connection: settings.connection.description(scenario.is_tls()),
             users: settings.users,
             mix: Vec::new(),
             counts: Counts { planned: plan.load.arrival_count(), ..Counts::default() },

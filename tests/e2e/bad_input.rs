@@ -71,7 +71,7 @@ fn an_unreachable_target_is_told_apart_from_a_wrong_one() {
     let run = |url: &str| place.harness(&["run", "./scenario.toml", "--out", "runs", "--target", url]);
     refused(&run(&format!("http://{closed}")), 75, &["cannot reach", "is the service running there?"]);
     refused(&run("http://192.0.2.1:8000"), 2, &["192.0.2.1 is beyond loopback", "--allow-host"]);
-    refused(&run("https://127.0.0.1:8000"), 2, &["http://"]);
+    refused(&run("ftp://127.0.0.1:8000"), 2, &["neither with http:// nor with https://"]);
 }
 
 #[test]

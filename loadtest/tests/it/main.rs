@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "all of it is tests; the lint looks only for test functions")]
 
 mod client;
+mod connection;
 mod ending;
 mod load;
 mod meter;
 mod scene;
 mod service;
 mod session;
+mod wire;

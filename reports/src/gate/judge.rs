@@ -201,13 +201,17 @@ fn by_share(
 
 fn reason(gate: &Gate, outcome: GateOutcome, share: &ShareBounds, total: u64, more_requests: Option<u64>) -> String {
     let what = match (&gate.rule, gate.class) {
-        (Rule::Quantile { measure: Measure::Gap, .. }, _) => "longer",
+        (Rule::Quantile { measure: Measure::Gap | Measure::PoolWait | Measure::Connect, .. }, _) => "longer",
         (Rule::Quantile { .. }, Some(_)) => "slower",
         (Rule::Quantile { .. }, None) => "slower or failed",
         (Rule::Share { group, .. }, _) => &group.to_string(),
         _ => "counted",
     };
-    let noun = if matches!(gate.rule, Rule::Quantile { measure: Measure::Gap, .. }) { "gap" } else { "request" };
+    let noun = match gate.rule {
+        Rule::Quantile { measure: Measure::Gap, .. } => "gap",
+        Rule::Quantile { measure: Measure::Connect, .. } => "connection",
+        _ => "request",
+    };
     let seen = format!("{} of {} {what}", number::percent(share.observed), number::counted(total, noun));
     let range = format!("{} to {}", number::percent(share.lower), number::percent(share.upper));
     let limit = number::exact_percent(share.limit);

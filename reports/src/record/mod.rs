@@ -22,4 +22,4 @@ pub use run::{
     Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText, StepInfo,
     Target,
 };
-pub use sample::{Measure, Sample, Stream};
+pub use sample::{Connecting, Measure, Sample, Stream};

@@ -282,6 +282,7 @@ mod tests {
                     first_byte_ns: None,
                     done_ns: due_ns + 12_345,
                     stream: None,
+                    connecting: super::super::Connecting::default(),
                 });
             }
             let failures = (0..10).filter(|_| recorder.close_before(10).is_err()).count();

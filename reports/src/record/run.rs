@@ -138,6 +138,9 @@ pub enum RunEnd {
 pub struct LoadRecord {
     /// One line for people, such as `open, poisson 25/s, ramp 5s`.
     pub description: String,
+    /// How users were connected, such as `HTTP/1.1, one connection per user`; empty in older records.
+    #[serde(default)]
+    pub connection: String,
     /// Virtual users: the size of the pool (open) or the population (closed).
     pub users: u32,
     /// Journeys with the weight that the scenario gave them, and how often each arrived.

@@ -13,7 +13,7 @@ pub struct Sample {
     pub due_ns: u64,
     /// When the pacer let it go: later than due only by the generator's own lateness.
     pub released_ns: u64,
-    /// When its first byte was about to be written; later than released while it waited for a free user.
+    /// When its first byte was about to be written; later than released while it waited for a free user, or for a connection of a pool.
     pub sent_ns: u64,
     /// When the first byte of the answer arrived.
     pub first_byte_ns: Option<u64>,
@@ -21,6 +21,18 @@ pub struct Sample {
     pub done_ns: u64,
     /// What was seen of a streamed answer.
     pub stream: Option<Stream>,
+    /// What getting a connection took.
+    pub connecting: Connecting,
+}
+
+/// What getting a connection for a request took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connecting {
+    /// Time in which it waited for a free connection of a pool, in nanoseconds; `None` without a pool. It lies before sent.
+    pub waited_ns: Option<u64>,
+    /// Time in which one was opened for it, name lookup and TLS handshake included, in nanoseconds; `None` when one was open. It
+    /// lies after sent.
+    pub opened_ns: Option<u64>,
 }
 
 /// What was seen of a streamed answer.
@@ -45,8 +57,12 @@ pub enum Measure {
     Service,
     /// Released minus due: the generator's own lateness.
     ScheduleLag,
-    /// Sent minus due: lateness and waiting for a free user.
+    /// Sent minus due: lateness, and waiting for a free user or a free connection.
     SendLag,
+    /// Time for which a request waited for a free connection of a pool.
+    PoolWait,
+    /// Time in which a connection was opened for a request, TLS handshake included; only of requests that opened one.
+    Connect,
     /// First byte minus due.
     FirstByte,
     /// First event of a stream minus due.
@@ -59,11 +75,13 @@ pub enum Measure {
 
 impl Measure {
     /// Every measure, in the order of tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Response,
         Self::Service,
         Self::ScheduleLag,
         Self::SendLag,
+        Self::PoolWait,
+        Self::Connect,
         Self::FirstByte,
         Self::FirstEvent,
         Self::FirstToken,
@@ -78,6 +96,8 @@ impl Measure {
             Self::Service => "service",
             Self::ScheduleLag => "schedule_lag",
             Self::SendLag => "send_lag",
+            Self::PoolWait => "pool_wait",
+            Self::Connect => "connect",
             Self::FirstByte => "first_byte",
             Self::FirstEvent => "first_event",
             Self::FirstToken => "first_token",
@@ -112,6 +132,8 @@ impl Sample {
             (Measure::SendLag, since_due(self.sent_ns)),
         ];
         let sometimes = [
+            self.connecting.waited_ns.map(|waited_ns| (Measure::PoolWait, waited_ns)),
+            self.connecting.opened_ns.map(|opened_ns| (Measure::Connect, opened_ns)),
             self.first_byte_ns.map(|at| (Measure::FirstByte, since_due(at))),
             stream.and_then(|s| s.first_event_ns).map(|at| (Measure::FirstEvent, since_due(at))),
             stream.and_then(|s| s.first_token_ns).map(|at| (Measure::FirstToken, since_due(at))),

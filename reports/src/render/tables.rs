@@ -220,6 +220,7 @@ pub(crate) fn environment(report: &Report) -> Table {
     row("run", format!("{}, clock zero {}", run.id, run.clock_zero));
     row("again", again(report));
     row("load", format!("{}, {} users", run.load.description, run.load.users));
+    row("connections", run.load.connection.clone());
     let mix = run
         .load
         .mix

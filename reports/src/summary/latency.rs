@@ -38,10 +38,12 @@ impl fmt::Display for Quantile {
 
 /// Whether a measure is taken once a request, so that a request without a good answer counts as infinitely slow.
 ///
-/// Gaps are many per request, and lags are the generator's own: both are what they are, whatever became of the request.
+/// Gaps are many per request, lags and the wait for a pool are the generator's own, and few requests open a connection: all are what
+/// they are, whatever became of the request.
 #[must_use]
 pub fn is_judged_per_request(measure: Measure) -> bool {
-    !matches!(measure, Measure::Gap | Measure::ScheduleLag | Measure::SendLag)
+    use Measure::{Connect, Gap, PoolWait, ScheduleLag, SendLag};
+    !matches!(measure, Gap | ScheduleLag | SendLag | PoolWait | Connect)
 }
 
 /// Whether a measure exists for streamed answers only.

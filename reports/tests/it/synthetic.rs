@@ -3,7 +3,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
-    ArrivalFit, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, HostUse,
+    ArrivalFit, Connecting, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, HostUse,
     LoadRecord, Machine, Meter, MixEntry, ModelKind, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId,
     SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
 };
@@ -217,7 +217,17 @@ fn sample(random: &mut ChaCha8Rng, step_index: usize, due_ns: u64, is_during: bo
         ended_properly: true,
     });
     let first_byte_ns = Some(sent_ns + service_ns * 9 / 10);
-    Sample { step_index, outcome, due_ns, released_ns, sent_ns, first_byte_ns, done_ns, stream }
+    Sample {
+        step_index,
+        outcome,
+        due_ns,
+        released_ns,
+        sent_ns,
+        first_byte_ns,
+        done_ns,
+        stream,
+        connecting: Connecting::default(),
+    }
 }
 
 fn head(shape: &Shape) -> Run {
@@ -279,6 +289,7 @@ fn head(shape: &Shape) -> Run {
         end: RunEnd::Completed,
         load: LoadRecord {
             description: format!("open, poisson {}/s", shape.per_second),
+            connection: "HTTP/1.1, one connection per user".to_owned(),
             users: 64,
             mix: vec![mix("flight-search", 3), mix("chat", 2), mix("trip", 1)],
             counts: Counts::default(),

@@ -49,6 +49,7 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     if !quiet {
         output::note(&plan.head(&scenario));
     }
+    ensure_file_descriptors(&scenario)?;
     let mut head = record::head(&scenario, &plan);
     let folder =
         RunFolder::create(&flags.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
@@ -153,6 +154,15 @@ fn broken_off(error: anyhow::Error, faults: &[FaultRecord]) -> Failure {
     Failure { exit: Exit::FaultsLeft, hint, error: error.context(format!("left behind: {}", left.join(", "))) }
 }
 
+/// Sees to it that there are file descriptors for all connections, those of the bundled links included, which have two for each: the
+/// parts of the stack inherit the limit.
+fn ensure_file_descriptors(scenario: &Scenario) -> Result<(), Failure> {
+    let load = &scenario.load;
+    let ends = if scenario.target.url.is_none() { 2 } else { 1 };
+    let connections = load.connection.open_at_most(load.users).saturating_mul(ends);
+    loadtest::health::ensure_file_descriptors(load.users, connections).or_usage("ask for fewer users, or for a pool")
+}
+
 /// Logs the users in and connects them; `None` when it was interrupted meanwhile.
 async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
     let target = loadtest::Target::resolve(stack.url()).await.or_usage("give the service's base URL")?;
@@ -161,6 +171,7 @@ async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Res
         ready = prepared => match ready {
             Ok(ready) => Ok(Some(ready)),
             Err(loadtest::engine::Error::Stopped) => Ok(None),
+            Err(error @ loadtest::engine::Error::Ports(_)) => Err(error).or_usage("ask for less, or keep the connections"),
             Err(error) => Err(error).or_try_again("the service must accept registrations and logins before the load can start"),
         },
         how = stack.died() => Err(anyhow::anyhow!(how)).or_try_again("see its log for why"),

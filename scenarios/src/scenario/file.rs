@@ -5,7 +5,10 @@ use crate::{
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
-use loadtest::warm_up::{SHORTEST_SEARCH, WarmUp};
+use loadtest::{
+    connection::Http,
+    warm_up::{SHORTEST_SEARCH, WarmUp},
+};
 use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -157,6 +160,7 @@ impl Scenario {
             allow_hosts: overrides.allow_hosts.clone(),
         };
         scenario.change(overrides)?;
+        scenario.find_files();
         let mistakes = scenario.mistakes();
         if mistakes.is_empty() { Ok(scenario) } else { Err(wrong(mistakes)).or_usage("") }
     }
@@ -165,6 +169,12 @@ impl Scenario {
     #[must_use]
     pub fn links(&self) -> Option<&'static [&'static str]> {
         self.file.target.url.is_none().then_some(&BUNDLED_LINKS)
+    }
+
+    /// Whether the load goes over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.file.target.url.as_ref().is_some_and(|url| url.get_ref().starts_with("https://"))
     }
 
     /// SHA-256 of the text, in hexadecimal digits.
@@ -203,6 +213,14 @@ impl Scenario {
         Ok(())
     }
 
+    /// Files that the scenario names are relative to it.
+    fn find_files(&mut self) {
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        if let Some(file) = &mut self.file.load.connection.ca_file {
+            *file = folder.join(&*file);
+        }
+    }
+
     fn mistakes(&self) -> Vec<Mistake> {
         let load = self.load.check().err().map(|error| {
             let range = match &error {
@@ -218,15 +236,45 @@ impl Scenario {
             Mistake::at(fault.link.span(), "a target with a `url` has no links of the harness's own", hint)
         });
         let early = self.faults.iter().filter_map(|fault| fault_in_search(fault, self.load.warm_up));
+        let load = load.into_iter().chain(self.connection_mistake());
         self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(early).chain(gates).collect()
+    }
+
+    /// What the connections and the target cannot be together.
+    fn connection_mistake(&self) -> Option<Mistake> {
+        let connection = &self.load.connection;
+        let is_bundled = self.target.url.is_none();
+        let mistake = |key: &str, text: String, hint: &str| {
+            Some(Mistake { text, range: place_in_load(&self.text, key), hint: Some(hint.to_owned()) })
+        };
+        let for_https =
+            [("connection.ca_file", connection.ca_file.is_some()), ("connection.insecure", connection.insecure)];
+        if let Some((key, _)) = for_https.into_iter().find(|(_, is_given)| *is_given && !self.is_tls()) {
+            let text = format!("`{key}` is for targets whose URL starts with https://");
+            return mistake(key, text, "remove it, or name such a target");
+        }
+        if is_bundled && connection.http == Http::Two {
+            let text = "the bundled service speaks HTTP/1.1".to_owned();
+            return mistake("connection.http", text, "remove the setting, or name a target with a `url`");
+        }
+        let error = connection.check_ca_file().err()?;
+        let text = format!("{:#}", anyhow::Error::new(error));
+        mistake("connection.ca_file", text, "write the path of a PEM file, relative to the scenario file")
     }
 }
 
 /// Where the value of a key below `[load]` is; `None` when it is not written there (it was given by a flag, or is a default).
 fn place_in_load(text: &str, key: &str) -> Option<Range<usize>> {
     let file = DeTable::parse(text).ok()?;
-    let load = file.get_ref().get("load")?.get_ref().as_table()?;
-    Some(load.get(key.split('.').next()?)?.span())
+    let mut value = file.get_ref().get("load")?;
+    let mut span = None;
+    for part in key.split('.') {
+        match value.get_ref().as_table().and_then(|table| table.get(part)) {
+            Some(below) => (value, span) = (below, Some(below.span())),
+            None => break,
+        }
+    }
+    span
 }
 
 /// Where the name of a journey in the mix is; `None` when it was given by a flag.

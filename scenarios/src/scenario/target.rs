@@ -55,9 +55,10 @@ impl Target {
             let text = "a target with a `url` is not started by the harness, so it cannot be given settings";
             Mistake::at(value.span(), text, "remove the setting, or remove `url`".to_owned())
         });
-        let scheme = (!url.get_ref().starts_with("http://")).then(|| {
-            let hint = "write http://HOST:PORT; TLS is terminated in front of the service for now".to_owned();
-            Mistake::at(url.span(), "the target's URL does not start with http://", hint)
+        let is_http = ["http://", "https://"].iter().any(|scheme| url.get_ref().starts_with(scheme));
+        let scheme = (!is_http).then(|| {
+            let hint = "write http://HOST:PORT or https://HOST:PORT".to_owned();
+            Mistake::at(url.span(), "the target's URL starts neither with http:// nor with https://", hint)
         });
         scheme.into_iter().chain(settings).collect()
     }

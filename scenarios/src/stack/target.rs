@@ -7,8 +7,12 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use chaos::Control;
 use futures_util::future::select_all;
+use loadtest::{
+    client::{self, Client},
+    connection::Connection,
+};
 use reports::record::{ProcessUsage, Target};
-use std::{collections::BTreeMap, net::IpAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 /// How long a part may take to stop in order. The service drains for up to 25 s; nothing is asked of it any more by then.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -40,7 +44,7 @@ impl Stack {
         };
         allowed(url.get_ref(), &scenario.allow_hosts)
             .or_usage("name the host with --allow-host if it is yours to load")?;
-        reachable(url.get_ref()).await.or_try_again("is the service running there?")?;
+        reachable(url.get_ref(), &scenario.load.connection).await?;
         let control = match &scenario.links.api {
             Some(api) => Some(existing_links(scenario, api.get_ref()).await?),
             None => None,
@@ -128,14 +132,24 @@ async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failu
     }
 }
 
-/// Whether anything answers there.
-async fn reachable(url: &str) -> anyhow::Result<()> {
-    let client =
-        reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().context("making a client")?;
-    let health = format!("{}/health/live", url.trim_end_matches('/'));
-    let answer = client.get(&health).send().await.with_context(|| format!("cannot reach {url}"))?;
-    answer.error_for_status().map(drop).with_context(|| format!("{url} does not say that it is alive"))
+/// Whether anything answers there, over connections as the load will have them.
+async fn reachable(url: &str, connection: &Connection) -> Result<(), Failure> {
+    let reaching = || format!("cannot reach {url}");
+    let target = loadtest::Target::resolve(url).await.with_context(reaching).or_try_again(IS_IT_RUNNING)?;
+    let mut client = Client::with(Arc::new(target), connection.clone()).or_usage("see `[load.connection]`")?;
+    let health = client::get("/health/live".parse().expect("it is a path"));
+    let end = client.exchange(health, Duration::from_secs(5), None).await.end;
+    let is_distrusted = matches!(end, Err(client::Failure::Tls { .. } | client::Failure::NotHttp2));
+    let answer = end.with_context(reaching);
+    let answer = if is_distrusted { answer.or_usage(TRUST)? } else { answer.or_try_again(IS_IT_RUNNING)? };
+    let status = answer.status;
+    let refused = || anyhow!("{url} does not say that it is alive: it answered {status}");
+    status.is_success().then_some(()).ok_or_else(refused).or_try_again(IS_IT_RUNNING)
 }
+
+const IS_IT_RUNNING: &str = "is the service running there?";
+const TRUST: &str =
+    "its own authority is believed with `[load.connection] ca_file = \"ca.pem\"`; HTTP/2 is asked for with `http`";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,24 @@
+//! Connections as users have them: how many, over what, how long they live, and what opening one takes.
+//!
+//! ```text
+//! Settings ─▶ Connections ─▶ a client per user ─▶ its own connection
+//!                                              ├▶ a free one of a pool (HTTP/1.1: one request at a time on each)
+//!                                              └▶ a stream of a shared one (HTTP/2)
+//! opening one: name ─▶ address ─▶ TCP ─▶ TLS ─▶ HTTP
+//! ```
+mod address;
+mod connector;
+mod pool;
+pub mod ports;
+mod sender;
+mod settings;
+mod share;
+mod tls;
+
+pub(crate) use connector::Connector;
+pub(crate) use pool::{Pool, Turn};
+pub(crate) use sender::Sender;
+pub use settings::{Connection, Http, Resolve};
+pub use share::Connections;
+pub(crate) use share::Line;
+pub use tls::Error;
