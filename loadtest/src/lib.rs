@@ -25,6 +25,7 @@ pub mod health;
 mod live;
 mod pacer;
 mod progress;
+mod recent;
 mod recording;
 mod stop;
 pub mod target;

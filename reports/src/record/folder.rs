@@ -8,7 +8,7 @@
 //!   seconds.csv      offered, sent, completed, dropped and unsent per second
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, Run, SecondCounts,
+    FORMAT, Measure, Outcome, Place, Run, SecondCounts,
     recorder::{DIGITS, LONGEST_NS, histogram},
 };
 use hdrhistogram::{
@@ -91,6 +91,15 @@ pub struct Interval {
     pub measure: Measure,
     /// Values in nanoseconds.
     pub histogram: Histogram<u64>,
+}
+
+impl Interval {
+    /// Where it belongs.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let Self { second, phase_index, step_index, outcome, measure, .. } = *self;
+        Place { second, phase_index, step_index, outcome, measure }
+    }
 }
 
 /// A run folder that is being written.
