@@ -26,7 +26,7 @@ use crate::{
 };
 use async_channel::{Receiver, Sender};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, SecondCounts};
+use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, SecondCounts, Watcher};
 use std::{
     io,
     sync::{
@@ -120,6 +120,7 @@ pub struct Ready {
     queue: Sender<Released>,
     waiting: Receiver<Released>,
     users: JoinHandle<Result<(), executor::Error>>,
+    watcher: Option<Box<dyn Watcher>>,
 }
 
 /// Makes the users ready: accounts, logins, connections. `run` is the run's name; it tells its accounts from those of other runs.
@@ -149,8 +150,8 @@ pub async fn prepare(
     drop(started);
     let users = tokio::spawn(executor.run(count, body));
     let connection = connections.description();
-    let mut ready =
-        Ready { plan, connection, run: run.to_owned(), progress: Arc::default(), start, queue, waiting, users };
+    let (run, progress) = (run.to_owned(), Arc::default());
+    let mut ready = Ready { plan, connection, run, progress, start, queue, waiting, users, watcher: None };
     ready.all_users_wait(count).await?;
     Ok(ready)
 }
@@ -217,6 +218,12 @@ impl Ready {
         self.progress.clone()
     }
 
+    /// Lets somebody watch the run from the thread that records it.
+    #[must_use]
+    pub fn watched_by(self, watcher: Box<dyn Watcher>) -> Self {
+        Self { watcher: Some(watcher), ..self }
+    }
+
     /// Returns when every user waits for the start. The executor's closure holds one receiver more.
     async fn all_users_wait(&mut self, users: u32) -> Result<(), Error> {
         let mut tick = tokio::time::interval(Duration::from_millis(2));
@@ -238,12 +245,12 @@ impl Ready {
     /// # Errors
     /// When the recording cannot start, or the users cannot be run. What a slow or failing target does is no error.
     pub async fn drive(self, clock_zero: Instant, recording: Recording, stop: &Stop) -> Result<LoadResult, Error> {
-        let Self { plan, connection, run, progress, start, queue, waiting, users } = self;
+        let Self { plan, connection, run, progress, start, queue, waiting, users, watcher } = self;
         let stop = stop.child();
         // If this future is dropped, users and pacer stop at once.
         let _guard = (stop.now.clone().drop_guard(), stop.drain.clone().drop_guard());
         let mailboxes = Arc::new(Mailboxes::new(plan.settings().users, WAITING_MAX, progress.clone()));
-        let recorder = Running::start(recording, plan.steps(), mailboxes.clone(), clock_zero)
+        let recorder = Running::start(recording, plan.steps(), mailboxes.clone(), clock_zero, watcher)
             .map_err(|source| Error::SetUp { attempt: "start recording", source })?;
         let journey_counts = plan.routes().iter().map(|_| AtomicU64::new(0)).collect();
         let live = Arc::new(Live {
@@ -309,13 +316,8 @@ fn result(
         mix: live.plan.routes().iter().zip(&live.journey_counts).map(entry).collect(),
         counts: Counts {
             planned: live.plan.arrival_count(),
-            arrived: figures.arrived,
-            offered: figures.offered,
-            completed: figures.completed,
-            dropped: figures.dropped,
-            unfinished: figures.unfinished,
-            unsent: figures.unsent,
             lost: figures.lost + recorded.late_count,
+            ..figures.counts()
         },
     };
     LoadResult {

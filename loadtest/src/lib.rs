@@ -29,6 +29,7 @@ mod live;
 mod pacer;
 mod presence;
 mod progress;
+mod recent;
 mod recording;
 mod stop;
 pub mod target;

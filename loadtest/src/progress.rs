@@ -1,5 +1,5 @@
 //! What a running load looks like from outside: counters that anybody may read at any time, without slowing it down.
-use reports::record::Outcome;
+use reports::record::{Counts, Outcome};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Live counters of one load.
@@ -67,6 +67,21 @@ impl Progress {
 }
 
 impl Figures {
+    /// What became of the requests so far; nothing is known here of the plan.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            planned: 0,
+            arrived: self.arrived,
+            offered: self.offered,
+            completed: self.completed,
+            dropped: self.dropped,
+            unfinished: self.unfinished,
+            unsent: self.unsent,
+            lost: self.lost,
+        }
+    }
+
     /// How many requests ended in a class.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {

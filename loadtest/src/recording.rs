@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! users ─▶ mailboxes (bounded; full: counted as lost) ─▶ recorder thread ─▶ Recorder ─▶ measures.hlog
-//!                                                                       └─▶ Progress
+//!                                                                       ├─▶ Progress
+//!                                                                       └─▶ Watcher, once a second
 //! ```
 //! Handing in a sample never waits and wakes nobody: the thread comes by every few milliseconds.
 use crate::{
     health::ClockWatch,
     presence::{Integrals, Presence},
     progress::{Progress, add},
+    recent::Recent,
 };
-use reports::record::{CutOff, Outcome, Phase, Recorder, SECOND_NS, Sample, SecondCounts, StepInfo, histogram};
+use reports::record::{CutOff, Outcome, Phase, Recorder, Round, SECOND_NS, Sample, SecondCounts, StepInfo, Watcher};
 use std::{
+    collections::BTreeMap,
     io::{self, BufWriter, Write},
     sync::{
         Arc, Mutex, PoisonError,
@@ -55,8 +58,6 @@ pub(crate) const WAITING_MAX: usize = 1 << 18;
 const ROUND: Duration = Duration::from_millis(10);
 /// Seconds of measures that are kept in memory when they cannot be written; beyond them, samples are lost.
 const UNWRITTEN_MAX_S: u64 = 600;
-/// Seconds over which the progress figures look back.
-const LOOK_BACK_S: usize = 5;
 
 #[derive(Debug)]
 enum Event {
@@ -92,6 +93,20 @@ impl Outstanding {
         // The queue first: a user enters its own mark before it moves the queue's.
         let queue = self.queue.load(Ordering::SeqCst);
         self.users.iter().map(|user| user.load(Ordering::SeqCst)).fold(queue, u64::min)
+    }
+
+    /// What is out, by the second in which it was due, and the first second that may still have more in the queue.
+    fn by_second(&self, now_s: u64) -> (u64, BTreeMap<u64, u64>) {
+        // One second is left open, because a user enters its mark a moment after it took an arrival from the queue.
+        let known_before = (self.queue.load(Ordering::SeqCst) / SECOND_NS).saturating_sub(1).min(now_s);
+        let mut out = BTreeMap::new();
+        for user in &self.users {
+            let second = user.load(Ordering::SeqCst) / SECOND_NS;
+            if second < known_before {
+                *out.entry(second).or_default() += 1;
+            }
+        }
+        (known_before, out)
     }
 }
 
@@ -165,11 +180,12 @@ impl Running {
         steps: &[StepInfo],
         mailboxes: Arc<Mailboxes>,
         clock_zero: Instant,
+        watcher: Option<Box<dyn Watcher>>,
     ) -> io::Result<Self> {
         let log = BufWriter::new(recording.measures);
         let recorder = Recorder::start(log, recording.clock_zero, recording.phases, steps.to_vec())?;
         let shared = mailboxes.clone();
-        let desk = Desk::new(recorder, clock_zero);
+        let desk = Desk::new(recorder, clock_zero, watcher);
         let thread = thread::Builder::new().name("recorder".into()).spawn(move || desk.work(&shared))?;
         Ok(Self { mailboxes, thread })
     }
@@ -192,10 +208,17 @@ struct Desk {
     noted: (u64, Integrals),
     last_error: Option<io::Error>,
     closed_before: u64,
+    watcher: Option<Box<dyn Watcher>>,
+    /// The second in which the watcher looked last.
+    looked_s: u64,
 }
 
 impl Desk {
-    fn new(recorder: Recorder<BufWriter<Box<dyn Write + Send>>>, clock_zero: Instant) -> Self {
+    fn new(
+        recorder: Recorder<BufWriter<Box<dyn Write + Send>>>,
+        clock_zero: Instant,
+        watcher: Option<Box<dyn Watcher>>,
+    ) -> Self {
         Self {
             recorder,
             clock_zero,
@@ -204,6 +227,8 @@ impl Desk {
             noted: (0, Integrals::default()),
             last_error: None,
             closed_before: 0,
+            watcher,
+            looked_s: 0,
         }
     }
 
@@ -215,16 +240,24 @@ impl Desk {
             // Read before the mailboxes are emptied: what is not outstanding now is in them. One second is left open, because a user
             // enters its mark a moment after it took an arrival from the queue.
             let complete_s = (mailboxes.outstanding.earliest_ns() / SECOND_NS).saturating_sub(1);
+            let now = self.clock_zero.elapsed();
+            let is_time_to_look = self.watcher.is_some() && now.as_secs() > self.looked_s;
+            let known = is_time_to_look.then(|| mailboxes.outstanding.by_second(now.as_secs()));
             self.empty(mailboxes, &mut taken);
             self.clocks.look();
             self.note_presence(&mailboxes.presence);
             if complete_s > self.closed_before {
                 self.close_before(complete_s);
             }
-            self.recent.publish(self.clock_zero.elapsed(), &mailboxes.progress);
+            self.recent.publish(now, &mailboxes.progress);
+            if let Some((known_before, outstanding)) = known {
+                self.look(now, known_before, outstanding, &mailboxes.progress);
+            }
         }
         self.empty(mailboxes, &mut taken);
         self.note_presence(&mailboxes.presence);
+        self.close_before(u64::MAX);
+        self.look(self.clock_zero.elapsed(), u64::MAX, BTreeMap::new(), &mailboxes.progress);
         self.finish(mailboxes.presence.cut_off())
     }
 
@@ -244,6 +277,22 @@ impl Desk {
             now_ns,
             Integrals { due_ns: before.due_ns.wrapping_add(due_ns), sent_ns: before.sent_ns.wrapping_add(sent_ns) },
         );
+    }
+
+    fn look(&mut self, now: Duration, known_before: u64, outstanding: BTreeMap<u64, u64>, progress: &Progress) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let figures = progress.figures();
+        self.looked_s = now.as_secs();
+        watcher.look(&Round {
+            now_ns: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+            is_over: known_before == u64::MAX,
+            counts: figures.counts(),
+            in_flight: figures.in_flight,
+            seconds: self.recorder.seconds(),
+            open: self.recorder.open().collect(),
+            known_before,
+            outstanding,
+        });
     }
 
     fn empty(&mut self, mailboxes: &Mailboxes, taken: &mut Vec<Event>) {
@@ -272,7 +321,13 @@ impl Desk {
     }
 
     fn close_before(&mut self, second: u64) {
-        match self.recorder.close_before(second) {
+        let watcher = &mut self.watcher;
+        let closed = self.recorder.close_watched_before(second, |closed| {
+            if let Some(watcher) = watcher {
+                watcher.closed(closed);
+            }
+        });
+        match closed {
             Ok(()) => {
                 self.closed_before = second;
                 self.last_error = None;
@@ -291,43 +346,6 @@ impl Desk {
         let (seconds, late_count) = (self.recorder.seconds().to_vec(), self.recorder.late_count());
         let written = self.recorder.finish().map(|_| ());
         Recorded { seconds, late_count, written, clock_jump, cut_off }
-    }
-}
-
-/// Response times of the last seconds, for the progress figures only.
-struct Recent {
-    seconds: [hdrhistogram::Histogram<u64>; LOOK_BACK_S],
-    current: u64,
-}
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self { seconds: std::array::from_fn(|_| histogram()), current: 0 }
-    }
-}
-
-impl Recent {
-    fn observe(&mut self, sample: &Sample) {
-        let position = usize::try_from(self.current).unwrap_or(0) % LOOK_BACK_S;
-        self.seconds[position].saturating_record(sample.done_ns.saturating_sub(sample.due_ns).max(1));
-    }
-
-    /// Publishes once a second.
-    fn publish(&mut self, elapsed: Duration, progress: &Progress) {
-        let now = elapsed.as_secs();
-        if now == self.current {
-            return;
-        }
-        let mut all = histogram();
-        for second in &self.seconds {
-            all.add(second).expect("all histograms have the same bounds");
-        }
-        progress.p50_ns.store(all.value_at_quantile(0.5), Ordering::Relaxed);
-        progress.p99_ns.store(all.value_at_quantile(0.99), Ordering::Relaxed);
-        for gone in (self.current + 1..=now).take(LOOK_BACK_S) {
-            self.seconds[usize::try_from(gone).unwrap_or(0) % LOOK_BACK_S].reset();
-        }
-        self.current = now;
     }
 }
 
@@ -355,7 +373,7 @@ mod tests {
             Phase { kind: PhaseKind::Steady, label: "steady".into(), from_ns: 0, to_ns: u64::MAX, faults: vec![] };
         let recording = Recording { measures, phases: vec![phase], clock_zero: SystemTime::UNIX_EPOCH };
         let steps = [StepInfo { name: "a.b".into(), journey: "a".into(), is_streamed: false }];
-        Running::start(recording, &steps, mailboxes.clone(), Instant::now()).unwrap()
+        Running::start(recording, &steps, mailboxes.clone(), Instant::now(), None).unwrap()
     }
 
     /// A disk with room for the head and no more.

@@ -30,6 +30,13 @@ impl From<&Histogram<u64>> for Distribution {
 }
 
 impl Distribution {
+    /// The same from values and how often each was seen, as a recorder holds them; exactly what their histogram would give.
+    #[must_use]
+    pub fn of_values(values: &BTreeMap<u64, u64>) -> Self {
+        let bucket = |(value_ns, count): (&u64, &u64)| (BUCKETS.highest_equivalent(*value_ns), *count);
+        Self { counts: values.iter().map(bucket).collect(), count: values.values().sum() }
+    }
+
     /// Adds every value of another distribution.
     pub fn add(&mut self, other: &Self) {
         for (value_ns, bucket_count) in &other.counts {

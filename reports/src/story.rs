@@ -43,6 +43,11 @@ pub fn tell(run: &Run, summary: &Summary) -> Vec<String> {
             number::seconds(run.finished_ns),
             number::seconds(run.planned_ns)
         )),
+        RunEnd::Aborted { rule, at_ns } => sentences.push(format!(
+            "After {} of {} the gate `{rule}` was sure not to hold, and the run was aborted.",
+            number::seconds(*at_ns),
+            number::seconds(run.planned_ns)
+        )),
         RunEnd::Broken(why) => sentences.push(format!("The run broke off: {why}.")),
     }
     sentences

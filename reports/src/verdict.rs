@@ -18,6 +18,8 @@ pub enum Overall {
     Interrupted,
     /// The measurement cannot be trusted, or a gate could not be judged.
     Invalid,
+    /// A gate that may abort the run did.
+    Aborted,
     /// A gate does not hold.
     Failed,
     /// No gate fails, but some need more requests.
@@ -34,6 +36,7 @@ impl Overall {
             Self::FaultsLeft => "FAULTS LEFT BEHIND",
             Self::Interrupted => "INTERRUPTED",
             Self::Invalid => "INVALID",
+            Self::Aborted => "ABORTED",
             Self::Failed => "FAILED",
             Self::Inconclusive => "INCONCLUSIVE",
             Self::Passed => "PASSED",
@@ -47,6 +50,7 @@ impl Overall {
             Self::FaultsLeft => 9,
             Self::Interrupted => 130,
             Self::Invalid => 8,
+            Self::Aborted => 6,
             Self::Failed => 3,
             Self::Inconclusive => 7,
             Self::Passed => 0,
@@ -72,7 +76,8 @@ pub struct Verdict {
 /// Judges a run by what it measured.
 #[must_use]
 pub fn judge(run: &Run, summary: &Summary) -> Verdict {
-    let gates: Vec<GateResult> = summary.evidence.iter().map(|evidence| gate::judge(evidence, run, summary)).collect();
+    let gates: Vec<GateResult> =
+        summary.evidence.iter().map(|evidence| gate::judge(evidence, run, &summary.seconds)).collect();
     let checks = check_all(run, summary);
     let overall = overall(run, &gates, &checks);
     let headline = headline(overall, run, &gates, &checks);
@@ -86,6 +91,7 @@ fn overall(run: &Run, gates: &[GateResult], checks: &[Check]) -> Overall {
         (Overall::FaultsLeft, run.faults.iter().any(|fault| fault.end == FaultEnd::LeftBehind)),
         (Overall::Interrupted, run.end == RunEnd::Interrupted),
         (Overall::Invalid, untrusted || any(GateOutcome::Invalid)),
+        (Overall::Aborted, matches!(run.end, RunEnd::Aborted { .. })),
         (Overall::Failed, any(GateOutcome::Fail)),
         (Overall::Inconclusive, any(GateOutcome::Inconclusive)),
     ];
@@ -109,6 +115,7 @@ fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check])
             let unjudged = || of(GateOutcome::Invalid).next().map(|gate| format!("{}: {}", gate.gate, gate.reason));
             failed.map(|check| format!("{}: {}", check.name, check.figure)).or_else(unjudged).unwrap_or_default()
         }
+        Overall::Aborted => aborted(run, gates),
         Overall::Failed => match of(GateOutcome::Fail).next() {
             Some(first) if of(GateOutcome::Fail).count() == 1 => {
                 let observed = first.observed.map_or_else(String::new, |observed| format!(", was {observed}"));
@@ -122,4 +129,12 @@ fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check])
         Overall::Passed if gates.is_empty() => "the measurement is valid; the scenario has no gates".to_owned(),
         Overall::Passed => format!("{} hold", share(GateOutcome::Pass)),
     }
+}
+
+fn aborted(run: &Run, gates: &[GateResult]) -> String {
+    let RunEnd::Aborted { rule, at_ns } = &run.end else { return String::new() };
+    let observed = gates.iter().find(|gate| gate.gate == *rule).and_then(|gate| gate.observed);
+    let observed = observed.map_or_else(String::new, |observed| format!(", was {observed}"));
+    let (at, planned) = (number::seconds(*at_ns), number::seconds(run.planned_ns));
+    format!("by a gate after {at} of {planned}: {rule}{observed}")
 }

@@ -91,6 +91,10 @@ pub struct Which {
     /// One more gate, such as 'p99 < 500ms for flights.search window=steady' (repeat for more).
     #[arg(long = "threshold", value_name = "GATE")]
     pub thresholds: Vec<String>,
+    /// One more gate, which ends the run as soon as it is sure not to hold, such as 'error-rate < 20% abort after 10s' (repeat
+    /// for more).
+    #[arg(long = "abort-on", value_name = "GATE")]
+    pub abort_on: Vec<String>,
 }
 
 /// Flags of `run`.
@@ -105,12 +109,30 @@ pub struct Run {
     /// What to print on standard output.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
-    /// How to show progress: a redrawn line, one line per 10 s, or nothing; `auto` looks at the terminal.
+    /// How to show progress on standard error: redrawn lines, one line per 10 s, JSON every second, or nothing; `auto` looks at the
+    /// terminal.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressStyle,
     /// Print the plan and stop; the same as `harness plan`.
     #[arg(long)]
     pub dry_run: bool,
+    /// Who else may look while it runs.
+    #[command(flatten)]
+    pub observe: Observe,
+}
+
+/// Who may look at a run from outside while it goes on. Addresses beyond loopback need `--allow-host`.
+#[derive(Debug, Args)]
+pub struct Observe {
+    /// Show a live page in the browser, at this address or at a free port of 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0")]
+    pub dashboard: Option<SocketAddr>,
+    /// Serve the figures to Prometheus at http://ADDRESS/metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub prometheus_listen: Option<SocketAddr>,
+    /// Push the figures to an OpenTelemetry collector every 10 s, by OTLP over HTTP, such as http://127.0.0.1:4318.
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<String>,
 }
 
 /// Flags of `plan`.
@@ -151,12 +173,14 @@ pub enum Format {
 /// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressStyle {
-    /// A redrawn line on a terminal, lines elsewhere.
+    /// Redrawn lines on a terminal, one line per 10 s elsewhere.
     Auto,
-    /// A redrawn line.
+    /// Five redrawn lines.
     Tty,
     /// One line per 10 s.
     Line,
+    /// One JSON object a line, every second.
+    Json,
     /// Nothing.
     None,
 }

@@ -1,10 +1,10 @@
 //! Whether a gate holds: pass, fail, or not known from what was measured.
-use super::{Comparison, Evidence, Gate, Rule};
+use super::{Comparison, Evidence, Gate, Rule, STALL_NS, lanes};
 use crate::{
     number,
     proportion::{Tally, bounds, requests_missing},
-    record::{Measure, Run},
-    summary::{Latency, Quantile, Scope, Summary},
+    record::{Measure, Run, RunEnd, SecondCounts},
+    summary::{Latency, Quantile},
 };
 use serde::Serialize;
 use std::fmt;
@@ -38,6 +38,8 @@ pub enum Observed {
     Share(f64),
     /// A count.
     Count(u64),
+    /// Events per second.
+    Rate(f64),
 }
 
 impl fmt::Display for Observed {
@@ -47,6 +49,7 @@ impl fmt::Display for Observed {
             Self::NoAnswer { failed_share } => format!("∞ ({} failed)", number::percent(*failed_share)),
             Self::Share(share) => number::percent(*share),
             Self::Count(count) => number::count(*count),
+            Self::Rate(per_second) => number::rate(*per_second),
         })
     }
 }
@@ -92,6 +95,7 @@ impl GateResult {
         match (self.margin, self.observed) {
             (Some(margin), Some(Observed::LatencyNs(_))) => number::signed_latency(margin),
             (Some(margin), Some(Observed::Share(_))) => number::signed_points(margin),
+            (Some(margin), Some(Observed::Rate(_))) => format!("{margin:+.1}/s").replace('-', "−"),
             (Some(margin), Some(Observed::Count(_))) => format!("{margin:+.0}").replace('-', "−").replace("+0", "0"),
             _ => "–".to_owned(),
         }
@@ -100,61 +104,75 @@ impl GateResult {
 
 /// Judges one gate by its evidence. A gate that does not hold is a result, never an error.
 #[must_use]
-pub fn judge(evidence: &Evidence, run: &Run, summary: &Summary) -> GateResult {
-    let (gate, scope) = match &evidence.gate {
-        Ok(found) => found,
+pub fn judge(evidence: &Evidence, run: &Run, seconds: &[SecondCounts]) -> GateResult {
+    let mut result = judge_so_far(evidence, run, seconds);
+    if let (GateOutcome::Inconclusive, Some(share), Ok((gate, _))) = (result.outcome, result.share, &evidence.gate) {
+        result.more_requests = requests_missing(&evidence.seconds(), share.limit);
+        result.reason = reason(gate, result.outcome, &share, result.request_count, result.more_requests);
+    }
+    result
+}
+
+/// The same without an estimate of what is missing, which takes longest.
+pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seconds: &[SecondCounts]) -> GateResult {
+    let gate = match &evidence.gate {
+        Ok((gate, _)) => gate,
         Err(error) => {
             let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
             return invalid(&evidence.text, format!("{error}{hint}"));
         }
     };
-    let window = &gate.window.value;
-    let outcomes = summary.outcomes(scope, window);
-    let seconds = evidence.seconds();
-    let tally: Tally = seconds.iter().copied().sum();
+    let (window, outcomes, offered) = (&gate.window.value, evidence.outcomes(), run.load.counts.offered);
+    let counted = |count: u64, of: u64| (of > 0).then(|| (Observed::Count(count), of));
     let found = match &gate.rule {
-        Rule::Quantile { measure, quantile, comparison, limit_ns } => {
-            let latency = latency_of(gate, scope, summary, *measure);
+        Rule::Quantile { quantile, comparison, limit_ns, .. } => {
+            let latency = evidence.latency();
             let observed = latency.quantile(*quantile).map(|value| observed_latency(value, &latency));
-            observed.map(|seen| by_share(&seconds, gate, *comparison, 1.0 - quantile, seen, *limit_ns as f64))
+            observed.map(|seen| by_share(evidence, gate, *comparison, 1.0 - quantile, seen, *limit_ns as f64))
         }
         Rule::Share { comparison, limit, .. } => {
+            let tally: Tally = evidence.seconds().into_iter().sum();
             let observed = (tally.total > 0).then(|| Observed::Share(tally.share()));
-            observed.map(|seen| by_share(&seconds, gate, *comparison, *limit, seen, *limit))
+            observed.map(|seen| by_share(evidence, gate, *comparison, *limit, seen, *limit))
         }
-        Rule::Max { measure, comparison, limit_ns } => {
-            let latency = latency_of(gate, scope, summary, *measure);
+        Rule::Max { comparison, limit_ns, .. } => {
+            let latency = evidence.latency();
             let observed = latency.max().map(|value| observed_latency(value, &latency));
             observed.map(|seen| exact(gate, *comparison, seen, *limit_ns as f64, latency.count()))
         }
         Rule::Count { group, comparison, limit } => {
             let count = outcomes.seen().filter(|(outcome, _)| group.holds(*outcome)).map(|(_, count)| count).sum();
-            let observed = (outcomes.total() > 0).then_some(Observed::Count(count));
-            observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, outcomes.total()))
+            counted(count, outcomes.total()).map(|(seen, of)| exact(gate, *comparison, seen, *limit as f64, of))
+        }
+        Rule::Rate { group, comparison, limit } => {
+            let count: u64 = outcomes.seen().filter(|(outcome, _)| group.holds(*outcome)).map(|(_, count)| count).sum();
+            let length_s = window.length_until_ns(&run.phases, run.finished_ns) as f64 / 1e9;
+            let observed = (outcomes.total() > 0 && length_s > 0.0).then(|| Observed::Rate(count as f64 / length_s));
+            observed.map(|seen| exact(gate, *comparison, seen, *limit, outcomes.total()))
+        }
+        Rule::Stalls { comparison, limit } => {
+            let gaps = evidence.latency().good;
+            let stalls = gaps.count() - gaps.count_within(STALL_NS);
+            counted(stalls, gaps.count()).map(|(seen, of)| exact(gate, *comparison, seen, *limit as f64, of))
+        }
+        Rule::InFlight { comparison, limit } => {
+            let observed = lanes::in_flight_max(seconds, &run.phases, window).map(Observed::Count);
+            observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, offered))
         }
         Rule::AchievedRate { comparison, limit } => {
-            let observed = summary.sent_share(window).map(Observed::Share);
-            observed.map(|seen| exact(gate, *comparison, seen, *limit, run.load.counts.offered))
+            let observed = lanes::sent_share(seconds, &run.phases, window).map(Observed::Share);
+            observed.map(|seen| exact(gate, *comparison, seen, *limit, offered))
         }
         Rule::Dropped { comparison, limit } => {
-            let counts = run.load.counts;
-            let observed = (counts.offered > 0).then_some(Observed::Count(counts.dropped));
-            observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, counts.offered))
+            let dropped = counted(run.load.counts.dropped, offered);
+            dropped.map(|(seen, of)| exact(gate, *comparison, seen, *limit as f64, of))
         }
     };
-    let is_cut_off = matches!(gate.rule, Rule::AchievedRate { .. }) && summary.seconds.is_empty();
+    let is_cut_off = matches!(gate.rule, Rule::AchievedRate { .. } | Rule::InFlight { .. }) && seconds.is_empty();
     found.unwrap_or_else(|| match is_cut_off {
         true => invalid(&gate.text, "the record has no counts per second".to_owned()),
-        false => nothing_measured(gate, outcomes.total()),
+        false => nothing_measured(gate, outcomes.total(), run),
     })
-}
-
-fn latency_of(gate: &Gate, scope: &Scope, summary: &Summary, measure: Measure) -> Latency {
-    let window = &gate.window.value;
-    match gate.class {
-        Some(class) => summary.latency_of_class(scope, window, measure, class),
-        None => summary.latency(scope, window, measure),
-    }
 }
 
 fn observed_latency(value: Quantile, latency: &Latency) -> Observed {
@@ -168,15 +186,16 @@ fn observed_latency(value: Quantile, latency: &Latency) -> Observed {
 ///
 /// Pass iff the upper bound of the share is within, fail iff the lower one is not. Source: measurement.md D2, `ok(λ)` and `bad(λ)`.
 fn by_share(
-    seconds: &[Tally],
+    evidence: &Evidence,
     gate: &Gate,
     comparison: Comparison,
     limit: f64,
     observed: Observed,
     value_limit: f64,
 ) -> GateResult {
+    let seconds = evidence.seconds();
     let tally: Tally = seconds.iter().copied().sum();
-    let found = bounds(seconds);
+    let found = bounds(&seconds);
     // A limit from above on the quantity: few may lie beyond. From below, many must.
     let outcome = match comparison.is_upper() {
         true if found.upper <= limit => GateOutcome::Pass,
@@ -185,7 +204,6 @@ fn by_share(
         false if found.upper <= limit => GateOutcome::Fail,
         _ => GateOutcome::Inconclusive,
     };
-    let more_requests = requests_missing(seconds, limit).filter(|_| outcome == GateOutcome::Inconclusive);
     let share = ShareBounds { observed: tally.share(), lower: found.lower, upper: found.upper, limit };
     GateResult {
         gate: gate.text.clone(),
@@ -194,8 +212,8 @@ fn by_share(
         margin: margin(comparison, observed, value_limit),
         share: Some(share),
         request_count: tally.total,
-        more_requests,
-        reason: reason(gate, outcome, &share, tally.total, more_requests),
+        more_requests: None,
+        reason: reason(gate, outcome, &share, tally.total, None),
     }
 }
 
@@ -207,12 +225,7 @@ fn reason(gate: &Gate, outcome: GateOutcome, share: &ShareBounds, total: u64, mo
         (Rule::Share { group, .. }, _) => &group.to_string(),
         _ => "counted",
     };
-    let noun = match gate.rule {
-        Rule::Quantile { measure: Measure::Gap, .. } => "gap",
-        Rule::Quantile { measure: Measure::Connect, .. } => "connection",
-        _ => "request",
-    };
-    let seen = format!("{} of {} {what}", number::percent(share.observed), number::counted(total, noun));
+    let seen = format!("{} of {} {what}", number::percent(share.observed), number::counted(total, noun(gate)));
     let range = format!("{} to {}", number::percent(share.lower), number::percent(share.upper));
     let limit = number::exact_percent(share.limit);
     match (outcome, more_requests) {
@@ -226,11 +239,20 @@ fn reason(gate: &Gate, outcome: GateOutcome, share: &ShareBounds, total: u64, mo
     }
 }
 
+/// What is counted.
+fn noun(gate: &Gate) -> &'static str {
+    match gate.rule.measure() {
+        Some(Measure::Gap) => "gap",
+        Some(Measure::Connect) => "connection",
+        _ => "request",
+    }
+}
+
 fn exact(gate: &Gate, comparison: Comparison, observed: Observed, limit: f64, request_count: u64) -> GateResult {
     let value = match observed {
         Observed::LatencyNs(nanos) => nanos as f64,
         Observed::NoAnswer { .. } => f64::INFINITY,
-        Observed::Share(share) => share,
+        Observed::Share(share) | Observed::Rate(share) => share,
         Observed::Count(count) => count as f64,
     };
     let holds = comparison.holds(value.total_cmp(&limit));
@@ -242,7 +264,7 @@ fn exact(gate: &Gate, comparison: Comparison, observed: Observed, limit: f64, re
         share: None,
         request_count,
         more_requests: None,
-        reason: format!("{observed} among {}, counted exactly", number::counted(request_count, "request")),
+        reason: format!("{observed} among {}, counted exactly", number::counted(request_count, noun(gate))),
     }
 }
 
@@ -250,16 +272,20 @@ fn margin(comparison: Comparison, observed: Observed, limit: f64) -> Option<f64>
     let value = match observed {
         Observed::LatencyNs(nanos) => nanos as f64,
         Observed::NoAnswer { .. } => return None,
-        Observed::Share(share) => share,
+        Observed::Share(share) | Observed::Rate(share) => share,
         Observed::Count(count) => count as f64,
     };
     Some(if comparison.is_upper() { limit - value } else { value - limit })
 }
 
 /// Requests of other classes are evidence that the window was there, though none for or against the gate: it stays open.
-fn nothing_measured(gate: &Gate, request_count: u64) -> GateResult {
+fn nothing_measured(gate: &Gate, request_count: u64, run: &Run) -> GateResult {
     let of = gate.name.as_ref().map_or_else(String::new, |name| format!(" of {}", name.value));
     let place = format!("{of} in the window `{}`", gate.window.value);
+    if let RunEnd::Aborted { rule, .. } = &run.end {
+        let reason = format!("there was no request{place} before the run was aborted by `{rule}`");
+        return GateResult { outcome: GateOutcome::Inconclusive, ..invalid(&gate.text, reason) };
+    }
     match gate.class.filter(|_| request_count > 0) {
         Some(class) => GateResult {
             outcome: GateOutcome::Inconclusive,

@@ -1,9 +1,11 @@
 //! Whether a gate speaks of things that the run will have: checked before the first request.
-use super::{Gate, ParseError, Problem, Rule, Word, parse::did_you_mean};
+use super::{Gate, ParseError, Problem, Word, parse::did_you_mean};
 use crate::{
-    record::{Phase, StepInfo},
+    record::{Phase, SECOND_NS, StepInfo},
     summary::{Scope, Window, needs_stream},
+    units::format_duration,
 };
+use std::time::Duration;
 
 /// Checks the name, the window and the measure of a gate against the steps and phases of a plan.
 ///
@@ -11,7 +13,8 @@ use crate::{
 /// When the run has no such step or journey, no such phase, or the measure exists only for streams and nothing named is one.
 pub fn check_names(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<(), ParseError> {
     check_scope(gate, steps)?;
-    check_window(&gate.window, phases)
+    check_window(&gate.window, phases)?;
+    check_delay(gate, phases)
 }
 
 fn check_scope(gate: &Gate, steps: &[StepInfo]) -> Result<(), ParseError> {
@@ -19,7 +22,7 @@ fn check_scope(gate: &Gate, steps: &[StepInfo]) -> Result<(), ParseError> {
         None => Scope::All,
         Some(name) => Scope::named(&name.value, steps).ok_or_else(|| unknown_name(name, steps))?,
     };
-    let (Rule::Quantile { measure, .. } | Rule::Max { measure, .. }) = gate.rule else { return Ok(()) };
+    let Some(measure) = gate.rule.measure() else { return Ok(()) };
     if !needs_stream(measure) || steps.iter().any(|step| scope.holds(step) && step.is_streamed) {
         return Ok(());
     }
@@ -39,7 +42,28 @@ fn unknown_name(name: &Word<String>, steps: &[StepInfo]) -> ParseError {
     ParseError { range: name.range.clone(), problem, hint }
 }
 
+/// A delay as long as its window would never let the gate abort.
+fn check_delay(gate: &Gate, phases: &[Phase]) -> Result<(), ParseError> {
+    let Some(abort) = &gate.abort else { return Ok(()) };
+    let length = Duration::from_nanos(gate.window.value.length_ns(phases));
+    if abort.after.value < length {
+        return Ok(());
+    }
+    let found = gate.text[abort.after.range.clone()].to_owned();
+    let problem = Problem::Beyond { found, what: "window", ends: format!("is {} long", format_duration(length)) };
+    let hint = Some("give a shorter delay, or none: `abort`".to_owned());
+    Err(ParseError { range: abort.after.range.clone(), problem, hint })
+}
+
 fn check_window(window: &Word<Window>, phases: &[Phase]) -> Result<(), ParseError> {
+    let end_ns = phases.last().map_or(0, |phase| phase.to_ns);
+    if let Window::Span { to_s, .. } = window.value
+        && to_s.saturating_mul(SECOND_NS) > end_ns
+    {
+        let ends = format!("ends at {}", format_duration(Duration::from_nanos(end_ns)));
+        let problem = Problem::Beyond { found: window.value.to_string(), what: "load", ends };
+        return Err(ParseError { range: window.range.clone(), problem, hint: None });
+    }
     if phases.iter().any(|phase| window.value.holds(phase)) {
         return Ok(());
     }
@@ -65,7 +89,7 @@ mod tests {
             is_streamed,
         };
         let steps = [step("flights.search", "flight-search", false), step("chat.message", "chat", true)];
-        let found = check_names(&parse(text).unwrap(), &steps, &cut(10, 100, &[]));
+        let found = check_names(&parse(text).unwrap(), &steps, &cut(10 * SECOND_NS, 100 * SECOND_NS, &[]));
         let plain = found.as_ref().map_err(|e| (e.to_string(), e.hint.clone().unwrap_or_default(), e.range.clone()));
         match (plain, expected) {
             (Ok(()), Ok(())) => {}
@@ -83,6 +107,14 @@ mod tests {
         check("first_event.p95 < 1s for chat", Ok(()));
         check("first_event.p95 < 1s", Ok(()));
         check("errors = 0 window=warm-up", Ok(()));
+        check("errors = 0 window=90s..100s abort after 9s", Ok(()));
+        let beyond = "`90s..101s` reaches beyond the load, which ends at 100s";
+        check("errors = 0 window=90s..101s", Err((beyond, "", "90s..101s")));
+        let shorter = "give a shorter delay, or none: `abort`";
+        let late = "`after 10s` reaches beyond the window, which is 10s long";
+        check("errors = 0 window=90s..100s abort after 10s", Err((late, shorter, "after 10s")));
+        let gaps = "`flight-search` has no gap: its answers are not streams";
+        check("stalls = 0 for flight-search", Err((gaps, "streamed steps are chat.message", "flight-search")));
         let near = "did you mean `flights.search`?";
         check("p95 < 1s for flights.serch", Err(("unknown step or journey `flights.serch`", near, "flights.serch")));
         let all = "this run has chat, chat.message, flight-search, flights.search";

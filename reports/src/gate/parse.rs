@@ -1,6 +1,6 @@
 //! Reads a gate from its line, and says where and why it cannot.
 use super::{
-    Comparison, Gate, Group, Rule, Word,
+    Comparison, Gate, Group, Rule, Word, abort, span,
     token::{Token, Tokens},
 };
 use crate::{
@@ -55,6 +55,16 @@ pub enum Problem {
         /// The metric.
         metric: String,
     },
+    /// A window or a delay reaches beyond what it is to lie in.
+    #[error("`{found}` reaches beyond the {what}, which {ends}")]
+    Beyond {
+        /// What was found.
+        found: String,
+        /// What it is to lie in.
+        what: &'static str,
+        /// Where that ends.
+        ends: String,
+    },
     /// The gate is put on something that does not have this measure.
     #[error("`{name}` has no {measure}: its answers are not streams")]
     NotStreamed {
@@ -75,14 +85,21 @@ pub fn parse(text: &str) -> Result<Gate, ParseError> {
     let comparison = tokens.next("a comparison such as `<`")?;
     let value = tokens.next("a value such as `500ms`, `0.1%` or `0`")?;
     let rule = rule(&metric, &comparison, &value)?;
-    let (mut name, mut class, mut window) = (None, None, None);
+    let (mut name, mut class, mut window, mut abort) = (None, None, None, None);
     while let Some(key) = tokens.peek() {
-        let known = ["for", "class", "window"];
+        let known = ["for", "class", "window", "abort"];
         if !known.contains(&key.text) {
             let problem = Problem::Unknown { what: "clause", found: key.text.to_owned() };
             return Err(key.error(problem, did_you_mean(key.text, known)));
         }
         tokens.skip();
+        if key.text == "abort" {
+            let clause = abort::clause(&mut tokens)?;
+            if abort.replace(clause).is_some() {
+                return Err(key.error(Problem::Twice(key.text.to_owned()), None));
+            }
+            continue;
+        }
         tokens.skip_equals();
         let slot = match key.text {
             "for" => &mut name,
@@ -103,13 +120,16 @@ pub fn parse(text: &str) -> Result<Gate, ParseError> {
         text: text.trim().to_owned(),
         name: name.map(|token| Word { value: token.text.to_owned(), range: token.range }),
         class: class.as_ref().map(outcome).transpose()?,
-        window: window.as_ref().map_or(Word { value: Window::Run, range: end..end }, window_word),
+        window: window.as_ref().map_or(Ok(Word { value: Window::Run, range: end..end }), span::window)?,
+        abort,
         rule,
     };
     let misplaced = match &gate.rule {
         Rule::Quantile { .. } | Rule::Max { .. } => None,
-        Rule::Share { .. } | Rule::Count { .. } => class.map(|token| (token, "class")),
-        Rule::AchievedRate { .. } => {
+        Rule::Share { .. } | Rule::Count { .. } | Rule::Rate { .. } | Rule::Stalls { .. } => {
+            class.map(|token| (token, "class"))
+        }
+        Rule::AchievedRate { .. } | Rule::InFlight { .. } => {
             class.map(|token| (token, "class")).or(name_token(&gate, text).map(|t| (t, "for")))
         }
         Rule::Dropped { .. } => class
@@ -138,13 +158,16 @@ enum Metric {
     Share(Group),
     Count(Group),
     AchievedRate,
+    Rate(Group),
+    InFlight,
+    Stalls,
     Dropped,
 }
 
 fn rule(metric: &Token<'_>, sign: &Token<'_>, value: &Token<'_>) -> Result<Rule, ParseError> {
     let kind = metric_of(metric)?;
     let comparison = comparison_of(sign)?;
-    let is_counted = matches!(kind, Metric::Count(_) | Metric::Dropped);
+    let is_counted = matches!(kind, Metric::Count(_) | Metric::InFlight | Metric::Stalls | Metric::Dropped);
     if comparison == Comparison::Equal && !is_counted {
         let problem = Problem::Misplaced { word: "=".to_owned(), metric: metric.text.to_owned() };
         return Err(sign.error(problem, Some("only counts can be equal; write `<` or `>`".to_owned())));
@@ -157,6 +180,9 @@ fn rule(metric: &Token<'_>, sign: &Token<'_>, value: &Token<'_>) -> Result<Rule,
         Metric::Share(group) => Rule::Share { group, comparison, limit: open_share(value, group)? },
         Metric::Count(group) => Rule::Count { group, comparison, limit: whole(value)? },
         Metric::AchievedRate => Rule::AchievedRate { comparison, limit: share(value)? },
+        Metric::Rate(group) => Rule::Rate { group, comparison, limit: rate(value)? },
+        Metric::InFlight => Rule::InFlight { comparison, limit: whole(value)? },
+        Metric::Stalls => Rule::Stalls { comparison, limit: whole(value)? },
         Metric::Dropped => Rule::Dropped { comparison, limit: whole(value)? },
     })
 }
@@ -189,6 +215,10 @@ fn metric_of(token: &Token<'_>) -> Result<Metric, ParseError> {
     let found = match (rest, rest.strip_suffix("_rate")) {
         _ if measure != Measure::Response => None,
         ("achieved_rate", _) => Some(Metric::AchievedRate),
+        ("rate", _) => Some(Metric::Rate(Group::Requests)),
+        ("goodput", _) => Some(Metric::Rate(Group::Good)),
+        ("in_flight", _) => Some(Metric::InFlight),
+        ("stalls", _) => Some(Metric::Stalls),
         ("dropped", _) => Some(Metric::Dropped),
         ("requests", _) => Some(Metric::Count(Group::Requests)),
         (_, Some(of)) => group(of).map(Metric::Share),
@@ -204,9 +234,25 @@ fn metric_of(token: &Token<'_>) -> Result<Metric, ParseError> {
 fn metric_words() -> Vec<String> {
     let classes = Outcome::ALL.map(|outcome| outcome.name().replace('_', "-"));
     let rates = classes.iter().map(|class| format!("{class}-rate"));
-    let plain =
-        ["p50", "p95", "p99", "p99.9", "max", "error-rate", "good-rate", "achieved-rate", "dropped", "errors", "good"];
-    plain.map(str::to_owned).into_iter().chain(["requests".to_owned()]).chain(rates).chain(classes.clone()).collect()
+    let plain = [
+        "p50",
+        "p95",
+        "p99",
+        "p99.9",
+        "max",
+        "error-rate",
+        "good-rate",
+        "achieved-rate",
+        "dropped",
+        "errors",
+        "good",
+        "requests",
+        "rate",
+        "goodput",
+        "in-flight",
+        "stalls",
+    ];
+    plain.map(str::to_owned).into_iter().chain(rates).chain(classes.clone()).collect()
 }
 
 fn is_quantile_word(word: &str) -> bool {
@@ -259,8 +305,8 @@ fn outcome(token: &Token<'_>) -> Result<Outcome, ParseError> {
     })
 }
 
-fn window_word(token: &Token<'_>) -> Word<Window> {
-    Word { value: token.text.parse().expect("every word is a window"), range: token.range.clone() }
+fn rate(token: &Token<'_>) -> Result<f64, ParseError> {
+    units::parse_rate(token.text).map_err(|_| token.not_a("a rate", "write a number and a unit, such as 25/s"))
 }
 
 fn name_token<'a>(gate: &Gate, text: &'a str) -> Option<Token<'a>> {
@@ -301,6 +347,10 @@ mod tests {
             ("wrong == 0 for flight-search", "Count { group: Class(Wrong), comparison: Equal, limit: 0"),
             ("requests > 1000", "Count { group: Requests, comparison: Above, limit: 1000"),
             ("achieved-rate > 99%", "AchievedRate { comparison: Above, limit: 0.99"),
+            ("rate >= 25/s for chat window=10s..30s", "Rate { group: Requests, comparison: AtLeast, limit: 25"),
+            ("goodput > 90/m", "Rate { group: Good, comparison: Above, limit: 1.5"),
+            ("in-flight < 200 window=during", "InFlight { comparison: Below, limit: 200"),
+            ("stalls = 0 for chat.message", "Stalls { comparison: Equal, limit: 0"),
             ("  dropped = 0 ", "Dropped { comparison: Equal, limit: 0"),
             ("p99 < 5s for flights.search class=dependency_error window=during-2", "Quantile { measure: Response"),
             ("p99 < 5s window = during class = dependency-error for flights.search", "Quantile { measure: Response"),
@@ -309,6 +359,14 @@ mod tests {
             assert!(format!("{:?}", gate.rule).starts_with(rule), "{text}: {:?}", gate.rule);
             assert_eq!(gate.text, text.trim());
         }
+        let span = |text: &str| parse(text).unwrap().window.value;
+        assert_eq!(span("p99 < 5s window=10s..30s"), Window::Span { from_s: 10, to_s: 30 });
+        assert_eq!(span("p99 < 5s window 1m..1m30s"), Window::Span { from_s: 60, to_s: 90 });
+        let abort = |text: &str| parse(text).unwrap().abort.map(|abort| abort.after.value.as_secs());
+        assert_eq!(abort("p99 < 5s"), None);
+        assert_eq!(abort("p99 < 5s abort"), Some(0));
+        assert_eq!(abort("p99 < 5s abort window=steady"), Some(0));
+        assert_eq!(abort("p99 < 5s window=steady abort after 1m30s for chat"), Some(90));
         assert_eq!(parse("p99 < 5s class dependency_error").unwrap().class, Some(Outcome::DependencyError));
     }
 
@@ -350,6 +408,20 @@ mod tests {
         refused("dropped = 0 for chat", "chat", "`for` does not go with `dropped`", None);
         refused("dropped = 0 window=steady", "steady", "`window` does not go with `dropped`", None);
         refused("achieved-rate > 99% for chat", "chat", "`for` does not go with `achieved-rate`", None);
+        refused("p95 < 5s abort abort", "abort", "`abort` is given twice", None);
+        refused("p95 < 5s abort after", "", "a time such as `10s` is missing", None);
+        let delay = Some("write a number and a unit without a space, such as 10s");
+        refused("p95 < 5s abort after 10", "10", "`10` is not a time", delay);
+        refused("p95 < 5s after 10s", "after", "unknown clause `after`", None);
+        refused("rate > 25", "25", "`25` is not a rate", Some("write a number and a unit, such as 25/s"));
+        refused("rate = 25/s", "=", "`=` does not go with `rate`", Some("only counts can be equal; write `<` or `>`"));
+        refused("in-flight < 9 for chat", "chat", "`for` does not go with `in-flight`", None);
+        refused("stalls = 0 class=full", "full", "`class` does not go with `stalls`", None);
+        let span = Some("write whole seconds since the start, the earlier first, such as 10s..30s");
+        refused("p95 < 5s window=30s..10s", "30s..10s", "`30s..10s` is not a stretch of time", span);
+        let whole_seconds = "`1500ms..9s` is not a stretch of time in whole seconds";
+        refused("p95 < 5s window=1500ms..9s", "1500ms..9s", whole_seconds, span);
+        refused("p95 < 5s window=10s..", "10s..", "`10s..` is not a stretch of time in whole seconds", span);
         refused("p95 < 5µss ∞", "5µss", "`5µss` is not a time", time);
     }
 

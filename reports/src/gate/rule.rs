@@ -1,4 +1,5 @@
 //! What a gate says.
+use super::Abort;
 use crate::{
     record::{Measure, Outcome},
     summary::Window,
@@ -18,6 +19,8 @@ pub struct Gate {
     pub class: Option<Outcome>,
     /// The part of the run it is put on.
     pub window: Word<Window>,
+    /// Whether it may end the run.
+    pub abort: Option<Abort>,
 }
 
 /// Something read from the line, and where it stood: byte positions, empty at the end when it was left out.
@@ -28,6 +31,9 @@ pub struct Word<T> {
     /// Where.
     pub range: Range<usize>,
 }
+
+/// A gap between two pieces of text that is longer is a stall, in nanoseconds.
+pub const STALL_NS: u64 = 1_000_000_000;
 
 /// A number of the run and its bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +83,29 @@ pub enum Rule {
         /// Between 0 and 1.
         limit: f64,
     },
+    /// Requests with an outcome, per second of the window: exact.
+    Rate {
+        /// Which requests.
+        group: Group,
+        /// Never [`Comparison::Equal`].
+        comparison: Comparison,
+        /// Per second.
+        limit: f64,
+    },
+    /// The most requests that were out at the end of any second: exact.
+    InFlight {
+        /// Any.
+        comparison: Comparison,
+        /// How many.
+        limit: u64,
+    },
+    /// Gaps of streams longer than [`STALL_NS`]: exact.
+    Stalls {
+        /// Any.
+        comparison: Comparison,
+        /// How many.
+        limit: u64,
+    },
     /// Arrivals of the whole run that the generator gave up: exact.
     Dropped {
         /// Any.
@@ -84,6 +113,34 @@ pub enum Rule {
         /// How many.
         limit: u64,
     },
+}
+
+impl Rule {
+    /// How the number is to stand to its bound.
+    #[must_use]
+    pub fn comparison(&self) -> Comparison {
+        match self {
+            Self::Quantile { comparison, .. }
+            | Self::Max { comparison, .. }
+            | Self::Share { comparison, .. }
+            | Self::Count { comparison, .. }
+            | Self::AchievedRate { comparison, .. }
+            | Self::Rate { comparison, .. }
+            | Self::InFlight { comparison, .. }
+            | Self::Stalls { comparison, .. }
+            | Self::Dropped { comparison, .. } => *comparison,
+        }
+    }
+
+    /// The latency that it is put on, if it is.
+    #[must_use]
+    pub fn measure(&self) -> Option<Measure> {
+        match self {
+            Self::Quantile { measure, .. } | Self::Max { measure, .. } => Some(*measure),
+            Self::Stalls { .. } => Some(Measure::Gap),
+            _ => None,
+        }
+    }
 }
 
 /// How a number is to stand to its bound.

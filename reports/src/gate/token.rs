@@ -55,6 +55,11 @@ impl<'a> Tokens<'a> {
         self.tokens.peek().cloned()
     }
 
+    /// Where the line ends.
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
     pub(super) fn skip(&mut self) {
         self.tokens.next();
     }

@@ -8,7 +8,7 @@
 //!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, PhaseKind, Run, SecondCounts, WarmUp,
+    FORMAT, Measure, Outcome, PhaseKind, Place, Run, SecondCounts, WarmUp,
     recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
 };
 use hdrhistogram::{
@@ -91,6 +91,15 @@ pub struct Interval {
     pub measure: Measure,
     /// Values in nanoseconds.
     pub histogram: Histogram<u64>,
+}
+
+impl Interval {
+    /// Where it belongs.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let Self { second, phase_index, step_index, outcome, measure, .. } = *self;
+        Place { second, phase_index, step_index, outcome, measure }
+    }
 }
 
 /// A run folder that is being written.

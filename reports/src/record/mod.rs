@@ -3,6 +3,7 @@
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
 mod fault;
 pub mod folder;
+mod live;
 mod machine;
 mod meter;
 mod outcome;
@@ -13,6 +14,7 @@ mod sample;
 
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
 pub use folder::{Interval, RunFolder};
+pub use live::{LiveSecond, Place, Round, Watcher};
 pub use machine::Machine;
 pub use meter::{ArrivalFit, CutOff, HostUse, Meter, ModelKind, Scatter, WarmUp};
 pub use outcome::Outcome;

@@ -4,7 +4,7 @@
 //! Sample ─▶ second in which it was due ─▶ sparse counts ─▶ (no longer open) ─▶ measures.hlog
 //! ```
 //! Only the seconds that can still receive a sample are in memory, so memory depends on the rate and the longest time-out, not on the run's length.
-use super::{Measure, Outcome, Phase, Sample, StepInfo};
+use super::{LiveSecond, Measure, Outcome, Phase, Sample, StepInfo};
 use hdrhistogram::{
     Histogram,
     serialization::{V2DeflateSerializer, interval_log},
@@ -49,8 +49,8 @@ pub struct SecondCounts {
     pub in_flight_ns: u64,
 }
 
-type Key = (usize, usize, Outcome, Measure);
-type Sparse = BTreeMap<u64, u64>;
+pub(super) type Key = (usize, usize, Outcome, Measure);
+pub(super) type Sparse = BTreeMap<u64, u64>;
 
 /// Writes the measures of a run while it goes on.
 pub struct Recorder<W: Write> {
@@ -146,10 +146,19 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// When the log cannot be written (a full disk). What was not written is kept and tried again with the next call.
     pub fn close_before(&mut self, second: u64) -> io::Result<()> {
+        self.close_watched_before(second, |_| {})
+    }
+
+    /// The same; shows each second that has measures before it is forgotten.
+    ///
+    /// # Errors
+    /// As [`close_before`](Self::close_before).
+    pub fn close_watched_before(&mut self, second: u64, mut closed: impl FnMut(&LiveSecond<'_>)) -> io::Result<()> {
         self.drain()?;
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() < second) {
             let keys = entry.get();
             write_second(&mut self.pending, &mut self.scratch, *entry.key(), keys, &self.phases, &self.steps)?;
+            closed(&LiveSecond { second: *entry.key(), keys });
             entry.remove();
             self.drain()?;
         }
@@ -167,6 +176,11 @@ impl<W: Write> Recorder<W> {
             }
         }
         Ok(())
+    }
+
+    /// The seconds that can still receive a sample and have one, in order.
+    pub fn open(&self) -> impl Iterator<Item = LiveSecond<'_>> {
+        self.open.iter().map(|(second, keys)| LiveSecond { second: *second, keys })
     }
 
     /// The counts per second so far; they are complete even when the log cannot be written.

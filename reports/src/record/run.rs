@@ -129,6 +129,13 @@ pub enum RunEnd {
     Completed,
     /// Somebody stopped it (Ctrl-C, SIGTERM).
     Interrupted,
+    /// A gate that may abort the run did not hold.
+    Aborted {
+        /// The gate as written.
+        rule: String,
+        /// When the run was told to end, in nanoseconds since clock zero.
+        at_ns: u64,
+    },
     /// It could not go on; why.
     Broken(String),
 }

@@ -66,7 +66,7 @@ fn tone(overall: Overall) -> &'static str {
     match overall {
         Overall::Passed => "good",
         Overall::Inconclusive | Overall::Interrupted => "unsure",
-        Overall::FaultsLeft | Overall::Invalid | Overall::Failed => "bad",
+        Overall::FaultsLeft | Overall::Invalid | Overall::Aborted | Overall::Failed => "bad",
     }
 }
 
@@ -76,7 +76,7 @@ fn mark(overall: Overall) -> &'static str {
         Overall::Inconclusive => "?",
         Overall::Interrupted => "■",
         Overall::Invalid => "!",
-        Overall::FaultsLeft | Overall::Failed => "✗",
+        Overall::FaultsLeft | Overall::Aborted | Overall::Failed => "✗",
     }
 }
 

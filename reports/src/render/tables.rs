@@ -251,6 +251,7 @@ pub(crate) fn environment(report: &Report) -> Table {
     let end = match &run.end {
         RunEnd::Completed => "the whole plan was carried out".to_owned(),
         RunEnd::Interrupted => "interrupted".to_owned(),
+        RunEnd::Aborted { rule, at_ns } => format!("aborted after {} by `{rule}`", number::seconds(*at_ns)),
         RunEnd::Broken(why) => format!("broke off: {why}"),
     };
     row("end", end);

@@ -2,7 +2,7 @@
 use super::{Cell, Latency, OutcomeCounts, Scope, Summary, Window, is_judged_per_request, needs_stream};
 use crate::{
     distribution::Distribution,
-    record::{Measure, Outcome, PhaseKind, SECOND_NS},
+    record::{Measure, Outcome, PhaseKind},
 };
 
 impl Summary {
@@ -46,21 +46,6 @@ impl Summary {
         let cells = self.cells_of(scope, window, measure).filter(|(cell, _)| cell.outcome == class);
         cells.for_each(|(_, values)| good.add(values));
         Latency { good, failed: 0 }
-    }
-
-    /// Share of the arrivals due in a window that were sent; `None` when the table of seconds is missing or has no arrivals there.
-    ///
-    /// A second belongs to the phase that its middle lies in.
-    #[must_use]
-    pub fn sent_share(&self, window: &Window) -> Option<f64> {
-        let middle_ns = |second: usize| second as u64 * SECOND_NS + SECOND_NS / 2;
-        let is_meant = |second: usize| {
-            let phase = self.phases.iter().rfind(|phase| phase.from_ns <= middle_ns(second));
-            phase.is_some_and(|phase| window.holds(phase))
-        };
-        let meant = self.seconds.iter().enumerate().filter(|(second, _)| is_meant(*second));
-        let (offered, dropped) = meant.fold((0, 0), |sum, (_, s)| (sum.0 + s.offered, sum.1 + s.dropped + s.unsent));
-        (offered > 0).then(|| offered.saturating_sub(dropped) as f64 / offered as f64)
     }
 
     /// Whether the run has a phase of this kind with at least one request in it.

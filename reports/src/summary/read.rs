@@ -63,7 +63,7 @@ impl Summary {
             cells.entry(cell_of(&interval)).or_default().add(&values);
             series.add(&interval, &values);
             course.add(&interval, &values);
-            evidence.iter_mut().for_each(|gate| gate.add(&interval, &values));
+            evidence.iter_mut().for_each(|gate| gate.add(&interval.place(), &values));
         })?;
         let whole_seconds = if run.end == RunEnd::Completed { run.planned_ns.div_ceil(SECOND_NS) } else { 0 };
         let series = series.finish(&seconds, whole_seconds);

@@ -1,5 +1,5 @@
 //! Which requests are meant: of which step or journey, and in which part of the run.
-use crate::record::{Phase, PhaseKind, StepInfo};
+use crate::record::{Phase, PhaseKind, SECOND_NS, StepInfo};
 use std::{fmt, str::FromStr};
 
 /// Whose requests.
@@ -52,6 +52,13 @@ pub enum Window {
     Kind(PhaseKind),
     /// The one phase of this label, such as `during-2`.
     Label(String),
+    /// Every second from one to before another, such as `10s..30s`, whatever the phase. Only gates can ask for it.
+    Span {
+        /// First second, from clock zero.
+        from_s: u64,
+        /// First second after it.
+        to_s: u64,
+    },
     /// Every phase in which the fault of this name was on. Cannot be written in a gate.
     WhileFault(String),
     /// Everything, the warm-up too. Cannot be written in a gate.
@@ -66,15 +73,39 @@ impl Window {
             Self::Run => phase.kind != PhaseKind::WarmUp,
             Self::Kind(kind) => phase.kind == *kind,
             Self::Label(label) => phase.label == *label,
+            Self::Span { .. } => self.overlap_ns(phase, u64::MAX) > 0,
             Self::WhileFault(fault) => phase.faults.contains(fault),
             Self::Everything => true,
+        }
+    }
+
+    /// Whether what was due in a second of a phase that belongs to it does.
+    #[must_use]
+    pub fn holds_second(&self, second: u64) -> bool {
+        match self {
+            Self::Span { from_s, to_s } => (*from_s..*to_s).contains(&second),
+            _ => true,
         }
     }
 
     /// How long it is, in nanoseconds.
     #[must_use]
     pub fn length_ns(&self, phases: &[Phase]) -> u64 {
-        phases.iter().filter(|phase| self.holds(phase)).map(|phase| phase.to_ns.saturating_sub(phase.from_ns)).sum()
+        self.length_until_ns(phases, u64::MAX)
+    }
+
+    /// How much of it lies before an instant, in nanoseconds.
+    #[must_use]
+    pub fn length_until_ns(&self, phases: &[Phase], end_ns: u64) -> u64 {
+        phases.iter().filter(|phase| self.holds(phase)).map(|phase| self.overlap_ns(phase, end_ns)).sum()
+    }
+
+    fn overlap_ns(&self, phase: &Phase, end_ns: u64) -> u64 {
+        let (from_ns, to_ns) = match self {
+            Self::Span { from_s, to_s } => (from_s.saturating_mul(SECOND_NS), to_s.saturating_mul(SECOND_NS)),
+            _ => (0, u64::MAX),
+        };
+        phase.to_ns.min(to_ns).min(end_ns).saturating_sub(phase.from_ns.max(from_ns))
     }
 }
 
@@ -97,6 +128,7 @@ impl fmt::Display for Window {
             Self::Run => f.pad("run"),
             Self::Kind(kind) => f.pad(kind.name()),
             Self::Label(label) => f.pad(label),
+            Self::Span { from_s, to_s } => f.pad(&format!("{from_s}s..{to_s}s")),
             Self::WhileFault(fault) => f.pad(fault),
             Self::Everything => f.pad("everything"),
         }

@@ -11,7 +11,12 @@ const LARGEST_SHIFT_NS: u64 = 100_000_000;
 
 pub(super) fn check(run: &Run, _: &Summary) -> Check {
     let (name, threshold) = ("faults happened", "each on within 100 ms of its plan, and touching something");
-    let was_reached = |fault: &&FaultRecord| run.end == RunEnd::Completed || fault.planned.from_ns < run.finished_ns;
+    let was_reached = |fault: &&FaultRecord| match run.end {
+        RunEnd::Completed => true,
+        // Between the abort and the last answer, no fault goes on.
+        RunEnd::Aborted { at_ns, .. } => fault.planned.from_ns < at_ns,
+        _ => fault.planned.from_ns < run.finished_ns,
+    };
     let due: Vec<&FaultRecord> = run.faults.iter().filter(was_reached).collect();
     if due.is_empty() {
         return Check::not_applicable(name, "no fault was due", threshold);

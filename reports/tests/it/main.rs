@@ -4,6 +4,7 @@
 mod folder;
 mod gates;
 mod golden;
+mod live;
 mod nasty;
 mod synthetic;
 mod trust;

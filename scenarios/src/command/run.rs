@@ -7,9 +7,10 @@ use super::{plan::today, report};
 use crate::{
     cli::{self, ProgressStyle},
     exit::{Exit, Failure, OrExit as _},
+    live::{Aborted, Board, Bound, Watch},
     output,
     plan::Plan,
-    progress::{self, Subject},
+    progress::{self, Source},
     record,
     scenario::{Overrides, Scenario},
     stack::Stack,
@@ -23,6 +24,7 @@ use reports::{
 };
 use std::{
     fs::File,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -50,6 +52,7 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
         output::note(&plan.head(&scenario));
     }
     ensure_file_descriptors(&scenario)?;
+    let observers = Bound::new(&flags.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
     let folder =
         RunFolder::create(&flags.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
@@ -60,7 +63,9 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     head.target = stack.record(&scenario);
     folder.write_head(&head).or_try_again("choose another folder with --out")?;
     let style = if quiet { ProgressStyle::None } else { flags.progress };
-    let driven = drive(&plan, &head, &folder, &mut stack, style, &stop).await;
+    let board = Arc::new(Board::new(&head));
+    let observers = observers.show(board.clone())?;
+    let driven = drive(&plan, &head, &folder, &mut stack, &Shown { style, board: board.clone() }, &stop).await;
     stack.stop().await;
     let (mut run, seconds) = match driven? {
         Some(driven) => finished(head, driven),
@@ -69,8 +74,16 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     find_warm_up(folder.path(), &mut run).or_invalid("what was measured is in the folder that ends in .partial")?;
     let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
     let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
+    board.finish(report.verdict.overall.word(), &report.verdict.headline);
+    observers.finish().await;
     report::print(&report, flags.format, &path, quiet);
     Ok(report.verdict.exit_code)
+}
+
+/// How the run is shown while it goes on.
+struct Shown {
+    style: ProgressStyle,
+    board: Arc<Board>,
 }
 
 /// Loads and breaks the stack; `None` when it was interrupted before the first request.
@@ -79,7 +92,7 @@ async fn drive(
     head: &Run,
     folder: &RunFolder,
     stack: &mut Stack,
-    style: ProgressStyle,
+    shown: &Shown,
     stop: &Stop,
 ) -> Result<Option<Driven>, Failure> {
     let measures = File::create(folder.measures_path()).or_try_again("choose another folder with --out")?;
@@ -88,11 +101,12 @@ async fn drive(
         None => return Ok(None),
     };
     let (clock_zero, wall_zero) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
-    let subject = Subject { clock_zero, planned: plan.load.settings().duration, phases: plan.phases.clone() };
-    let display = progress::show(style, subject, ready.progress());
+    let source = Source { clock_zero, progress: ready.progress(), board: shown.board.clone() };
+    let display = progress::show(shown.style, source);
     let recording = Recording { measures: Box::new(measures), phases: plan.phases.clone(), clock_zero: wall_zero };
-    // A stop of its own: a dead target ends the run without the user having asked for it.
+    // A stop of its own: a dead target or a gate ends the run without the user having asked for it.
     let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
+    let ready = ready.watched_by(Box::new(Watch::new(shown.board.clone(), head, own.clone())));
     let before = stack.usage();
     let control = stack.control().cloned();
     let faults = async {
@@ -125,9 +139,11 @@ async fn drive(
     drop(display);
     let faults = if stack.own_links_are_gone() { faults.into_iter().map(gone_with_its_link).collect() } else { faults };
     let load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
+    let aborted = shown.board.read(|state| state.aborted.clone());
     let end = match (&broken, &load.measures_written, stop.drain.is_cancelled()) {
         (Some(how), ..) => RunEnd::Broken(how.clone()),
         (_, Err(error), _) => RunEnd::Broken(format!("the measures could not be written: {error}")),
+        _ if let Some(Aborted { rule, at_ns }) = aborted => RunEnd::Aborted { rule, at_ns },
         (_, _, true) => RunEnd::Interrupted,
         _ => RunEnd::Completed,
     };

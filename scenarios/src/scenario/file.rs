@@ -88,6 +88,8 @@ pub struct Overrides {
     pub allow_hosts: Vec<String>,
     /// More gates.
     pub thresholds: Vec<String>,
+    /// More gates, which end the run.
+    pub abort_on: Vec<String>,
 }
 
 impl From<&Which> for Overrides {
@@ -104,6 +106,7 @@ impl From<&Which> for Overrides {
             target: flags.target.clone(),
             allow_hosts: flags.allow_hosts.clone(),
             thresholds: flags.thresholds.clone(),
+            abort_on: flags.abort_on.clone(),
         }
     }
 }
@@ -203,12 +206,15 @@ impl Scenario {
             file.target = Target { url: Some(Spanned::new(0..0, url.clone())), ..Target::default() };
             said("target", url.clone());
         }
-        for gate in &flags.thresholds {
-            gate::parse(gate)
-                .with_context(|| format!("in --threshold `{gate}`"))
-                .or_usage("write METRIC OP VALUE [for NAME] [class=CLASS] [window=WINDOW]")?;
-            file.gates.push(Spanned::new(0..0, gate.clone()));
-            said("threshold", format!("'{gate}'"));
+        let thresholds = flags.thresholds.iter().map(|gate| ("threshold", gate));
+        let gates = thresholds.chain(flags.abort_on.iter().map(|gate| ("abort-on", gate)));
+        for (flag, gate) in gates {
+            let parsed = gate::parse(gate)
+                .with_context(|| format!("in --{flag} `{gate}`"))
+                .or_usage("write METRIC OP VALUE [for NAME] [class=CLASS] [window=WINDOW] [abort [after TIME]]")?;
+            let clause = if flag == "abort-on" && parsed.abort.is_none() { " abort" } else { "" };
+            file.gates.push(Spanned::new(0..0, format!("{gate}{clause}")));
+            said(flag, format!("'{gate}'"));
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Mistake {
     #[must_use]
     pub fn in_gate(gate: &toml::Spanned<String>, error: &ParseError) -> Self {
         if gate.span().is_empty() {
-            let text = format!("in --threshold `{}`: {error}", gate.get_ref());
+            let text = format!("in the gate `{}` of a flag: {error}", gate.get_ref());
             return Self { text, range: None, hint: error.hint.clone() };
         }
         let start = gate.span().start + 1;

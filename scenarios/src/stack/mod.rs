@@ -4,4 +4,4 @@ mod child;
 mod target;
 
 pub(crate) use child::{Ready, parent_gone};
-pub(crate) use target::Stack;
+pub(crate) use target::{Stack, allowed};

@@ -109,7 +109,7 @@ impl Stack {
 }
 
 /// Whether the harness may touch the host of a URL.
-fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
+pub(crate) fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
     let parsed: reqwest::Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
     let host = parsed.host_str().with_context(|| format!("`{url}` names no host"))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');

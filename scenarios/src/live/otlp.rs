@@ -1,0 +1,206 @@
+//! Pushes the totals to an OpenTelemetry collector: OTLP over HTTP, protobuf, every ten seconds and at the end.
+//!
+//! A collector that does not take them is told of once and changes nothing about the run.
+use super::{
+    board::Board,
+    totals::{BOUNDS_S, Buckets, EXPORTED},
+};
+use crate::output;
+use anyhow::{Context as _, bail};
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    metrics::v1::{
+        AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+        ScopeMetrics, Sum, metric::Data, number_data_point,
+    },
+    resource::v1::Resource,
+};
+use prost::Message as _;
+use reports::record::Outcome;
+use reqwest::Url;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Time between two pushes.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How long one push may take.
+const LONGEST_PUSH: Duration = Duration::from_secs(3);
+
+/// Pushes to one collector.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    url: Url,
+    started_unix_ns: u64,
+    is_failing: bool,
+}
+
+impl Exporter {
+    /// For a collector's base URL, or the whole URL that it takes metrics at.
+    ///
+    /// # Errors
+    /// When it is no HTTP URL.
+    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        let mut url: Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
+        if !["http", "https"].contains(&url.scheme()) {
+            bail!("`{url}` does not start with http:// or https://");
+        }
+        if url.path() == "/" {
+            url.set_path("/v1/metrics");
+        }
+        Ok(Self { url, started_unix_ns: unix_ns(), is_failing: false })
+    }
+
+    /// Pushes until `end` is cancelled, and then once more.
+    pub(super) async fn run(mut self, board: Arc<Board>, end: impl Future<Output = ()>) {
+        let client = reqwest::Client::builder().timeout(LONGEST_PUSH).no_proxy().build();
+        let client = client.expect("the settings are constant and valid");
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        tokio::pin!(end);
+        loop {
+            let is_last = tokio::select! {
+                _ = ticks.tick() => false,
+                () = &mut end => true,
+            };
+            let pushed = self.push(&client, &board).await;
+            match pushed {
+                Ok(()) => self.is_failing = false,
+                Err(error) if !self.is_failing => {
+                    self.is_failing = true;
+                    output::note(&format!("note: the collector does not take the metrics, the run goes on: {error:#}"));
+                }
+                Err(error) => tracing::debug!("the collector does not take the metrics: {error:#}"),
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    async fn push(&self, client: &reqwest::Client, board: &Board) -> anyhow::Result<()> {
+        let body = request(board, self.started_unix_ns, unix_ns()).encode_to_vec();
+        let sent = client.post(self.url.clone()).header("content-type", "application/x-protobuf").body(body).send();
+        let status = sent.await.with_context(|| format!("pushing to {}", self.url))?.status();
+        if !status.is_success() {
+            bail!("{} answered {status}", self.url);
+        }
+        Ok(())
+    }
+}
+
+fn unix_ns() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// When a figure was taken, and since when it counts.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    started_unix_ns: u64,
+    unix_ns: u64,
+}
+
+fn request(board: &Board, started_unix_ns: u64, unix_ns: u64) -> ExportMetricsServiceRequest {
+    let taken = Taken { started_unix_ns, unix_ns };
+    let subject = &board.subject;
+    let attributes = [
+        ("service.name", "tripsage-harness"),
+        ("service.version", env!("CARGO_PKG_VERSION")),
+        ("harness.run", &subject.run),
+        ("harness.scenario", &subject.scenario),
+    ];
+    let scope = InstrumentationScope { name: "harness".to_owned(), ..Default::default() };
+    let metrics = ScopeMetrics { scope: Some(scope), metrics: metrics(board, taken), ..Default::default() };
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics {
+            resource: Some(Resource { attributes: attributes.map(attribute).to_vec(), ..Default::default() }),
+            scope_metrics: vec![metrics],
+            ..Default::default()
+        }],
+    }
+}
+
+fn metrics(board: &Board, taken: Taken) -> Vec<Metric> {
+    board.read(|state| {
+        let counts = &state.counts;
+        let by_class = state.totals.steps.iter().flat_map(|step| {
+            Outcome::ALL.map(|outcome| {
+                let attributes = [("step", step.name.as_str()), ("outcome", outcome.name())];
+                number(&attributes, step.outcomes[outcome as usize], taken)
+            })
+        });
+        let on = board.phase_at(state.now_ns).map(|phase| phase.faults.as_slice()).unwrap_or_default();
+        let mut all = vec![
+            sum("harness.requests", "Requests with an outcome.", by_class.collect()),
+            sum("harness.requests.offered", "Requests that became due.", vec![number(&[], counts.offered, taken)]),
+            sum("harness.arrivals.dropped", "Arrivals that were given up.", vec![number(&[], counts.dropped, taken)]),
+            sum("harness.samples.lost", "Samples that were lost.", vec![number(&[], counts.lost, taken)]),
+            gauge("harness.requests.in_flight", "Requests that are out.", state.in_flight, taken),
+            gauge("harness.faults.on", "Faults that the plan has on.", on.len() as u64, taken),
+        ];
+        all.extend(EXPORTED.iter().enumerate().map(|(position, (_, measure, help))| {
+            let points = state.totals.steps.iter();
+            let points = points.map(|step| histogram_point(&step.name, &step.histograms[position], taken));
+            histogram(measure, help, points.collect())
+        }));
+        all
+    })
+}
+
+fn attribute((key, value): (&str, &str)) -> KeyValue {
+    let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
+    KeyValue { key: key.to_owned(), value: Some(value), ..Default::default() }
+}
+
+fn number(attributes: &[(&str, &str)], value: u64, taken: Taken) -> NumberDataPoint {
+    NumberDataPoint {
+        attributes: attributes.iter().copied().map(attribute).collect(),
+        start_time_unix_nano: taken.started_unix_ns,
+        time_unix_nano: taken.unix_ns,
+        value: Some(number_data_point::Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX))),
+        ..Default::default()
+    }
+}
+
+fn sum(name: &str, description: &str, data_points: Vec<NumberDataPoint>) -> Metric {
+    let aggregation_temporality = AggregationTemporality::Cumulative.into();
+    metric(name, description, "1", Data::Sum(Sum { data_points, aggregation_temporality, is_monotonic: true }))
+}
+
+fn gauge(name: &str, description: &str, value: u64, taken: Taken) -> Metric {
+    metric(name, description, "1", Data::Gauge(Gauge { data_points: vec![number(&[], value, taken)] }))
+}
+
+fn histogram(measure: &str, description: &str, data_points: Vec<HistogramDataPoint>) -> Metric {
+    let aggregation_temporality = AggregationTemporality::Cumulative.into();
+    let data = Data::Histogram(Histogram { data_points, aggregation_temporality });
+    metric(&format!("harness.{measure}"), description, "s", data)
+}
+
+fn histogram_point(step: &str, buckets: &Buckets, taken: Taken) -> HistogramDataPoint {
+    HistogramDataPoint {
+        attributes: vec![attribute(("step", step))],
+        start_time_unix_nano: taken.started_unix_ns,
+        time_unix_nano: taken.unix_ns,
+        count: buckets.count(),
+        sum: Some(buckets.sum_s),
+        bucket_counts: buckets.counts.to_vec(),
+        explicit_bounds: BOUNDS_S.to_vec(),
+        ..Default::default()
+    }
+}
+
+fn metric(name: &str, description: &str, unit: &str, data: Data) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        unit: unit.to_owned(),
+        data: Some(data),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,100 @@
+//! Watches a run from the thread that records it: keeps the board, judges the gates, and ends the run when one of them says so.
+use super::{
+    board::{Aborted, Board},
+    history::{Due, Lanes},
+    totals::Totals,
+};
+use loadtest::Stop;
+use reports::{
+    gate::LiveGates,
+    record::{Counts, LiveSecond, Round, Run, SECOND_NS, StepInfo, Watcher},
+};
+use std::sync::Arc;
+
+/// Keeps a board.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    board: Arc<Board>,
+    stop: Stop,
+    steps: Vec<StepInfo>,
+    planned_ns: u64,
+    gates: LiveGates,
+    /// Of the seconds that are complete.
+    totals: Totals,
+    before: (Counts, u64),
+}
+
+impl Watch {
+    /// Watches the run of this head; a gate that aborts uses `stop`.
+    pub(crate) fn new(board: Arc<Board>, head: &Run, stop: Stop) -> Self {
+        let (steps, gates) = (head.steps.clone(), LiveGates::new(head));
+        let totals = Totals::new(&steps);
+        Self { board, stop, steps, planned_ns: head.planned_ns, gates, totals, before: Default::default() }
+    }
+
+    /// What the generator did since the last look.
+    fn lanes(&mut self, round: &Round<'_>) -> Lanes {
+        let ((before, in_flight_before), now) = (self.before, round.counts);
+        let sent = |counts: &Counts, in_flight: u64| counts.completed + counts.unfinished - counts.unsent + in_flight;
+        self.before = (now, round.in_flight);
+        Lanes {
+            offered: now.offered.saturating_sub(before.offered),
+            sent: sent(&now, round.in_flight).saturating_sub(sent(&before, in_flight_before)),
+            completed: now.completed.saturating_sub(before.completed),
+            dropped: now.dropped.saturating_sub(before.dropped),
+            in_flight: round.in_flight,
+        }
+    }
+}
+
+impl Watcher for Watch {
+    fn closed(&mut self, second: &LiveSecond<'_>) {
+        self.gates.closed(second);
+        self.totals.add(second);
+        let due = Due::of(second, &self.steps);
+        self.board.write(|state| {
+            if let Some(kept) = state.history.at(second.second()) {
+                kept.due = due;
+            }
+        });
+    }
+
+    fn look(&mut self, round: &Round<'_>) {
+        let gates = self.gates.judge(round);
+        let open: Vec<(u64, Due)> =
+            round.open.iter().map(|second| (second.second(), Due::of(second, &self.steps))).collect();
+        let mut totals = self.totals.clone();
+        round.open.iter().for_each(|second| totals.add(second));
+        let abort = gates.iter().find(|gate| gate.aborts && !round.is_over).map(|gate| gate.result.gate.clone());
+        let lanes = self.lanes(round);
+        let first_open = open.iter().map(|(second, _)| *second).chain(round.outstanding.keys().copied()).min();
+        let is_stopping = self.stop.drain.is_cancelled();
+        let aborts = self.board.write(|state| {
+            (state.now_ns, state.is_over, state.counts) = (round.now_ns, round.is_over, round.counts);
+            (state.in_flight, state.totals, state.gates) = (round.in_flight, totals, gates);
+            state.final_before = first_open.unwrap_or(u64::MAX).min(round.known_before);
+            // The last look comes in the middle of a second; what happened since the look before is of that second.
+            let second = if round.is_over { round.second() } else { round.second().saturating_sub(1) };
+            if let Some(kept) = state.history.at(second) {
+                kept.lanes = lanes;
+            }
+            for (second, due) in open {
+                if let Some(kept) = state.history.at(second) {
+                    kept.due = due;
+                }
+            }
+            // While the last answers come in, the figures of the steps stay those of the load's last seconds.
+            let now_s = round.now_ns.min(self.planned_ns).div_ceil(SECOND_NS);
+            state.steps = state.history.steps(now_s, self.steps.len());
+            state.history.thin(now_s);
+            let aborted = abort.filter(|_| !is_stopping).map(|rule| Aborted { rule, at_ns: round.now_ns });
+            let is_new = aborted.is_some() && state.aborted.is_none();
+            state.aborted = state.aborted.take().or(aborted);
+            is_new
+        });
+        if aborts {
+            self.stop.drain.cancel();
+        }
+        self.board.notify();
+    }
+}
