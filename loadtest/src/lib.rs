@@ -18,6 +18,7 @@ pub mod session;
 mod sse;
 mod visit;
 
+pub mod calibration;
 pub mod client;
 pub mod engine;
 pub mod executor;

@@ -14,6 +14,8 @@ pub mod gate;
 pub mod summary;
 pub mod validity;
 
+pub mod calibration;
+
 pub mod verdict;
 
 pub mod story;

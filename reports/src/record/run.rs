@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{FaultRecord, Machine, Phase};
+use super::{Calibration, FaultRecord, Machine, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -77,6 +77,9 @@ pub struct Run {
     pub gates: Vec<String>,
     /// What the generator itself used.
     pub generator: GeneratorHealth,
+    /// The last calibration of this machine; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// The scenario that was run, as read.
