@@ -19,6 +19,7 @@ pub mod session;
 mod sse;
 mod visit;
 
+pub mod calibration;
 pub mod client;
 pub mod connection;
 pub mod engine;

@@ -15,6 +15,8 @@ pub mod steady;
 pub mod summary;
 pub mod validity;
 
+pub mod calibration;
+
 pub mod verdict;
 
 pub mod story;

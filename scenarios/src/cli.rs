@@ -43,6 +43,8 @@ pub enum Command {
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.
     Report(Report),
+    /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
+    Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.
     #[command(subcommand)]
     Scenario(ScenarioCommand),
@@ -157,6 +159,18 @@ pub struct Report {
     /// Also write each chart as a PNG picture.
     #[arg(long)]
     pub png: bool,
+}
+
+/// Flags of `calibrate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It needs a quiet machine: what else runs there shows as an error of the meter. The result is kept in \
+reports/calibration, by model and number of CPUs."
+)]
+pub struct Calibrate {
+    /// What to print on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }
 
 /// What to print on standard output.

@@ -3,6 +3,7 @@
 //! ```text
 //! scenario file ─▶ Scenario ─▶ Plan ─▶ Stack (child processes) ─▶ load + chaos ─▶ run folder ─▶ verdict ─▶ exit code
 //! ```
+mod calibration;
 pub mod cli;
 pub mod command;
 pub mod exit;

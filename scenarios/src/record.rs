@@ -1,9 +1,9 @@
 //! What the program knows of a run before its first request: the head of its record.
-use crate::{plan::Plan, scenario::Scenario};
+use crate::{calibration, plan::Plan, scenario::Scenario};
 use reports::record::{
     Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, ProcessUsage, Run, RunEnd, RunId, ScenarioText, Target,
 };
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 /// The head of a run that is about to start. It says that the run broke off, which stays true should the program be killed.
 #[must_use]
@@ -12,6 +12,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let salt = uuid::Uuid::new_v4().as_fields().1;
     let settings = plan.load.settings();
+    let machine = Machine::this();
     Run {
         format: FORMAT,
         id: RunId::new(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX), salt),
@@ -24,7 +25,8 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         },
         seed: scenario.seed,
         target: Target { url: String::new(), is_bundled: false, processes: Vec::new(), settings: BTreeMap::new() },
-        machine: Machine::this(),
+        calibration: calibration::load(Path::new(calibration::FOLDER), &machine),
+        machine,
         clock_zero: timestamp(now),
         planned_ns: u64::try_from(settings.duration.as_nanos()).unwrap_or(u64::MAX),
         finished_ns: 0,

@@ -1,72 +1,78 @@
-//! The meter proven: a server that stalls on schedule, the analytic truth, and a sender that hides the stall.
-//!
-//! The server takes `BASE` for an answer, except that it is frozen for the first `FROZEN` of every `PERIOD`. With evenly spaced
-//! arrivals and unlimited concurrency the p-quantile of the response time is `BASE` up to p = 1 - FROZEN / PERIOD, and
-//! `BASE + FROZEN - PERIOD (1 - p)` above it (measurement.md, G).
-use crate::scene::{Done, Server, drive_with, plan, settings};
-use axum::{Router, routing::get};
-use loadtest::{Stop, executor::Tasks, timer::Timer};
-use reports::record::Measure;
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
+//! The meter proven, and what proves it: the scenes of the calibration pass for ours, and fail for a sender that waits for its answers,
+//! a harness that leaves late requests out, and one that counts from sending.
+use loadtest::{
+    Settings, Stop,
+    arrivals::Arrivals,
+    calibration::{POOL, QUEUE, Scene, Trial},
+    executor::Tasks,
 };
-use tokio::time::Instant;
+use reports::record::{QuantileError, SceneResult};
+use std::time::Duration;
 
-const RATE: f64 = 500.0;
-const BASE: f64 = 0.002;
-const FROZEN: f64 = 0.1;
-const PERIOD: f64 = 1.0;
-/// Two arrivals or 3 ms, and what a machine that builds at the same time adds.
-const TOLERANCE: f64 = 0.004 + 0.010;
-const QUANTILES: [f64; 5] = [0.5, 0.75, 0.9, 0.95, 0.99];
+/// What a machine that builds at the same time adds.
+const ALLOWANCE: Duration = Duration::from_millis(30);
+/// One stall is enough here.
+const SECONDS: u64 = 2;
 
-fn truth(p: f64) -> f64 {
-    if p <= 1.0 - FROZEN / PERIOD { BASE } else { BASE + FROZEN - PERIOD * (1.0 - p) }
+async fn carry_out(scene: Scene, settings: Settings) -> Trial {
+    scene.carry_out(settings, Tasks, &Stop::default()).await.unwrap()
 }
 
-/// The quantiles that are further from the truth than the tolerance: p, seen, truth, in seconds.
-fn errors(done: &Done, measure: Measure) -> Vec<(f64, f64, f64)> {
-    let histogram = done.histogram(measure);
-    let seen = |p: f64| histogram.value_at_quantile(p) as f64 / 1e9;
-    let all = QUANTILES.map(|p| (p, seen(p), truth(p)));
-    all.into_iter().filter(|(_, seen, truth)| (seen - truth).abs() > TOLERANCE).collect()
+/// The quantiles that are wrong. The last of 1 000 requests is left to a quiet machine.
+fn wrong(errors: &[QuantileError]) -> Vec<QuantileError> {
+    errors.iter().copied().filter(|error| error.quantile < 0.999 && !error.holds()).collect()
 }
 
-async fn drive(arrivals: &str, users: u32) -> Done {
-    let zero: Arc<OnceLock<Instant>> = Arc::default();
-    let seen_by_server = zero.clone();
-    let answer = async move || {
-        let phase = seen_by_server.get().map_or(PERIOD, |zero| zero.elapsed().as_secs_f64() % PERIOD);
-        let frozen = (FROZEN - phase).max(0.0);
-        Timer::new().unwrap().until(Instant::now() + Duration::from_secs_f64(frozen + BASE)).await.unwrap();
-    };
-    let server = Server::start(Router::new().route("/", get(answer))).await;
-    let settings = settings(&format!("duration = \"4s\"\nusers = {users}\narrivals = {arrivals}"));
-    let start = move |clock_zero| -> futures_util::future::BoxFuture<'static, ()> {
-        zero.set(clock_zero).unwrap();
-        Box::pin(async {})
-    };
-    drive_with(Tasks, plan(settings), &server.url, &Stop::default(), start).await
+fn compare(scene: Scene, trial: &Trial) -> SceneResult {
+    scene.compare(trial, ALLOWANCE)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_server_shows_in_the_percentiles_as_it_should() {
-    let done = drive(r#"{ constant = { rate = "500/s" } }"#, 150).await;
-    done.assert_conserved();
-    assert_eq!(done.counts().offered, (RATE * 4.0) as u64, "intended requests, exactly");
-    assert_eq!(done.counts().dropped, 0);
-    assert_eq!(errors(&done, Measure::Response), [], "p, seen, truth");
+    for scene in [POOL, QUEUE].map(|scene| scene.lasting(SECONDS)) {
+        let result = compare(scene, &carry_out(scene, scene.settings()).await);
+        assert!(result.is_complete(), "intended requests, exactly: {result:?}");
+        assert_eq!((wrong(&result.response), wrong(&result.service)), (vec![], vec![]), "{}", result.name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_coordinated_sender_fails_the_same_check() {
+async fn a_sender_that_waits_for_its_answers_fails() {
+    let scene = POOL.lasting(SECONDS);
+    let mut settings = scene.settings();
     // Five users, each sending again 10 ms after it last sent or when it has its answer: 500 requests/s, until the server stalls.
-    let done = drive(r#"{ closed = { pacing = "10ms", jitter = 0.0 } }"#, 5).await;
-    done.assert_conserved();
-    let hidden = errors(&done, Measure::Service);
-    // Per user and period: 90 fast samples and one slow. So p95 is the base, where the truth is 52 ms.
-    let p95 = hidden.iter().find(|(p, ..)| *p == 0.95);
-    assert!(p95.is_some_and(|(_, seen, truth)| *seen < BASE + TOLERANCE && *truth > 0.05), "{hidden:?}");
-    assert!(done.counts().offered < (RATE * 4.0 * 0.97) as u64, "it sent less while the server stalled");
+    settings.arrivals = Arrivals::Closed(toml::from_str("pacing = \"10ms\"\njitter = 0.0").unwrap());
+    settings.users = 5;
+    let result = compare(scene, &carry_out(scene, settings).await);
+    assert!(!result.is_complete() && result.offered < result.intended * 97 / 100, "it sent less: {result:?}");
+    // Per user and period: 185 fast requests and one slow.
+    assert!(wrong(&result.service).iter().any(|error| error.quantile == 0.95), "it hides the stall: {result:?}");
+    assert!(!result.holds());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_harness_that_leaves_late_requests_out_fails() {
+    let scene = QUEUE.lasting(SECONDS);
+    let settings = Settings { queue_limit: 1, ..scene.settings() };
+    let trial = carry_out(scene, settings).await;
+    assert!(
+        trial.counts.dropped >= 5,
+        "one at work, one waiting, the rest of the stall's 15 left out: {:?}",
+        trial.counts
+    );
+    let result = compare(scene, &trial);
+    assert!(!result.is_complete() && !result.holds());
+    assert!(!wrong(&result.response).is_empty(), "those that are left would be wrong as well: {result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_harness_that_counts_from_sending_fails() {
+    let scene = QUEUE.lasting(SECONDS);
+    let mut trial = carry_out(scene, scene.settings()).await;
+    // Done minus sent is all that it would have.
+    trial.response = trial.service.clone();
+    let result = compare(scene, &trial);
+    let hidden: Vec<f64> = wrong(&result.response).iter().map(|error| error.quantile).collect();
+    assert!(result.is_complete() && hidden.contains(&0.95) && hidden.contains(&0.99), "{result:?}");
+    assert!(!result.holds());
 }

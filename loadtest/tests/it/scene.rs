@@ -231,6 +231,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
         gates: Vec::new(),
         generator: result.generator,
         meter: result.meter.clone(),
+        calibration: None,
     }
 }
 

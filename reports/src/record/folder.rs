@@ -8,7 +8,7 @@
 //!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, PhaseKind, Place, Run, SecondCounts, WarmUp,
+    FORMAT, Measure, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp,
     recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
 };
 use hdrhistogram::{
@@ -227,21 +227,47 @@ pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
 pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) -> Result<(), Error> {
     let path = folder.join(MEASURES);
     let log = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let bad = |bad: BadLine| Error::Line { path: path.clone(), line: bad.line, problem: bad.problem };
+    let rephased = |interval: Interval| {
+        let phase_index = found_phase_index(run, interval.second, interval.phase_index);
+        visit(Interval { phase_index, ..interval });
+    };
+    read_lines(&log, &run.phases, &run.steps, rephased).map_err(bad)
+}
+
+/// Reads measures that were written to memory, as [`read_measures`] does.
+///
+/// # Errors
+/// What is wrong with which line.
+pub fn read_log(log: &[u8], phases: &[Phase], steps: &[StepInfo], visit: impl FnMut(Interval)) -> Result<(), String> {
+    read_lines(log, phases, steps, visit).map_err(|BadLine { line, problem }| format!("line {line}: {problem}"))
+}
+
+struct BadLine {
+    line: usize,
+    problem: String,
+}
+
+fn read_lines(
+    log: &[u8],
+    phases: &[Phase],
+    steps: &[StepInfo],
+    mut visit: impl FnMut(Interval),
+) -> Result<(), BadLine> {
     let whole = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let bad = |line: usize, problem: String| Error::Line { path: path.clone(), line, problem };
+    let bad = |line: usize, problem: String| BadLine { line, problem };
     let mut deserializer = Deserializer::new();
     for (index, line) in log[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         for entry in IntervalLogIterator::new(line) {
             let entry = entry.map_err(|error| bad(index + 1, format!("{error:?}")))?;
             let LogEntry::Interval(found) = entry else { continue };
             let tag = found.tag().map_or("", |tag| tag.as_str()).to_owned();
-            let place = place_of(run, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
+            let place = place_of(phases, steps, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
             let histogram = decode(&mut deserializer, found.encoded_histogram());
             let (phase_index, step_index, outcome, measure) = place;
-            let second = found.start_timestamp().as_secs();
             visit(Interval {
-                second,
-                phase_index: found_phase_index(run, second, phase_index),
+                second: found.start_timestamp().as_secs(),
+                phase_index,
                 step_index,
                 outcome,
                 measure,
@@ -252,11 +278,11 @@ pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) 
     Ok(())
 }
 
-fn place_of(run: &Run, tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
+fn place_of(phases: &[Phase], steps: &[StepInfo], tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
     let mut parts = tag.split('/');
     let (phase, step, outcome, measure) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let phase_index = run.phases.iter().position(|known| known.label == phase)?;
-    let step_index = run.steps.iter().position(|known| known.name == step)?;
+    let phase_index = phases.iter().position(|known| known.label == phase)?;
+    let step_index = steps.iter().position(|known| known.name == step)?;
     Some((phase_index, step_index, outcome.parse().ok()?, measure.parse().ok()?))
 }
 

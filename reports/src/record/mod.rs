@@ -1,6 +1,7 @@
 //! The run record: what a run leaves on disk, and the only place that defines it.
 //!
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
+mod calibration;
 mod fault;
 pub mod folder;
 mod live;
@@ -12,6 +13,7 @@ mod recorder;
 mod run;
 mod sample;
 
+pub use calibration::{Calibration, ClockFigures, KEPT_LAG_NS, KEPT_SHARE, QuantileError, RateTrial, SceneResult};
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
 pub use folder::{Interval, RunFolder};
 pub use live::{LiveSecond, Place, Round, Watcher};

@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{FaultRecord, Machine, Meter, Phase};
+use super::{Calibration, FaultRecord, Machine, Meter, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -80,6 +80,9 @@ pub struct Run {
     /// What it noted beside the samples; empty in older records.
     #[serde(default)]
     pub meter: Meter,
+    /// The last calibration of this machine; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// The scenario that was run, as read.

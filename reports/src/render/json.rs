@@ -23,6 +23,8 @@ struct Document<'a> {
     /// What became of the planned arrivals.
     counts: Counts,
     faults: &'a [FaultRecord],
+    /// What is known of the meter, in words.
+    meter: String,
     /// Every scope in every window that has requests.
     figures: Vec<Figures>,
 }
@@ -89,6 +91,7 @@ pub fn json(report: &Report) -> String {
         story: &report.story,
         counts: report.run.load.counts,
         faults: &report.run.faults,
+        meter: crate::calibration::standing(&report.run).sentence(),
         figures: figures(&report.summary),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");

@@ -1,5 +1,5 @@
 //! `report.md`: the run in Markdown, for tickets and pull requests.
-use super::tables;
+use super::{calibration, tables};
 use crate::report::Report;
 use std::fmt::Write as _;
 
@@ -30,6 +30,7 @@ pub fn markdown(report: &Report) -> String {
     section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
     section("Faults", "", &tables::faults(&run.faults));
     section("Validity", "", &tables::checks(&verdict.checks));
+    section("Meter", "", &calibration::of_run(run));
     section("Environment", "", &tables::environment(report));
     page
 }

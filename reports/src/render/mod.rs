@@ -1,4 +1,5 @@
 //! Pages and charts of a run, from its report alone: one page per file, one chart per file.
+mod calibration;
 mod chart;
 mod files;
 mod json;
@@ -9,6 +10,7 @@ mod table;
 mod tables;
 mod terminal;
 
+pub use calibration::{calibration_json, calibration_markdown, calibration_text};
 pub use chart::DrawError;
 pub use files::{Error, Written, render_all, render_pngs};
 pub use json::json;

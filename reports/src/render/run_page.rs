@@ -1,6 +1,6 @@
 //! `report.html`: one run, from its verdict down to its environment.
 use super::{
-    DrawError, chart,
+    DrawError, calibration, chart,
     page::{figure, page, records, section, table, unbroken},
     tables,
 };
@@ -34,6 +34,7 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
         }
         @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
         (section("Validity", VALIDITY, &records(&tables::checks(&verdict.checks))))
+        (section("Meter", METER, &records(&calibration::of_run(run))))
         (section("Environment", "", &html! { div.plain { (records(&tables::environment(report))) } }))
         footer { "run " (run.id) " · rendered from its record by harness " (env!("CARGO_PKG_VERSION")) }
     };
@@ -47,6 +48,7 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
 const VALIDITY: &str = "If one of these fails, the measurement is not to be trusted, whatever its gates say.";
+const METER: &str = "How true and how fast the generator was on this machine, by `harness calibrate`.";
 
 fn banner(report: &Report) -> Markup {
     let (run, verdict) = (&report.run, &report.verdict);

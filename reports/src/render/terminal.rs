@@ -36,7 +36,7 @@ pub fn plain(_: Tone, text: &str) -> String {
     text.to_owned()
 }
 
-/// The summary of a run, at most about 55 lines of 100 columns. Colour, if any, is what `paint` adds; meaning never depends on it.
+/// The summary of a run, at most about 58 lines of 100 columns. Colour, if any, is what `paint` adds; meaning never depends on it.
 #[must_use]
 pub fn terminal(report: &Report, paint: impl Fn(Tone, &str) -> String) -> String {
     let mut page = Page { text: String::new(), paint };
@@ -194,6 +194,8 @@ fn validity<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
     for check in failed {
         page.marked(&cut(&format!("✗ {}: {} (required: {})", check.name, check.figure, check.threshold), WIDTH - 2));
     }
+    let meter = crate::calibration::standing(&report.run);
+    page.marked(&cut(&format!("{} meter {}", meter.mark(), meter.sentence()), WIDTH - 2));
 }
 
 /// Breaks a text into lines between words.

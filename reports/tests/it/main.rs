@@ -1,6 +1,7 @@
 //! The record, the verdict and the pages of runs that never happened.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calibration;
 mod folder;
 mod gates;
 mod golden;

@@ -313,5 +313,6 @@ fn head(shape: &Shape) -> Run {
             host: Some(HostUse { steal_share: 0.004, busy_share: 0.25 }),
             ..Meter::default()
         },
+        calibration: None,
     }
 }

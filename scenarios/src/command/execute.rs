@@ -1,5 +1,5 @@
 //! From the command line to an exit code.
-use super::{plan, report, run, scenario, serve};
+use super::{calibrate, plan, report, run, scenario, serve};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -42,6 +42,7 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Run(flags) => block_on(|stop| run::run(flags, cli.quiet, stop)),
         Command::Plan(flags) => plan::plan(&flags.which).map(code),
         Command::Report(flags) => report::report(&flags, cli.quiet),
+        Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),
         Command::Scenario(command) => scenario::scenario(command).map(code),
         Command::Serve(flags) => block_on(async |stop| serve::service(&flags, stop).await.map(code)),
         Command::Providers(flags) => block_on(async |stop| serve::providers(&flags, stop).await.map(code)),

@@ -1,4 +1,5 @@
 //! One file per command; each returns how the program ends.
+mod calibrate;
 mod execute;
 mod plan;
 mod report;
