@@ -40,6 +40,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         faults: Vec::new(),
         gates: scenario.gates.iter().map(|gate| gate.get_ref().clone()).collect(),
         generator: GeneratorHealth::default(),
+        oracle: None,
     }
 }
 

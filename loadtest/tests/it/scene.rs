@@ -214,6 +214,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
         faults: Vec::new(),
         gates: Vec::new(),
         generator: result.generator,
+        oracle: None,
     }
 }
 

@@ -3,7 +3,9 @@
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
 mod fault;
 pub mod folder;
+mod journal;
 mod machine;
+mod oracle;
 mod outcome;
 mod phase;
 mod recorder;
@@ -12,7 +14,9 @@ mod sample;
 
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
 pub use folder::{Interval, RunFolder};
+pub use journal::{JournalEntry, JournalEvent, RecordKind};
 pub use machine::Machine;
+pub use oracle::{EXAMPLES_MAX, Oracle, Violation, ViolationExample};
 pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};

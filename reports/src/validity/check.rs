@@ -1,5 +1,8 @@
 //! What a check says, and the list of all of them.
-use super::{clock, conservation, faults_happened, faults_lifted, headroom, record_whole, samples, schedule, target};
+use super::{
+    clock, conservation, faults_happened, faults_lifted, headroom, record_whole, samples, schedule, target,
+    writes_verified,
+};
 use crate::{record::Run, summary::Summary};
 use serde::Serialize;
 
@@ -42,7 +45,7 @@ impl Check {
 }
 
 /// Every check, in the order in which they are shown.
-const CHECKS: [fn(&Run, &Summary) -> Check; 9] = [
+const CHECKS: [fn(&Run, &Summary) -> Check; 10] = [
     record_whole::check,
     samples::check,
     conservation::check,
@@ -52,6 +55,7 @@ const CHECKS: [fn(&Run, &Summary) -> Check; 9] = [
     target::check,
     faults_happened::check,
     faults_lifted::check,
+    writes_verified::check,
 ];
 
 /// Makes every check.

@@ -11,5 +11,6 @@ mod record_whole;
 mod samples;
 mod schedule;
 mod target;
+mod writes_verified;
 
 pub use check::{Check, CheckOutcome, check_all};

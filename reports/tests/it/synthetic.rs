@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
     Counts, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, LoadRecord, Machine, MixEntry,
-    Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText, SecondCounts,
-    StepInfo, Stream, Target, cut,
+    Oracle, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText,
+    SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
 use std::{
@@ -271,5 +271,6 @@ fn head(shape: &Shape) -> Run {
         faults: planned.map(fault).into_iter().collect(),
         gates: shape.gates.iter().map(|gate| (*gate).to_owned()).collect(),
         generator: GeneratorHealth { cpu_seconds: 7.9, rss_max_bytes: 31_200_000, clock_jump_ns: 240_000 },
+        oracle: Some(Oracle { acknowledged: 136, verified: 136, took_ns: 310 * MS, ..Oracle::default() }),
     }
 }
