@@ -1,8 +1,8 @@
 //! What a run is worth: its gates and its validity, in one word and one exit code.
 use crate::{
     gate::{self, GateOutcome, GateResult},
-    number,
-    record::{FaultEnd, Run, RunEnd},
+    number, oracle,
+    record::{FaultEnd, Oracle, Run, RunEnd},
     summary::Summary,
     validity::{Check, CheckOutcome, check_all},
 };
@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Overall {
     /// A fault could not be lifted: something has to be cleaned up by hand.
     FaultsLeft,
+    /// The target broke a promise about data: a record lost, duplicated, invented or changed.
+    OracleViolated,
     /// Somebody stopped it.
     Interrupted,
     /// The measurement cannot be trusted, or a gate could not be judged.
@@ -34,6 +36,7 @@ impl Overall {
     pub fn word(self) -> &'static str {
         match self {
             Self::FaultsLeft => "FAULTS LEFT BEHIND",
+            Self::OracleViolated => "DATA VIOLATED",
             Self::Interrupted => "INTERRUPTED",
             Self::Invalid => "INVALID",
             Self::Aborted => "ABORTED",
@@ -48,6 +51,7 @@ impl Overall {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::FaultsLeft => 9,
+            Self::OracleViolated => 11,
             Self::Interrupted => 130,
             Self::Invalid => 8,
             Self::Aborted => 6,
@@ -89,6 +93,7 @@ fn overall(run: &Run, gates: &[GateResult], checks: &[Check]) -> Overall {
     let untrusted = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
     let words = [
         (Overall::FaultsLeft, run.faults.iter().any(|fault| fault.end == FaultEnd::LeftBehind)),
+        (Overall::OracleViolated, run.oracle.as_ref().is_some_and(Oracle::is_violated)),
         (Overall::Interrupted, run.end == RunEnd::Interrupted),
         (Overall::Invalid, untrusted || any(GateOutcome::Invalid)),
         (Overall::Aborted, matches!(run.end, RunEnd::Aborted { .. })),
@@ -107,6 +112,7 @@ fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check])
             let names: Vec<&str> = left.map(|fault| fault.name.as_str()).collect();
             format!("{} still on; lift by hand", names.join(", "))
         }
+        Overall::OracleViolated => run.oracle.as_ref().map(oracle::sentence).unwrap_or_default(),
         Overall::Interrupted => {
             format!("stopped after {} of {}", number::seconds(run.finished_ns), number::seconds(run.planned_ns))
         }

@@ -44,6 +44,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         gates: scenario.gates.iter().map(|gate| gate.get_ref().clone()).collect(),
         generator: GeneratorHealth::default(),
         meter: Meter::default(),
+        oracle: None,
     }
 }
 

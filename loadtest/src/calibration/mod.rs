@@ -85,7 +85,7 @@ pub async fn calibrate(
     stop: &Stop,
     tell: impl Fn(Stage),
 ) -> Result<Calibration, Error> {
-    health::ensure_file_descriptors(USERS_ALLOWED_FOR)?;
+    health::ensure_file_descriptors(USERS_ALLOWED_FOR, USERS_ALLOWED_FOR)?;
     let begun = Instant::now();
     let at = jiff::Timestamp::now();
     tell(Stage::Clock);

@@ -232,6 +232,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
         generator: result.generator,
         meter: result.meter.clone(),
         calibration: None,
+        oracle: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //!   scenario.toml    the scenario as read
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
+//!   journal.ndjson   every write with what was said to it, where writes are checked
 //! ```
 use super::{
     FORMAT, Measure, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp,
@@ -27,6 +28,7 @@ const RUN: &str = "run.json";
 const SCENARIO: &str = "scenario.toml";
 const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
+const JOURNAL: &str = "journal.ndjson";
 const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns";
 
 /// Why a run folder could not be written or read.
@@ -134,6 +136,12 @@ impl RunFolder {
     #[must_use]
     pub fn measures_path(&self) -> PathBuf {
         self.partial.join(MEASURES)
+    }
+
+    /// Where the writes are to be journaled.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        self.partial.join(JOURNAL)
     }
 
     /// Writes the head again, with what is known by now.
@@ -256,13 +264,14 @@ fn read_lines(
 ) -> Result<(), BadLine> {
     let whole = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let bad = |line: usize, problem: String| BadLine { line, problem };
+    let tags: Vec<String> = steps.iter().map(|step| step.tag(steps)).collect();
     let mut deserializer = Deserializer::new();
     for (index, line) in log[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         for entry in IntervalLogIterator::new(line) {
             let entry = entry.map_err(|error| bad(index + 1, format!("{error:?}")))?;
             let LogEntry::Interval(found) = entry else { continue };
             let tag = found.tag().map_or("", |tag| tag.as_str()).to_owned();
-            let place = place_of(phases, steps, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
+            let place = place_of(phases, &tags, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
             let histogram = decode(&mut deserializer, found.encoded_histogram());
             let (phase_index, step_index, outcome, measure) = place;
             visit(Interval {
@@ -278,11 +287,11 @@ fn read_lines(
     Ok(())
 }
 
-fn place_of(phases: &[Phase], steps: &[StepInfo], tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
+fn place_of(phases: &[Phase], tags: &[String], tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
     let mut parts = tag.split('/');
     let (phase, step, outcome, measure) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let phase_index = phases.iter().position(|known| known.label == phase)?;
-    let step_index = steps.iter().position(|known| known.name == step)?;
+    let step_index = tags.iter().position(|known| known == step)?;
     Some((phase_index, step_index, outcome.parse().ok()?, measure.parse().ok()?))
 }
 

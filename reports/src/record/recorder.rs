@@ -239,7 +239,7 @@ fn write_second(
         for (value_ns, count) in sparse {
             scratch.saturating_record_n(*value_ns, *count);
         }
-        let (phase, step) = (&phases[*phase_index].label, &steps[*step_index].name);
+        let (phase, step) = (&phases[*phase_index].label, steps[*step_index].tag(steps));
         let text = format!("{phase}/{step}/{outcome}/{measure}");
         let tag = interval_log::Tag::new(&text);
         writer

@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{Calibration, FaultRecord, Machine, Meter, Phase};
+use super::{Calibration, FaultRecord, Machine, Meter, Oracle, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -83,6 +83,9 @@ pub struct Run {
     /// The last calibration of this machine; `None` when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// Whether the target kept what it had acknowledged; `None` when that was not checked.
+    #[serde(default)]
+    pub oracle: Option<Oracle>,
 }
 
 /// The scenario that was run, as read.
@@ -200,6 +203,16 @@ pub struct StepInfo {
     pub journey: String,
     /// Whether its answer is a stream of events.
     pub is_streamed: bool,
+}
+
+impl StepInfo {
+    /// What the measures of a step are tagged with: its name, and its journey where several journeys have a step of that name, as in
+    /// `flights.search@traveller`.
+    #[must_use]
+    pub fn tag(&self, steps: &[Self]) -> String {
+        let is_shared = steps.iter().any(|other| other.name == self.name && other.journey != self.journey);
+        if is_shared { format!("{}@{}", self.name, self.journey) } else { self.name.clone() }
+    }
 }
 
 /// What the generator itself used, to tell its own limits from the target's.

@@ -1,12 +1,12 @@
 //! `summary.json`: the verdict and every figure, for programs. Latencies are whole nanoseconds, shares are between 0 and 1.
 use crate::{
-    record::{Counts, FaultRecord, Measure, Outcome, PhaseKind, Run, RunEnd},
+    record::{Counts, FaultRecord, Measure, Oracle, Outcome, PhaseKind, Run, RunEnd},
     report::Report,
     summary::{Latency, Quantile, Scope, Summary, Window},
     verdict::Verdict,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of this document.
 const FORMAT: u32 = 1;
@@ -25,6 +25,8 @@ struct Document<'a> {
     faults: &'a [FaultRecord],
     /// What is known of the meter, in words.
     meter: String,
+    /// What reading the acknowledged writes back has shown; `null` when that was not done.
+    oracle: Option<&'a Oracle>,
     /// Every scope in every window that has requests.
     figures: Vec<Figures>,
 }
@@ -92,6 +94,7 @@ pub fn json(report: &Report) -> String {
         counts: report.run.load.counts,
         faults: &report.run.faults,
         meter: crate::calibration::standing(&report.run).sentence(),
+        oracle: report.run.oracle.as_ref(),
         figures: figures(&report.summary),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");
@@ -116,7 +119,9 @@ fn head(run: &Run) -> RunHead<'_> {
 
 fn figures(summary: &Summary) -> Vec<Figures> {
     let journeys = summary.journeys.iter().map(|journey| Scope::Journey(journey.clone()));
-    let steps = summary.steps.iter().map(|step| Scope::Step(step.name.clone()));
+    let mut named = BTreeSet::new();
+    let steps = summary.steps.iter().filter(|step| named.insert(step.name.as_str()));
+    let steps = steps.map(|step| Scope::Step(step.name.clone()));
     let scopes: Vec<Scope> = [Scope::All].into_iter().chain(journeys).chain(steps).collect();
     let kinds = PhaseKind::ALL.into_iter().map(Window::Kind);
     let is_one_of_many = |label: &&String| label.parse::<PhaseKind>().is_err();

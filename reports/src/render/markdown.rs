@@ -1,6 +1,6 @@
 //! `report.md`: the run in Markdown, for tickets and pull requests.
 use super::{calibration, tables};
-use crate::report::Report;
+use crate::{oracle, report::Report};
 use std::fmt::Write as _;
 
 /// The run as a Markdown document.
@@ -12,6 +12,7 @@ pub fn markdown(report: &Report) -> String {
     for sentence in &report.story {
         let _ = writeln!(page, "- {sentence}");
     }
+    let _ = writeln!(page, "- Data: {}.", oracle::line(run.oracle.as_ref()));
     let mut section = |heading: &str, note: &str, table: &super::table::Table| {
         if table.rows.is_empty() {
             return;
@@ -29,6 +30,7 @@ pub fn markdown(report: &Report) -> String {
     section("Latency", latency, &tables::latencies(report));
     section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
     section("Faults", "", &tables::faults(&run.faults));
+    section("Data violated", "", &tables::violations(report));
     section("Validity", "", &tables::checks(&verdict.checks));
     section("Meter", "", &calibration::of_run(run));
     section("Environment", "", &tables::environment(report));

@@ -5,7 +5,7 @@ use super::{
     tables,
 };
 use crate::{
-    number,
+    number, oracle,
     record::{FaultEnd, Measure},
     report::Report,
     summary::{Scope, Window},
@@ -33,6 +33,7 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
             @if report.summary.has_streams() { (section("Streams", STREAMS, &streams(report)?)) }
         }
         @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
+        (section("Data", DATA, &data(report)))
         (section("Validity", VALIDITY, &records(&tables::checks(&verdict.checks))))
         (section("Meter", METER, &records(&calibration::of_run(run))))
         (section("Environment", "", &html! { div.plain { (records(&tables::environment(report))) } }))
@@ -47,6 +48,7 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
                        from when it was sent. Requests without a good answer are at ∞. Where lines meet, the lower percentile lies on top.";
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
+const DATA: &str = "After the load, every write that the target acknowledged was read back by its owner.";
 const VALIDITY: &str = "If one of these fails, the measurement is not to be trusted, whatever its gates say.";
 const METER: &str = "How true and how fast the generator was on this machine, by `harness calibrate`.";
 
@@ -68,7 +70,7 @@ fn tone(overall: Overall) -> &'static str {
     match overall {
         Overall::Passed => "good",
         Overall::Inconclusive | Overall::Interrupted => "unsure",
-        Overall::FaultsLeft | Overall::Invalid | Overall::Aborted | Overall::Failed => "bad",
+        Overall::FaultsLeft | Overall::OracleViolated | Overall::Invalid | Overall::Aborted | Overall::Failed => "bad",
     }
 }
 
@@ -78,7 +80,7 @@ fn mark(overall: Overall) -> &'static str {
         Overall::Inconclusive => "?",
         Overall::Interrupted => "■",
         Overall::Invalid => "!",
-        Overall::FaultsLeft | Overall::Aborted | Overall::Failed => "✗",
+        Overall::FaultsLeft | Overall::OracleViolated | Overall::Aborted | Overall::Failed => "✗",
     }
 }
 
@@ -110,6 +112,14 @@ fn tile(label: &str, value: &str, note: &str) -> Markup {
 
 fn story(report: &Report) -> Markup {
     html! { div.story { @for sentence in &report.story { p { (unbroken(sentence)) } } } }
+}
+
+fn data(report: &Report) -> Markup {
+    let oracle = report.run.oracle.as_ref();
+    html! {
+        div.story { p { (oracle::mark(oracle)) " " (unbroken(&oracle::line(oracle))) } }
+        @if oracle.is_some_and(|oracle| !oracle.examples.is_empty()) { (records(&tables::violations(report))) }
+    }
 }
 
 fn latencies(report: &Report) -> Result<Markup, DrawError> {

@@ -8,6 +8,7 @@ use crate::{
     summary::{Latency, OutcomeCounts, Quantile, Scope, Window},
     validity::{Check, CheckOutcome},
 };
+use std::collections::BTreeSet;
 
 /// The mark of a gate: never by colour alone.
 pub(crate) fn gate_mark(outcome: GateOutcome) -> &'static str {
@@ -145,7 +146,8 @@ pub(crate) fn streams(report: &Report) -> Table {
     ];
     let heads = figures.map(|(head, ..)| head);
     let mut table = Table::new(["step"], ["streams"].into_iter().chain(heads).chain(["ended well"]));
-    for step in report.summary.steps.iter().filter(|step| step.is_streamed) {
+    let mut shown = BTreeSet::new();
+    for step in report.summary.steps.iter().filter(|step| step.is_streamed && shown.insert(step.name.as_str())) {
         let scope = Scope::Step(step.name.clone());
         let counts = report.summary.outcomes(&scope, &Window::Run);
         let figure = |(_, measure, quantile)| at(&report.summary.latency(&scope, &Window::Run, measure), quantile);
@@ -209,6 +211,21 @@ fn end_word(end: FaultEnd) -> &'static str {
         FaultEnd::NeverOn => "never on",
         FaultEnd::LeftBehind => "left behind",
     }
+}
+
+/// What was found to be lost, or to be there when it should not.
+pub(crate) fn violations(report: &Report) -> Table {
+    let mut table = Table::new(["what", "record", "known by", "owner", "ids"], [] as [&str; 0]);
+    for example in report.run.oracle.iter().flat_map(|oracle| &oracle.examples) {
+        table.row([
+            example.violation.name().to_owned(),
+            example.kind.to_string(),
+            example.reference.clone(),
+            format!("user {}", example.owner),
+            example.ids.join(", "),
+        ]);
+    }
+    table
 }
 
 /// What was run, where, and how to run it again.

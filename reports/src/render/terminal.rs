@@ -1,6 +1,6 @@
 //! The summary at the end of a run: one screen of text, the verdict first.
 use super::tables;
-use crate::{gate::GateOutcome, number, report::Report, validity::CheckOutcome, verdict::Overall};
+use crate::{gate::GateOutcome, number, oracle, report::Report, validity::CheckOutcome, verdict::Overall};
 
 /// Widest line, in columns.
 const WIDTH: usize = 100;
@@ -13,6 +13,9 @@ const MOST_REASONS: usize = 3;
 
 /// Faults beyond this many are left to the report.
 const MOST_FAULTS: usize = 4;
+
+/// Broken promises about data beyond this many are left to the report.
+const MOST_EXAMPLES: usize = 3;
 
 /// Lines of what happened.
 const MOST_STORY: usize = 6;
@@ -36,7 +39,7 @@ pub fn plain(_: Tone, text: &str) -> String {
     text.to_owned()
 }
 
-/// The summary of a run, at most about 58 lines of 100 columns. Colour, if any, is what `paint` adds; meaning never depends on it.
+/// The summary of a run, at most about 60 lines of 100 columns. Colour, if any, is what `paint` adds; meaning never depends on it.
 #[must_use]
 pub fn terminal(report: &Report, paint: impl Fn(Tone, &str) -> String) -> String {
     let mut page = Page { text: String::new(), paint };
@@ -52,6 +55,7 @@ pub fn terminal(report: &Report, paint: impl Fn(Tone, &str) -> String) -> String
     }
     faults(&mut page, report);
     validity(&mut page, report);
+    data(&mut page, report);
     page.text
 }
 
@@ -196,6 +200,17 @@ fn validity<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
     }
     let meter = crate::calibration::standing(&report.run);
     page.marked(&cut(&format!("{} meter {}", meter.mark(), meter.sentence()), WIDTH - 2));
+}
+
+/// What became of the acknowledged writes.
+fn data<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
+    let found = report.run.oracle.as_ref();
+    let mut lines = wrapped(&format!("{} oracle: {}", oracle::mark(found), oracle::line(found)), WIDTH - 4).into_iter();
+    lines.next().iter().for_each(|line| page.marked(line));
+    lines.for_each(|line| page.line(&format!("    {line}")));
+    for example in found.iter().flat_map(|found| &found.examples).take(MOST_EXAMPLES) {
+        page.line(&cut(&format!("      {}", oracle::example(example)), WIDTH));
+    }
 }
 
 /// Breaks a text into lines between words.

@@ -1,7 +1,7 @@
 //! What a check says, and the list of all of them.
 use super::{
     arrivals, clock, conservation, faults_happened, faults_lifted, growth, headroom, host, littles_law, mix,
-    record_whole, samples, schedule, target, warm_up,
+    record_whole, samples, schedule, target, warm_up, writes_verified,
 };
 use crate::{record::Run, summary::Summary};
 use serde::Serialize;
@@ -53,7 +53,7 @@ impl Check {
 }
 
 /// Every check, in the order in which they are shown.
-const CHECKS: [fn(&Run, &Summary) -> Check; 16] = [
+const CHECKS: [fn(&Run, &Summary) -> Check; 17] = [
     record_whole::check,
     samples::check,
     conservation::check,
@@ -70,6 +70,7 @@ const CHECKS: [fn(&Run, &Summary) -> Check; 16] = [
     target::check,
     faults_happened::check,
     faults_lifted::check,
+    writes_verified::check,
 ];
 
 /// What a check says that needs more than an older record has.

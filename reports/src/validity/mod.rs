@@ -17,5 +17,6 @@ mod samples;
 mod schedule;
 mod target;
 mod warm_up;
+mod writes_verified;
 
 pub use check::{Check, CheckOutcome, check_all};

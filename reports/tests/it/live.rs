@@ -91,7 +91,8 @@ fn watch(draft: &Draft) -> Vec<Vec<SoFar>> {
 /// The gates of the same run, had it ended after so many seconds with every answer in.
 fn had_it_ended(draft: &Draft, after_s: u64) -> Vec<GateResult> {
     let end_ns = after_s * SECOND_NS;
-    let mut short = Draft { run: draft.run.clone(), samples: draft.samples.clone(), dropped_ns: Vec::new() };
+    let mut short =
+        Draft { run: draft.run.clone(), samples: draft.samples.clone(), dropped_ns: Vec::new(), counted: None };
     short.samples.retain(|sample| sample.due_ns < end_ns);
     short.dropped_ns = draft.dropped_ns.iter().copied().filter(|due_ns| *due_ns < end_ns).collect();
     short.count();

@@ -1,10 +1,11 @@
 //! Runs that went wrong, or hardly went at all: no page may fail on them, and each has its word.
-use crate::synthetic::{Draft, Shape, short};
+use crate::synthetic::{Draft, SEARCH, Shape, TRIP, short};
 use reports::{
     gate::GateOutcome,
-    record::{Counts, FaultEnd, Outcome, RunEnd},
+    record::{Counts, FaultEnd, Oracle, Outcome, RecordKind, RunEnd, Violation, ViolationExample},
     render::{plain, render_all, terminal},
     report::Report,
+    summary::{Scope, Window},
     verdict::Overall,
 };
 use std::path::Path;
@@ -15,7 +16,7 @@ fn check(folder: &Path, overall: Overall, exit_code: u8, headline: &str) -> Repo
     assert_eq!((report.verdict.overall, report.verdict.exit_code), (overall, exit_code), "{:?}", report.verdict);
     assert!(report.verdict.headline.contains(headline), "{}", report.verdict.headline);
     let text = terminal(&report, plain);
-    assert!(text.starts_with(overall.word()) && text.lines().count() <= 58, "{} lines\n{text}", text.lines().count());
+    assert!(text.starts_with(overall.word()) && text.lines().count() <= 61, "{} lines\n{text}", text.lines().count());
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(!page.contains("NaN") && !text.contains("NaN"), "not a number is shown");
@@ -92,6 +93,71 @@ fn a_fault_that_is_left_behind_outweighs_everything() {
     draft.run.faults[0].end = FaultEnd::LeftBehind;
     draft.run.end = RunEnd::Interrupted;
     check(&draft.write(root.path()), Overall::FaultsLeft, 9, "mcp.flights latency still on");
+}
+
+#[test]
+fn broken_promises_about_data_outweigh_everything_but_a_fault_left_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let mut draft = Draft::new(&short());
+    let oracle = draft.run.oracle.as_mut().unwrap();
+    for number in 0..7 {
+        oracle.add(ViolationExample {
+            violation: Violation::Lost,
+            kind: RecordKind::Trip,
+            owner: 3,
+            reference: number.to_string(),
+            ids: vec!["0b8f1c9e-3c52-4be4-9f0e-0d5c2f6b1a11".to_owned()],
+        });
+    }
+    draft.run.end = RunEnd::Interrupted;
+    let headline = "136 acknowledged writes read back, 7 lost, 0 duplicated, 0 invented, 0 changed";
+    let report = check(&draft.write(root.path()), Overall::OracleViolated, 11, headline);
+    assert_eq!(report.run.oracle.as_ref().unwrap().examples.len(), 5, "the first few");
+    let text = terminal(&report, plain);
+    assert!(text.contains("lost: trip 2 of user 3 (0b8f1c9e-3c52-4be4-9f0e-0d5c2f6b1a11)"), "{text}");
+
+    let root = tempfile::tempdir().unwrap();
+    draft.run.faults[0].end = FaultEnd::LeftBehind;
+    check(&draft.write(root.path()), Overall::FaultsLeft, 9, "mcp.flights latency still on");
+}
+
+#[test]
+fn a_run_whose_writes_were_not_all_read_back_is_invalid_and_one_that_was_not_to_be_checked_says_so() {
+    let not_whole = |change: fn(&mut Oracle), headline: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let mut draft = Draft::new(&short());
+        change(draft.run.oracle.as_mut().unwrap());
+        check(&draft.write(root.path()), Overall::Invalid, 8, headline);
+    };
+    let late = "writes verified: 130 of 136 acknowledged writes read back: not all of it could be read back within 2m";
+    not_whole(
+        |oracle| {
+            oracle.verified = 130;
+            oracle.incomplete = Some("not all of it could be read back within 2m".to_owned());
+        },
+        late,
+    );
+    not_whole(|oracle| oracle.journal_lost = 1, "1 event missing in the journal");
+    not_whole(|oracle| oracle.verified = 135, "135 of 136 acknowledged writes read back");
+
+    let root = tempfile::tempdir().unwrap();
+    let mut draft = Draft::new(&Shape { fault: None, gates: Vec::new(), ..short() });
+    draft.run.oracle = None;
+    let report = check(&draft.write(root.path()), Overall::Passed, 0, "no gates");
+    assert!(terminal(&report, plain).contains("– oracle: not checked"));
+}
+
+#[test]
+fn steps_of_the_same_name_are_told_apart_by_journey_and_judged_together() {
+    let root = tempfile::tempdir().unwrap();
+    let mut draft = Draft::new(&Shape { fault: None, gates: vec!["requests > 0 for flights.search"], ..short() });
+    draft.run.steps[TRIP].name = "flights.search".to_owned();
+    let report = Report::read(&draft.write(root.path())).unwrap();
+    let count = |scope| report.summary.outcomes(&scope, &Window::Everything).total();
+    let sent = |step| draft.samples.iter().filter(|sample| sample.step_index == step).count() as u64;
+    assert_eq!(count(Scope::Step("flights.search".into())), sent(SEARCH) + sent(TRIP));
+    assert_eq!(count(Scope::Journey("flight-search".into())), sent(SEARCH));
+    assert_eq!(count(Scope::Journey("trip".into())), sent(TRIP));
 }
 
 #[test]
