@@ -128,6 +128,8 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "reports/src/calibration.rs",
         "chaos/src/timeline.rs",
         "reports/src/gate",
+        "scenarios/src/live/history.rs",
+        "scenarios/src/live/totals.rs",
         "scenarios/src/plan.rs",
     ];
     let impure =

@@ -95,6 +95,10 @@ fn flags_that_cannot_be_are_refused_by_name() {
     refused(&run(&["--rate", "fast"]), 2, &["--rate", "does not start with a number"]);
     refused(&run(&["--duration", "10"]), 2, &["--duration", "ms, s, m, h"]);
     refused(&run(&["--threshold", "p95 <"]), 2, &["--threshold"]);
+    refused(&run(&["--abort-on", "p95 < 1s abort after 9"]), 2, &["--abort-on", "`9` is not a time"]);
+    refused(&run(&["--abort-on", "wrong = 0 window=3s..9s"]), 2, &["of a flag", "`3s..9s` reaches beyond the load"]);
+    refused(&run(&["--dashboard=0.0.0.0:0"]), 2, &["0.0.0.0 is beyond loopback", "--allow-host 0.0.0.0"]);
+    refused(&run(&["--otlp", "http://192.0.2.1"]), 2, &["192.0.2.1 is beyond loopback", "--allow-host"]);
     refused(&run(&["--users", "0"]), 2, &["`users` must be more than 0"]);
     refused(&run(&["--frobnicate"]), 2, &["--frobnicate"]);
 }

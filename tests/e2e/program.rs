@@ -52,6 +52,14 @@ impl Workplace {
         Program { child, children: Vec::new() }
     }
 
+    /// The same, with its standard error in a file that can be read while it runs.
+    pub(crate) fn start_with_log(&self, arguments: &[&str], log: &Path) -> Program {
+        let mut command = self.command(&["run", "./scenario.toml", "--out", "runs"]);
+        let log = fs::File::create(log).unwrap();
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        Program { child, children: Vec::new() }
+    }
+
     /// The folder of the only run.
     pub(crate) fn run_folder(&self) -> PathBuf {
         let runs: Vec<_> =

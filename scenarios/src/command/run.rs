@@ -75,6 +75,7 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
     let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
     board.finish(report.verdict.overall.word(), &report.verdict.headline);
+    progress::finish(style, &board);
     observers.finish().await;
     report::print(&report, flags.format, &path, quiet);
     Ok(report.verdict.exit_code)

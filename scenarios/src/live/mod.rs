@@ -14,6 +14,8 @@ mod observers;
 mod otlp;
 mod page;
 mod prometheus;
+#[cfg(test)]
+mod scene;
 
 pub(crate) use board::{Aborted, Board, standing};
 pub(crate) use observers::Bound;

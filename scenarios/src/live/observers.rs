@@ -158,3 +158,83 @@ fn bind(flag: &'static str, address: SocketAddr, allow_hosts: &[String]) -> Resu
     let bound = TcpListener::bind(address).with_context(|| format!("{flag}: cannot listen at {address}"));
     bound.or_try_again("is the port taken? Port 0 takes a free one")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{exit::Exit, live::scene::Scene};
+    use reports::record::Outcome;
+
+    fn flags(dashboard: Option<&str>, metrics: Option<&str>, otlp: Option<&str>) -> cli::Observe {
+        let address = |text: &str| text.parse().unwrap();
+        cli::Observe {
+            dashboard: dashboard.map(address),
+            prometheus_listen: metrics.map(address),
+            otlp: otlp.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pages_are_served_read_only_and_end_with_the_run() {
+        let mut scene = Scene::new(&["errors = 0"]);
+        scene.request(0, Outcome::Full, Duration::from_millis(5));
+        scene.second_ends();
+        let bound = Bound::new(&flags(Some("127.0.0.1:0"), Some("[::1]:0"), None), &[]).unwrap();
+        let place = |listener: &Option<TcpListener>| listener.as_ref().unwrap().local_addr().unwrap();
+        let (page, metrics) = (place(&bound.dashboard), place(&bound.metrics));
+        let observers = bound.show(scene.board.clone()).unwrap();
+        let client = reqwest::Client::new();
+        let get = |url: String| client.get(url).send();
+
+        let html = get(format!("http://{page}/")).await.unwrap();
+        let policy = html.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let text = html.text().await.unwrap();
+        let nonce = text.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert!(policy.starts_with("default-src 'none';") && policy.contains(nonce), "{policy}");
+        assert!(!text.contains("{{nonce}}") && !text.contains("https://"), "nothing comes from elsewhere");
+
+        let json: serde_json::Value = get(format!("http://{page}/live.json")).await.unwrap().json().await.unwrap();
+        assert_eq!((json["counts"]["completed"].as_u64(), json["seconds"][0]["done"].as_u64()), (Some(1), Some(1)));
+        let text = get(format!("http://{metrics}/metrics")).await.unwrap().text().await.unwrap();
+        assert!(text.contains("harness_requests_offered_total 1\n"), "{text}");
+
+        for (request, status) in [
+            (client.post(format!("http://{page}/live.json")), 405),
+            (client.delete(format!("http://{page}/")), 405),
+            (client.get(format!("http://{page}/run.json")), 404),
+            (client.get(format!("http://{page}/live.json?since=x")), 400),
+            (client.get(format!("http://{page}/live.json")).header("host", "rebound.example"), 421),
+            (client.get(format!("http://{metrics}/metrics")).header("host", "rebound.example"), 421),
+        ] {
+            assert_eq!(request.send().await.unwrap().status().as_u16(), status);
+        }
+
+        scene.board.finish("PASSED", "1 of 1 gate holds");
+        let end = tokio::spawn(observers.finish());
+        let last: serde_json::Value = get(format!("http://{page}/live.json")).await.unwrap().json().await.unwrap();
+        assert_eq!(last["verdict"]["word"], "PASSED", "an open page is waited for");
+        drop(client);
+        end.await.unwrap();
+        assert!(std::net::TcpStream::connect(page).is_err(), "nobody listens any more");
+    }
+
+    #[test]
+    fn an_address_beyond_loopback_must_be_allowed_and_a_port_be_free() {
+        let refused = |flags: &cli::Observe, allow_hosts: &[&str]| {
+            let allow_hosts: Vec<String> = allow_hosts.iter().map(|host| (*host).to_owned()).collect();
+            Bound::new(flags, &allow_hosts).err().map(|failure| (failure.exit, failure.to_string()))
+        };
+        let (exit, text) = refused(&flags(Some("0.0.0.0:0"), None, None), &[]).unwrap();
+        assert!(exit == Exit::Usage && text.contains("--dashboard: 0.0.0.0 is beyond loopback"), "{text}");
+        let (exit, text) = refused(&flags(None, Some("192.0.2.1:1"), None), &[]).unwrap();
+        assert!(exit == Exit::Usage && text.contains("--prometheus-listen"), "{text}");
+        let (exit, text) = refused(&flags(None, None, Some("http://192.0.2.1:4318")), &[]).unwrap();
+        assert!(exit == Exit::Usage && text.contains("in --otlp"), "{text}");
+        assert_eq!(refused(&flags(Some("0.0.0.0:0"), None, None), &["0.0.0.0"]), None);
+        assert_eq!(refused(&flags(None, None, Some("http://192.0.2.1:4318")), &["192.0.2.1"]), None);
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let (exit, text) = refused(&flags(Some(&address), None, None), &[]).unwrap();
+        assert!(exit == Exit::TryAgain && text.contains(&address), "{text}");
+    }
+}

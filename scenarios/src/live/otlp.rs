@@ -204,3 +204,79 @@ fn metric(name: &str, description: &str, unit: &str, data: Data) -> Metric {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::scene::Scene;
+    use axum::{Router, body::Bytes, http::StatusCode, routing::post};
+    use tokio::sync::mpsc;
+
+    /// A collector that hands over what it was sent, and answers with a status.
+    async fn collector(status: StatusCode) -> (String, mpsc::Receiver<Bytes>) {
+        let (sender, receiver) = mpsc::channel(16);
+        let take = move |body: Bytes| async move {
+            sender.send(body).await.unwrap();
+            status
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route("/v1/metrics", post(take));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (url, receiver)
+    }
+
+    fn scene() -> Scene {
+        let mut scene = Scene::new(&[]);
+        for _ in 0..3 {
+            scene.request(1, Outcome::Degraded, Duration::from_millis(20));
+            scene.second_ends();
+        }
+        scene
+    }
+
+    #[tokio::test]
+    async fn the_collector_gets_what_was_measured_at_the_end_at_the_latest() {
+        let (url, mut received) = collector(StatusCode::OK).await;
+        let scene = scene();
+        Exporter::new(&url).unwrap().run(scene.board.clone(), async {}).await;
+        let request = ExportMetricsServiceRequest::decode(received.recv().await.unwrap()).unwrap();
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let named = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap().data.clone().unwrap();
+        let Data::Sum(requests) = named("harness.requests") else { panic!("a counter") };
+        let counted = requests.data_points.iter().filter(|point| {
+            let values: Vec<_> = point.attributes.iter().map(|attribute| format!("{:?}", attribute.value)).collect();
+            values.iter().any(|v| v.contains("trips.create")) && values.iter().any(|v| v.contains("degraded"))
+        });
+        let values: Vec<_> = counted.map(|point| point.value).collect();
+        assert_eq!(values, [Some(number_data_point::Value::AsInt(3))]);
+        assert!(requests.is_monotonic);
+        let Data::Histogram(response) = named("harness.response") else { panic!("a histogram") };
+        let point = &response.data_points[1];
+        assert_eq!((point.count, point.bucket_counts.len()), (3, point.explicit_bounds.len() + 1));
+        assert!((point.sum.unwrap() - 0.06).abs() < 1e-3, "{point:?}");
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_refuses_or_is_not_there_changes_nothing() {
+        let (url, mut received) = collector(StatusCode::SERVICE_UNAVAILABLE).await;
+        let scene = scene();
+        let exporter = Exporter::new(&url).unwrap();
+        let client = reqwest::Client::new();
+        let refused = exporter.push(&client, &scene.board).await.unwrap_err();
+        assert!(refused.to_string().contains("503"), "{refused}");
+        assert!(received.recv().await.is_some());
+        exporter.run(scene.board.clone(), async {}).await;
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Exporter::new(&format!("http://{nobody}")).unwrap().run(scene.board.clone(), async {}).await;
+        assert_eq!(scene.board.read(|state| state.totals.of_class(Outcome::Degraded)), 3);
+    }
+
+    #[test]
+    fn a_url_is_taken_as_it_is_when_it_has_a_path() {
+        let url = |text: &str| Exporter::new(text).map(|exporter| exporter.url.to_string());
+        assert_eq!(url("http://127.0.0.1:4318").unwrap(), "http://127.0.0.1:4318/v1/metrics");
+        assert_eq!(url("http://127.0.0.1:4318/custom").unwrap(), "http://127.0.0.1:4318/custom");
+        assert!(url("127.0.0.1:4318").is_err() && url("ftp://127.0.0.1").is_err());
+    }
+}

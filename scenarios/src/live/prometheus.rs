@@ -103,3 +103,65 @@ fn histogram(page: &mut Text, name: &str, step: &str, buckets: &super::totals::B
     page.value(&format!("{name}_sum"), &[("step", step)], buckets.sum_s);
     page.value(&format!("{name}_count"), &[("step", step)], buckets.count());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::scene::Scene;
+    use std::{
+        io::Write as _,
+        process::{Command, Stdio},
+        time::Duration,
+    };
+
+    fn page() -> String {
+        let mut scene = Scene::new(&["p50 < 1s for \"odd\\name\"", "errors = 0"]);
+        for _ in 0..12 {
+            scene.request(0, Outcome::Full, Duration::from_millis(20));
+            scene.request(1, Outcome::Shed, Duration::from_secs(90));
+            scene.second_ends();
+        }
+        text(&scene.board)
+    }
+
+    #[test]
+    fn counters_and_histograms_say_what_was_measured() {
+        let page = page();
+        for line in [
+            "harness_requests_total{step=\"flights.search\",outcome=\"full\"} 12",
+            "harness_requests_total{step=\"trips.create\",outcome=\"shed\"} 12",
+            "harness_response_seconds_bucket{step=\"flights.search\",le=\"0.01\"} 0",
+            "harness_response_seconds_bucket{step=\"flights.search\",le=\"0.02\"} 12",
+            "harness_response_seconds_bucket{step=\"trips.create\",le=\"60\"} 0",
+            "harness_response_seconds_bucket{step=\"trips.create\",le=\"+Inf\"} 12",
+            "harness_response_seconds_count{step=\"trips.create\"} 12",
+            "harness_requests_in_flight 3",
+            "harness_requests_offered_total 24",
+            "harness_fault_on{fault=\"mcp.flights latency\"} 1",
+            "harness_phase{phase=\"during\"} 1",
+            "harness_gate{gate=\"errors = 0\",standing=\"fails\"} 1",
+            "harness_gate{gate=\"p50 < 1s for \\\"odd\\\\name\\\"\",standing=\"not yet\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "no `{line}` in:\n{page}");
+        }
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    fn promtool_finds_nothing_wrong() {
+        let mut command = Command::new("promtool");
+        let command = command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) if std::env::var_os("CI").is_none() => {
+                eprintln!("skipped: promtool cannot be run (apt install prometheus): {error}");
+                return;
+            }
+            Err(error) => panic!("promtool cannot be run: {error}"),
+        };
+        child.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
+}

@@ -98,3 +98,73 @@ impl Watcher for Watch {
         self.board.notify();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::live::{page, scene::Scene};
+    use reports::{record::Outcome, summary::Quantile};
+    use std::time::Duration;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_board_shows_what_was_measured_second_by_second() {
+        let mut scene = Scene::new(&["p50 < 1s", "errors = 0"]);
+        for second in 0..15 {
+            (0..8).for_each(|_| scene.request(0, Outcome::Full, 20 * MS));
+            scene.request(1, if second == 12 { Outcome::Timeout } else { Outcome::Full }, 400 * MS);
+            scene.second_ends();
+        }
+        scene.board.read(|state| {
+            let seconds: Vec<_> = state.history.since(0).collect();
+            assert_eq!(seconds.len(), 15);
+            let (lanes, due) = (seconds[12].1.lanes, &seconds[12].1.due);
+            assert_eq!((lanes.offered, lanes.completed, lanes.in_flight), (9, 9, 3));
+            assert_eq!((due.outcomes.total(), due.outcomes.errors()), (9, 1));
+            assert_eq!(due.p99, Some(Quantile::Infinite), "a failed request is infinitely slow");
+            assert_eq!(seconds[11].1.due.p99.and_then(Quantile::finite).map(|ns| ns / 1_000_000), Some(400));
+            assert_eq!(due.heat.iter().sum::<u64>(), 9);
+            assert_eq!(state.totals.of_class(Outcome::Full), 15 * 9 - 1);
+            assert_eq!(state.steps[0].outcomes.total(), 80, "ten seconds of eight");
+        });
+        let page = page::since(&scene.board, 14);
+        assert_eq!(page["seconds"].as_array().unwrap().len(), 1, "only what was asked for");
+        assert_eq!(page["phase"], "during");
+        assert_eq!(page["faults"][0], "mcp.flights latency");
+        let standings: Vec<_> = page["gates"].as_array().unwrap().iter().map(|gate| gate["standing"].clone()).collect();
+        assert_eq!(standings, ["holds", "fails"]);
+    }
+
+    #[test]
+    fn what_is_complete_counts_once() {
+        let mut scene = Scene::new(&[]);
+        (0..5).for_each(|_| {
+            scene.request(0, Outcome::Full, MS);
+            scene.second_ends();
+        });
+        let before = scene.board.read(|state| state.totals.of_class(Outcome::Full));
+        scene.run_ends();
+        let (after, is_over) = scene.board.read(|state| (state.totals.of_class(Outcome::Full), state.is_over));
+        assert_eq!((before, after, is_over), (5, 5, true));
+    }
+
+    #[test]
+    fn a_gate_that_aborts_stops_the_run_once_and_an_interrupted_run_is_not_aborted() {
+        let mut scene = Scene::new(&["wrong = 0 abort"]);
+        scene.request(0, Outcome::Full, MS);
+        scene.second_ends();
+        assert!(!scene.stop.drain.is_cancelled());
+        scene.request(0, Outcome::Wrong, MS);
+        scene.second_ends();
+        assert!(scene.stop.drain.is_cancelled() && !scene.stop.now.is_cancelled(), "answers are waited for");
+        scene.second_ends();
+        let aborted = scene.board.read(|state| state.aborted.clone()).unwrap();
+        assert_eq!((aborted.rule.as_str(), aborted.at_ns), ("wrong = 0 abort", 2_000_000_000));
+
+        let mut interrupted = Scene::new(&["wrong = 0 abort"]);
+        interrupted.stop.drain.cancel();
+        interrupted.request(0, Outcome::Wrong, MS);
+        interrupted.second_ends();
+        assert_eq!(interrupted.board.read(|state| state.aborted.clone()), None);
+    }
+}

@@ -52,6 +52,13 @@ pub(crate) fn show(style: ProgressStyle, source: Source) -> Display {
     Display { task }
 }
 
+/// Ends the JSON with a line that has the verdict.
+pub(crate) fn finish(style: ProgressStyle, board: &Board) {
+    if style == ProgressStyle::Json {
+        output::note(&live::as_json(board).to_string());
+    }
+}
+
 /// One object a line, each time that the run has been looked at.
 async fn json(source: Source) {
     let mut changes = source.board.changes();
