@@ -8,3 +8,4 @@ mod meter;
 mod scene;
 mod service;
 mod session;
+mod written;

@@ -5,14 +5,16 @@ use crate::{
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
+use loadtest::written::{self, FeederSettings, JourneySettings, Written};
 use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeMap,
     fs,
     ops::{Deref, Range},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use toml::{Spanned, de::DeTable};
@@ -38,6 +40,14 @@ pub struct File {
     pub links: Links,
     /// The load.
     pub load: loadtest::Settings,
+    /// Journeys beside those of the program, by the name that the mix gives them.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, JourneySettings>")]
+    pub journeys: BTreeMap<Spanned<String>, JourneySettings>,
+    /// Data files whose rows these journeys use, by the name before the dot in `${NAME.column}`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, FeederSettings>")]
+    pub feeders: BTreeMap<Spanned<String>, FeederSettings>,
     /// The faults, in any order.
     #[serde(default)]
     pub faults: Vec<chaos::FaultSettings>,
@@ -57,6 +67,8 @@ pub struct Scenario {
     pub overrides: Vec<String>,
     /// Hosts beyond loopback that may be loaded and broken.
     pub allow_hosts: Vec<String>,
+    /// The journeys of the file, with their data.
+    pub written: Written,
 }
 
 /// A scenario's text, not yet read.
@@ -66,6 +78,8 @@ pub struct Found {
     pub name: String,
     /// Where it was found.
     pub path: String,
+    /// The folder that files it names are relative to.
+    pub folder: PathBuf,
     /// Its text.
     pub text: String,
 }
@@ -133,11 +147,13 @@ impl Scenario {
             let text = shipped(name_or_path).ok_or_else(|| anyhow!("there is no scenario `{name_or_path}`"));
             let text = text.or_usage("`harness scenario list` lists them; a file of your own is given by its path")?;
             let path = format!("{name_or_path}.toml (shipped)");
-            return Ok(Found { name: name_or_path.to_owned(), path, text: text.to_owned() });
+            let folder = PathBuf::from(".");
+            return Ok(Found { name: name_or_path.to_owned(), path, folder, text: text.to_owned() });
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read scenario {}", path.display()));
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(Found { name: stem.into_owned(), path: path.display().to_string(), text: text.or_usage("")? })
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Found { name: stem.into_owned(), path: path.display().to_string(), folder, text: text.or_usage("")? })
     }
 
     /// Reads a scenario, changes what the flags say, and checks it as a whole.
@@ -145,7 +161,7 @@ impl Scenario {
     /// # Errors
     /// When it cannot be found, or with every mistake in it, each at its place.
     pub fn load(name_or_path: &str, overrides: &Overrides) -> Result<Self, Failure> {
-        let Found { name, path, text } = Self::find(name_or_path)?;
+        let Found { name, path, folder, text } = Self::find(name_or_path)?;
         let wrong = |list| Mistakes { path: path.clone(), source: text.clone(), list };
         let file: File = toml::from_str(&text).map_err(|error| wrong(vec![Mistake::of_toml(&error)])).or_usage("")?;
         let mut scenario = Self {
@@ -155,8 +171,12 @@ impl Scenario {
             text: text.clone(),
             overrides: Vec::new(),
             allow_hosts: overrides.allow_hosts.clone(),
+            written: Written::default(),
         };
         scenario.change(overrides)?;
+        let written = written::read(&scenario.file.journeys, &scenario.file.feeders, &folder);
+        scenario.written = written.map_err(|errors| wrong(mistakes_in_journeys(&errors))).or_usage("")?;
+        scenario.file.load.mix.adopt(&scenario.written.journeys);
         let mistakes = scenario.mistakes();
         if mistakes.is_empty() { Ok(scenario) } else { Err(wrong(mistakes)).or_usage("") }
     }
@@ -206,7 +226,7 @@ impl Scenario {
     fn mistakes(&self) -> Vec<Mistake> {
         let load = self.load.check().err().map(|error| {
             let range = match &error {
-                loadtest::settings::Error::UnknownJourney { name } => place_in_mix(&self.text, name),
+                loadtest::settings::Error::UnknownJourney { name, .. } => place_in_mix(&self.text, name),
                 _ => place_in_load(&self.text, error.key()),
             };
             Mistake::of_names(range, error)
@@ -233,6 +253,13 @@ fn place_in_mix(text: &str, name: &str) -> Option<Range<usize>> {
     let file = DeTable::parse(text).ok()?;
     let mix = file.get_ref().get("load")?.get_ref().as_table()?.get("mix")?.get_ref().as_table()?;
     mix.keys().find(|key| key.get_ref() == name).map(Spanned::span)
+}
+
+fn mistakes_in_journeys(errors: &[written::Error]) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> =
+        errors.iter().map(|error| Mistake::of_names(Some(error.span.clone()), error)).collect();
+    mistakes.sort_by_key(|mistake| mistake.range.as_ref().map(|range| range.start));
+    mistakes
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {
