@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod command;
 pub mod exit;
+mod import;
 pub mod output;
 pub mod plan;
 mod progress;

@@ -4,5 +4,6 @@
 mod architecture;
 mod bad_input;
 mod interruption;
+mod journeys;
 mod program;
 mod run;
