@@ -84,7 +84,7 @@ impl Client {
         &self.target
     }
 
-    /// Sends this access token with every request from now on. Not shown in logs.
+    /// Sends this access token with every request from now on that has none of its own. Not shown in logs.
     pub fn set_bearer(&mut self, token: &str) {
         let value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
         self.bearer = value.map(|mut value| {
@@ -143,7 +143,7 @@ impl Client {
     async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, Failure> {
         let headers = request.headers_mut();
         headers.insert(header::HOST, self.target.host().clone());
-        if let Some(bearer) = &self.bearer {
+        if let Some(bearer) = self.bearer.as_ref().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
             headers.insert(header::AUTHORIZATION, bearer.clone());
         }
         loop {

@@ -18,7 +18,8 @@ pub struct FeederSettings {
     pub order: RowOrder,
 }
 
-/// Which row arrival k gets. `n` is the number of rows.
+/// Which row arrival k gets, of n. Arrivals are counted over all journeys of the mix, so that k and its row can be computed alone; a
+/// journey that is a part of the mix sees a part of the rows in each turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowOrder {

@@ -1,5 +1,8 @@
 //! Journeys of a scenario file over a real socket: feeders, correlation, checks, think times, and what is sent byte for byte.
-use crate::scene::{Done, Server, drive, drive_with, plan};
+use crate::{
+    scene::{Done, Server, drive, plan},
+    service::Service,
+};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -9,8 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use loadtest::{
-    LoadPlan, Settings, Stop,
-    executor::Tasks,
+    LoadPlan, Settings,
     written::{self, FeederSettings, JourneySettings},
 };
 use reports::record::{Measure, Outcome};
@@ -212,6 +214,37 @@ async fn a_step_that_is_not_as_expected_is_counted_and_ends_the_journey(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journey_that_logs_in_reads_a_streamed_chat_and_one_with_a_token_of_its_own_keeps_it() {
+    let (server, service) = Service { expires_in: 3_600, ..Service::default() }.start().await;
+    let text = r#"
+        [load]
+        duration = "200ms"
+        users    = 4
+        mix      = { talk = 1, stranger = 1 }
+        arrivals = { constant = { rate = "50/s" } }
+        [journeys.talk]
+        login = true
+        [[journeys.talk.steps]]
+        name   = "talk.ask"
+        path   = "/api/v1/chat"
+        body   = { stream = true, messages = [{ role = "user", content = "Where to on ${date+1d}?" }] }
+        stream = true
+        [[journeys.stranger.steps]]
+        name    = "stranger.search"
+        path    = "/api/v1/flights/search"
+        headers = { authorization = "Bearer not-yours" }
+        body    = {}
+        expect  = { status = [401] }
+    "#;
+    let done = drive(written_plan(text), &server.url).await;
+    done.assert_conserved();
+    let expected = [(class("talk.ask", Outcome::Full), 5), (class("stranger.search", Outcome::Full), 5)];
+    assert_eq!(classes(&done), BTreeMap::from(expected));
+    assert_eq!(done.histogram(Measure::Gap).len(), 5, "each answer has two pieces of text");
+    assert_eq!(service.accounts.lock().unwrap().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_makes_the_next_address_impossible_is_a_wrong_step_and_nothing_is_lost() {
     let router = Router::new()
         .route("/", get(async || Json(json!({ "id": " ".repeat(30_000) }))))
@@ -231,7 +264,7 @@ async fn an_answer_that_makes_the_next_address_impossible_is_a_wrong_step_and_no
         name = "long.second"
         path = "/${saved.id}"
     "#;
-    let done = drive_with(Tasks, written_plan(text), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    let done = drive(written_plan(text), &server.url).await;
     done.assert_conserved();
     let expected = [(class("long.first", Outcome::Full), 5), (class("long.second", Outcome::Wrong), 5)];
     assert_eq!(classes(&done), BTreeMap::from(expected));
