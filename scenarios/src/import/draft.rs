@@ -149,6 +149,11 @@ pub(super) fn encoded_around_places(text: &str) -> String {
     encoded
 }
 
+/// A path of plain words, percent-encoded.
+pub(super) fn encoded_path(path: &str) -> String {
+    path.split('/').map(encoded_around_places).collect::<Vec<_>>().join("/")
+}
+
 fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

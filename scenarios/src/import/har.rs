@@ -167,11 +167,13 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Ste
     let mut steps = Vec::new();
     let mut free_at: Option<Timestamp> = None;
     let mut dropped = BTreeSet::new();
+    let mut at_once_count = 0;
     for (index, (url, entry)) in entries.iter().enumerate() {
         let started: Timestamp = entry.started_date_time.parse().with_context(|| {
             format!("request {} of the recording has no time: {}", index + 1, entry.started_date_time)
         })?;
         let mut step = Step { method: entry.request.method.clone(), ..Step::default() };
+        at_once_count += usize::from(free_at.is_some_and(|free_at| started < free_at));
         step.think = free_at.and_then(|free_at| pause(free_at, started));
         let took = Duration::try_from_secs_f64(entry.time.max(0.0) / 1e3).unwrap_or_default();
         let ended = started.checked_add(took).unwrap_or(started);
@@ -186,6 +188,11 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Ste
     }
     for (index, step) in steps.iter_mut().enumerate() {
         step.saves = known.saves(index);
+    }
+    if at_once_count > 0 {
+        draft
+            .notes
+            .push(format!("Made one after the other, though the browser did not wait: {at_once_count} requests."));
     }
     if !dropped.is_empty() {
         let names: Vec<String> = dropped.into_iter().collect();

@@ -4,6 +4,7 @@ use super::{
     sample::{Document, Notes},
 };
 use anyhow::{Context as _, bail};
+use reqwest::Url;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,9 +45,24 @@ pub(crate) fn import(text: &str) -> anyhow::Result<String> {
     if draft.journeys.iter().any(|journey| journey.login) {
         draft.notes.push("login = true: users register and log in as TripSage has it. For another service, log in by a step of its own, save the token, and send it: headers = { authorization = \"Bearer ${saved.token}\" }.".to_owned());
     }
-    let server = document.pointer("/servers/0/url").and_then(Value::as_str);
-    draft.url = server.filter(|url| url.starts_with("http")).map(str::to_owned);
+    let (origin, base) = server(&document);
+    draft.url = origin;
+    let steps = draft.journeys.iter_mut().flat_map(|journey| &mut journey.steps);
+    steps.for_each(|step| step.path = format!("{base}{}", step.path));
     Ok(draft.text())
+}
+
+/// Where the first server is, and the path that all paths are below.
+fn server(document: &Value) -> (Option<String>, String) {
+    let url = document.pointer("/servers/0/url").and_then(Value::as_str).unwrap_or_default();
+    let url = url.split(['{', '?', '#']).next().unwrap_or_default();
+    match Url::parse(url) {
+        Ok(url) if url.has_host() => {
+            (Some(url.origin().ascii_serialization()), url.path().trim_end_matches('/').to_owned())
+        }
+        _ if url.starts_with('/') => (None, draft::encoded_path(url.trim_end_matches('/'))),
+        _ => (None, String::new()),
+    }
 }
 
 fn read(text: &str) -> anyhow::Result<Value> {
@@ -311,4 +327,69 @@ impl Drafting<'_> {
 fn shape(path: &str) -> String {
     let word = |word: &str| if word.contains('{') { "{}".to_owned() } else { word.to_owned() };
     path.split('/').filter(|word| !word.is_empty()).map(word).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YAML: &str = "
+openapi: 3.1.0
+info: {title: Shop}
+servers: [{url: 'https://shop.example.com/v1'}]
+security: [{key: []}]
+paths:
+  /orders:
+    parameters:
+      - {name: tenant, in: query, required: true, schema: {type: integer, minimum: 7}}
+    post:
+      requestBody: {content: {application/json: {example: {note: 'costs ${5}'}}}}
+      responses:
+        default: {description: else}
+        201: {description: made, content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}
+        202: {description: later}
+  /orders/{order_id}:
+    delete: {responses: {'204': {description: gone}}}
+    get:
+      parameters:
+        - {name: order_id, in: path, required: true, schema: {type: string}}
+        - {name: x-token, in: header, required: true, schema: {type: string}}
+      responses: {'404': {description: none}}
+  /files:
+    post:
+      security: []
+      tags: [files]
+      requestBody: {content: {multipart/form-data: {schema: {type: object}}}}
+      responses: {'2XX': {description: ok}}
+components: {schemas: {Order: {type: object, properties: {id: {type: string}}}}}
+";
+
+    #[test]
+    fn a_description_becomes_steps_in_the_order_of_their_use() {
+        let text = import(YAML).unwrap();
+        let scenario: toml::Table = text.parse().unwrap();
+        let journeys = scenario["journeys"].as_table().unwrap();
+        let steps = journeys["untagged"]["steps"].as_array().unwrap();
+        let line =
+            |step: &toml::Value| format!("{} {}", step["method"].as_str().unwrap(), step["path"].as_str().unwrap());
+        let order = "/v1/orders/${saved.orders_id}";
+        let expected = ["POST /v1/orders".to_owned(), format!("GET {order}"), format!("DELETE {order}")];
+        assert_eq!(steps.iter().map(line).collect::<Vec<_>>(), expected);
+        assert_eq!(steps[0]["expect"].to_string(), "{ status = [201] }");
+        assert_eq!(steps[0]["query"].to_string(), r#"{ tenant = "7" }"#);
+        assert_eq!(steps[0]["body"].as_str(), Some("{\n  \"note\": \"costs $${5}\"\n}"));
+        assert!(steps[1].get("expect").is_none());
+        let login = |journey: &str| journeys[journey]["login"].as_bool();
+        let relative = import(&YAML.replace("https://shop.example.com/v1", "/a b/")).unwrap();
+        assert!(relative.contains(r#""/a%20b/orders""#), "{relative}");
+        assert_eq!((login("untagged"), login("files")), (Some(true), Some(false)));
+        for note in [
+            "No answer from 200 to 299 is described",
+            "The header x-token is required and was not made up.",
+            r#"A body of type ["multipart/form-data"] is left out."#,
+            r#"# url = "https://shop.example.com""#,
+        ] {
+            assert!(text.contains(note), "{note}: {text}");
+        }
+    }
 }
