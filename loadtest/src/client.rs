@@ -132,7 +132,7 @@ impl Client {
         self.connector.target()
     }
 
-    /// Sends this access token with every request from now on. Not shown in logs.
+    /// Sends this access token with every request from now on that has none of its own. Not shown in logs.
     pub fn set_bearer(&mut self, token: &str) {
         let value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
         self.bearer = value.map(|mut value| {
@@ -225,8 +225,9 @@ impl Client {
         opened: &mut Option<Duration>,
     ) -> Result<http::Response<Incoming>, Failure> {
         self.connector.address(&mut request);
-        if let Some(bearer) = &self.bearer {
-            request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
+        let headers = request.headers_mut();
+        if let Some(bearer) = self.bearer.as_ref().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+            headers.insert(header::AUTHORIZATION, bearer.clone());
         }
         loop {
             let (connection, is_new) = self.open(opened).await?;

@@ -20,6 +20,8 @@ pub enum Purpose {
     Think = 5,
     /// Accounts and passwords.
     Account = 6,
+    /// Which row of a data feeder an arrival gets.
+    Feeder = 20,
 }
 
 /// A short sequence of random numbers for one purpose and one number.
@@ -31,6 +33,13 @@ impl Draw {
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, k: u64) -> Self {
         Self(mix(mix(mix(seed) ^ purpose as u64) ^ k))
+    }
+
+    /// Starts the sequence of number `k` for one of several things of a purpose that are told apart by their names.
+    #[must_use]
+    pub fn named(seed: u64, purpose: Purpose, name: &str, k: u64) -> Self {
+        let name = name.bytes().fold(GOLDEN, |bits, byte| mix(bits ^ u64::from(byte)));
+        Self::new(mix(seed) ^ name, purpose, k)
     }
 
     /// 64 random bits. Source: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014.

@@ -36,6 +36,7 @@ mod stop;
 pub mod target;
 pub mod timer;
 mod user;
+pub mod written;
 
 pub use engine::{LoadResult, Ready, prepare};
 pub use mix::Mix;

@@ -8,7 +8,11 @@ use std::{borrow::Cow, fmt, ops::Deref, str::FromStr, sync::Arc};
 /// Journeys with their weights, in the order of the list of journeys, then those that the scenario file writes down. Written as
 /// `{ flight-search = 3, chat = 2 }`, or `flight-search=3,chat=2` in a flag.
 #[derive(Clone)]
-pub struct Mix(Vec<(Choice, u32)>);
+pub struct Mix {
+    entries: Vec<(Choice, u32)>,
+    /// Journeys that the scenario file writes down, whether they are in the mix or not.
+    written: Vec<String>,
+}
 
 /// A journey that is known: one of the program's, or one that a scenario file writes down.
 #[derive(Clone)]
@@ -67,7 +71,8 @@ impl Mix {
     /// A mix of any journeys, also of ones that are not in the list (a test's, a benchmark's).
     #[must_use]
     pub fn of(entries: &[(&'static dyn Journey, u32)]) -> Self {
-        Self(entries.iter().map(|(journey, weight)| (Choice::Known(Handle::BuiltIn(*journey)), *weight)).collect())
+        let entry = |(journey, weight): &(_, u32)| (Choice::Known(Handle::BuiltIn(*journey)), *weight);
+        Self { entries: entries.iter().map(entry).collect(), written: Vec::new() }
     }
 
     fn named(entries: Vec<(String, u32)>) -> Result<Self, Error> {
@@ -81,12 +86,14 @@ impl Mix {
             mix.push((position.unwrap_or(usize::MAX), choice.unwrap_or(Choice::Unknown(name)), weight));
         }
         mix.sort_by(|(left, a, _), (right, b, _)| left.cmp(right).then_with(|| a.name().cmp(b.name())));
-        Ok(Self(mix.into_iter().map(|(_, choice, weight)| (choice, weight)).collect()))
+        let entries = mix.into_iter().map(|(_, choice, weight)| (choice, weight)).collect();
+        Ok(Self { entries, written: Vec::new() })
     }
 
     /// Makes the journeys of a scenario file known.
     pub fn adopt(&mut self, written: &[Arc<dyn Journey>]) {
-        for (choice, _) in &mut self.0 {
+        self.written = written.iter().map(|journey| journey.name().to_owned()).collect();
+        for (choice, _) in &mut self.entries {
             let Choice::Unknown(name) = choice else { continue };
             if let Some(journey) = written.iter().find(|journey| journey.name() == name) {
                 *choice = Choice::Known(Handle::Written(journey.clone()));
@@ -97,12 +104,17 @@ impl Mix {
     /// The first name that is no journey's.
     #[must_use]
     pub fn unknown(&self) -> Option<&str> {
-        self.0.iter().find(|(choice, _)| matches!(choice, Choice::Unknown(_))).map(|(choice, _)| choice.name())
+        self.entries.iter().find(|(choice, _)| matches!(choice, Choice::Unknown(_))).map(|(choice, _)| choice.name())
+    }
+
+    /// The names of all journeys that a mix may hold.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        journeys::ALL.iter().map(|journey| journey.name()).chain(self.written.iter().map(String::as_str))
     }
 
     /// The journeys with their weights; names that are no journey's are left out.
     pub fn entries(&self) -> impl Iterator<Item = (&Handle, u32)> + '_ {
-        self.0.iter().filter_map(|(choice, weight)| match choice {
+        self.entries.iter().filter_map(|(choice, weight)| match choice {
             Choice::Known(journey) => Some((journey, *weight)),
             Choice::Unknown(_) => None,
         })
@@ -111,7 +123,7 @@ impl Mix {
     /// The weights, in the order of the journeys.
     #[must_use]
     pub fn weights(&self) -> Vec<u32> {
-        self.0.iter().map(|(_, weight)| *weight).collect()
+        self.entries.iter().map(|(_, weight)| *weight).collect()
     }
 
     /// Every step of every journey, in the order of the index that samples carry.
@@ -144,7 +156,7 @@ impl FromStr for Mix {
 
 impl fmt::Display for Mix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (choice, weight)) in self.0.iter().enumerate() {
+        for (position, (choice, weight)) in self.entries.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
             write!(f, "{comma}{}={weight}", choice.name())?;
         }
@@ -161,14 +173,14 @@ impl fmt::Debug for Mix {
 impl PartialEq for Mix {
     fn eq(&self, other: &Self) -> bool {
         let name = |(choice, weight): &(Choice, u32)| (choice.name().to_owned(), *weight);
-        self.0.iter().map(name).eq(other.0.iter().map(name))
+        self.entries.iter().map(name).eq(other.entries.iter().map(name))
     }
 }
 
 impl Serialize for Mix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(choice, weight)| map.serialize_entry(choice.name(), weight))?;
+        let mut map = serializer.serialize_map(Some(self.entries.len()))?;
+        self.entries.iter().try_for_each(|(choice, weight)| map.serialize_entry(choice.name(), weight))?;
         map.end()
     }
 }

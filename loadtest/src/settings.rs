@@ -1,5 +1,5 @@
 //! The load's part of a scenario file: how long, how many users, which journeys, when they arrive.
-use crate::{arrivals::Arrivals, connection::Connection, journeys, mix::Mix, warm_up::WarmUp};
+use crate::{arrivals::Arrivals, connection::Connection, mix::Mix, warm_up::WarmUp};
 use reports::{record::LONGEST_NS, units};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,10 +105,12 @@ pub enum Error {
     #[error("`arrivals` has more than one rate: change them in the scenario file")]
     NoSingleRate,
     /// Nobody makes such a journey.
-    #[error("unknown journey `{name}`; known are {}", known())]
+    #[error("unknown journey `{name}`; known are {known}")]
     UnknownJourney {
         /// What was written.
         name: String,
+        /// What could be.
+        known: String,
     },
     /// The end of the warm-up cannot be found in a load that is never the same.
     #[error("`warm_up` cannot be \"auto\": the planned rate changes all along, so no part of the run is steady")]
@@ -127,11 +129,6 @@ pub enum Error {
         /// The other key.
         other: &'static str,
     },
-}
-
-fn known() -> String {
-    let names: Vec<_> = journeys::ALL.iter().map(|journey| format!("`{}`", journey.name())).collect();
-    names.join(", ")
 }
 
 impl Error {
@@ -236,7 +233,8 @@ impl Settings {
 
     fn check_mix(&self) -> Result<(), Error> {
         if let Some(name) = self.mix.unknown() {
-            return Err(Error::UnknownJourney { name: name.to_owned() });
+            let known: Vec<_> = self.mix.known().map(|name| format!("`{name}`")).collect();
+            return Err(Error::UnknownJourney { name: name.to_owned(), known: known.join(", ") });
         }
         let weights = self.mix.weights();
         more_than_zero("mix", weights.is_empty() || weights.contains(&0))?;

@@ -43,6 +43,7 @@ pub struct Visit<'a> {
     released_ns: u64,
     done_ns: u64,
     asked: u64,
+    think: Option<Duration>,
 }
 
 impl<'a> Visit<'a> {
@@ -50,13 +51,30 @@ impl<'a> Visit<'a> {
         let first_step_index = live.plan.routes()[arrival.journey_index].first_step_index;
         user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
         let due_ns = arrival.due_ns;
-        Self { live, user, arrival, first_step_index, due_ns, released_ns, done_ns: due_ns, asked: 0 }
+        Self { live, user, arrival, first_step_index, due_ns, released_ns, done_ns: due_ns, asked: 0, think: None }
     }
 
     /// Random numbers for what this arrival asks for; the same at every call.
     #[must_use]
     pub fn draw(&self) -> Draw {
         Draw::new(self.live.plan.seed(), Purpose::Payload, self.arrival.index)
+    }
+
+    /// The seed of the run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.live.plan.seed()
+    }
+
+    /// The number of this arrival, from 0.
+    #[must_use]
+    pub fn arrival(&self) -> u64 {
+        self.arrival.index
+    }
+
+    /// How long the user thinks before the next steps, on average; `None` is what the settings of the load say.
+    pub fn think(&mut self, mean: Option<Duration>) {
+        self.think = mean;
     }
 
     /// The day of the run, to which dates are relative.
@@ -124,6 +142,19 @@ impl<'a> Visit<'a> {
         Some(outcome)
     }
 
+    /// Records a step whose request cannot be made as a wrong one, though nothing was sent: what an earlier answer had made it so.
+    pub async fn cannot_ask(&mut self, step: usize) {
+        if self.asked > 0 && !self.next_step_is_due().await {
+            return;
+        }
+        self.asked += 1;
+        let now = Instant::now();
+        self.live.sending();
+        self.done_ns = self.live.ns(now);
+        let exchange = Exchange { sent: now, first_byte: None, done: now, end: Err(crate::client::Failure::TooLarge) };
+        self.record(step, self.done_ns, &exchange, Outcome::Wrong, None);
+    }
+
     async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -154,7 +185,7 @@ impl<'a> Visit<'a> {
 
     /// Waits for the next step to become due; whether it did before the run was to end.
     async fn next_step_is_due(&mut self) -> bool {
-        let mean_ns = self.live.plan.settings().think_time.as_nanos() as f64;
+        let mean_ns = self.think.unwrap_or(self.live.plan.settings().think_time).as_nanos() as f64;
         let number = self.arrival.index.wrapping_mul(64).wrapping_add(self.asked);
         let think_ns = mean_ns * (0.5 + Draw::new(self.live.plan.seed(), Purpose::Think, number).unit());
         self.due_ns = self.done_ns.saturating_add(think_ns as u64);

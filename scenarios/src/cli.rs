@@ -216,6 +216,33 @@ pub enum ScenarioCommand {
     },
     /// Print the JSON schema of scenario files, for editors.
     Schema,
+    /// Make a scenario to start from out of a recording or a description of an API.
+    #[command(subcommand)]
+    Import(Import),
+}
+
+/// What to make a scenario of.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// A journey from a recording of a browser (HAR): requests in order, pauses, ids carried on; no secrets.
+    Har {
+        /// The recording.
+        file: PathBuf,
+        /// Host (with its port, unless the usual one) whose requests are kept; by default the one that was asked most.
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
+        /// File to write, instead of standard output; it must not exist.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// A journey per tag from an OpenAPI 3 document, in JSON or YAML.
+    Openapi {
+        /// The document.
+        file: PathBuf,
+        /// File to write, instead of standard output; it must not exist.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Flags of `serve`.

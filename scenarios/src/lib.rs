@@ -7,6 +7,7 @@ mod calibration;
 pub mod cli;
 pub mod command;
 pub mod exit;
+mod import;
 mod live;
 pub mod output;
 pub mod plan;

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use loadtest::{LoadPlan, health::file_descriptors};
 use reports::{
     gate,
-    record::{FaultWindow, Phase, cut},
+    record::{FaultWindow, FeederRecord, Phase, cut},
     units::format_duration,
 };
 use sha2::{Digest as _, Sha256};
@@ -25,6 +25,8 @@ pub struct Plan {
     pub timeline: Timeline,
     /// The phases that follow from both.
     pub phases: Vec<Phase>,
+    /// The data files that journeys take rows from.
+    pub feeders: Vec<FeederRecord>,
 }
 
 impl Plan {
@@ -39,7 +41,12 @@ impl Plan {
         let timeline = timeline(scenario).map_err(wrong).or_usage("")?;
         let phases = phases(scenario, &timeline);
         let mistakes = gate_mistakes(scenario, &load, &phases);
-        if mistakes.is_empty() { Ok(Self { load, timeline, phases }) } else { Err(wrong(mistakes)).or_usage("") }
+        let feeders = scenario.written.feeders.clone();
+        if mistakes.is_empty() {
+            Ok(Self { load, timeline, phases, feeders })
+        } else {
+            Err(wrong(mistakes)).or_usage("")
+        }
     }
 
     /// The first three lines of every run: what, with which seed, against what, how.
@@ -94,6 +101,13 @@ impl Plan {
                 line(&format!("  {on:>8} – {off:>8}   {:<14} {}; lease {lease}", fault.link, fault.description()));
             }
         }
+        if !self.feeders.is_empty() {
+            line("\nFEEDERS");
+            for feeder in &self.feeders {
+                let FeederRecord { name, file, order, rows, digest } = feeder;
+                line(&format!("  {name:<14} {file}: {rows} rows, {order}, sha256 {}", &digest[..16]));
+            }
+        }
         line("\nARRIVALS");
         for second in self.per_second() {
             line(&format!("  {second}"));
@@ -119,7 +133,7 @@ impl Plan {
         self.load.arrival_count()
     }
 
-    /// SHA-256 over every due time and journey and every fault: two plans are the same exactly when it is.
+    /// SHA-256 over every due time and journey, every fault and every data file: two plans are the same exactly when it is.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
@@ -128,6 +142,9 @@ impl Plan {
             hash.update(arrival.journey_index.to_be_bytes());
         }
         hash.update(self.timeline.to_string().as_bytes());
+        for feeder in &self.feeders {
+            hash.update(format!("{feeder:?}"));
+        }
         hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text

@@ -22,6 +22,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
             title: scenario.title.clone(),
             digest: scenario.digest(),
             overrides: scenario.overrides.clone(),
+            feeders: scenario.written.feeders.clone(),
         },
         seed: scenario.seed,
         target: Target { url: String::new(), is_bundled: false, processes: Vec::new(), settings: BTreeMap::new() },

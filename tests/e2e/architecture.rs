@@ -130,6 +130,13 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "reports/src/gate",
         "scenarios/src/live/history.rs",
         "scenarios/src/live/totals.rs",
+        "loadtest/src/written/answer.rs",
+        "loadtest/src/written/body.rs",
+        "loadtest/src/written/expression.rs",
+        "loadtest/src/written/facts.rs",
+        "loadtest/src/written/feeder.rs",
+        "loadtest/src/written/template.rs",
+        "scenarios/src/import",
         "scenarios/src/plan.rs",
     ];
     let impure =

@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod interruption;
+mod journeys;
 mod live;
 mod program;
 mod run;

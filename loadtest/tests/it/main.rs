@@ -10,3 +10,4 @@ mod scene;
 mod service;
 mod session;
 mod wire;
+mod written;

@@ -211,6 +211,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
             title: String::new(),
             digest: String::new(),
             overrides: Vec::new(),
+            feeders: Vec::new(),
         },
         seed: 42,
         target: reports::record::Target {

@@ -27,7 +27,7 @@ pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut, warm_up_until};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
 pub use run::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText, StepInfo,
-    Target,
+    Counts, FORMAT, FeederRecord, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId,
+    ScenarioText, StepInfo, Target,
 };
 pub use sample::{Connecting, Measure, Sample, Stream};

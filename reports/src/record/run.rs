@@ -99,6 +99,24 @@ pub struct ScenarioText {
     pub digest: String,
     /// What was changed by flags, such as `--rate 50/s`; empty when nothing.
     pub overrides: Vec<String>,
+    /// The data files that its journeys took rows from; empty when there was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeders: Vec<FeederRecord>,
+}
+
+/// A data file that journeys took rows from. With the seed, it decides what arrival k asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeederRecord {
+    /// Its name in the scenario.
+    pub name: String,
+    /// The file, as the scenario names it.
+    pub file: String,
+    /// In which order its rows were taken: `sequential`, `shuffled` or `random`.
+    pub order: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub digest: String,
 }
 
 /// Where the load was sent.

@@ -269,6 +269,7 @@ fn head(shape: &Shape) -> Run {
             title: "Flights become slow in the middle of ordinary load".to_owned(),
             digest: "91c2d07be1c5a54cf8da04b7ba1da5e19e4a0c9f4f7b8d5f1f54a3f6f3a1b2c3".to_owned(),
             overrides: Vec::new(),
+            feeders: Vec::new(),
         },
         seed: shape.seed,
         target: Target {

@@ -29,6 +29,7 @@ pub(crate) fn scenario(command: ScenarioCommand) -> Result<Exit, Failure> {
             let text = serde_json::to_string_pretty(&schema()).or_usage("")?;
             output::line(&text);
         }
+        ScenarioCommand::Import(what) => super::import::import(&what)?,
     }
     Ok(Exit::Passed)
 }

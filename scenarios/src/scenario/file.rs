@@ -8,15 +8,17 @@ use anyhow::{Context as _, anyhow};
 use loadtest::{
     connection::Http,
     warm_up::{SHORTEST_SEARCH, WarmUp},
+    written::{self, FeederSettings, JourneySettings, Written},
 };
 use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeMap,
     fs,
     ops::{Deref, Range},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use toml::{Spanned, de::DeTable};
 
@@ -41,6 +43,14 @@ pub struct File {
     pub links: Links,
     /// The load.
     pub load: loadtest::Settings,
+    /// Journeys beside those of the program, by the name that the mix gives them.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, JourneySettings>")]
+    pub journeys: BTreeMap<Spanned<String>, JourneySettings>,
+    /// Data files whose rows these journeys use, by the name before the dot in `${NAME.column}`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, FeederSettings>")]
+    pub feeders: BTreeMap<Spanned<String>, FeederSettings>,
     /// The faults, in any order.
     #[serde(default)]
     pub faults: Vec<chaos::FaultSettings>,
@@ -60,6 +70,8 @@ pub struct Scenario {
     pub overrides: Vec<String>,
     /// Hosts beyond loopback that may be loaded and broken.
     pub allow_hosts: Vec<String>,
+    /// The journeys of the file, with their data.
+    pub written: Written,
 }
 
 /// A scenario's text, not yet read.
@@ -69,6 +81,8 @@ pub struct Found {
     pub name: String,
     /// Where it was found.
     pub path: String,
+    /// The folder that files it names are relative to.
+    pub folder: PathBuf,
     /// Its text.
     pub text: String,
 }
@@ -139,11 +153,13 @@ impl Scenario {
             let text = shipped(name_or_path).ok_or_else(|| anyhow!("there is no scenario `{name_or_path}`"));
             let text = text.or_usage("`harness scenario list` lists them; a file of your own is given by its path")?;
             let path = format!("{name_or_path}.toml (shipped)");
-            return Ok(Found { name: name_or_path.to_owned(), path, text: text.to_owned() });
+            let folder = PathBuf::from(".");
+            return Ok(Found { name: name_or_path.to_owned(), path, folder, text: text.to_owned() });
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read scenario {}", path.display()));
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(Found { name: stem.into_owned(), path: path.display().to_string(), text: text.or_usage("")? })
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Found { name: stem.into_owned(), path: path.display().to_string(), folder, text: text.or_usage("")? })
     }
 
     /// Reads a scenario, changes what the flags say, and checks it as a whole.
@@ -151,7 +167,7 @@ impl Scenario {
     /// # Errors
     /// When it cannot be found, or with every mistake in it, each at its place.
     pub fn load(name_or_path: &str, overrides: &Overrides) -> Result<Self, Failure> {
-        let Found { name, path, text } = Self::find(name_or_path)?;
+        let Found { name, path, folder, text } = Self::find(name_or_path)?;
         let wrong = |list| Mistakes { path: path.clone(), source: text.clone(), list };
         let file: File = toml::from_str(&text).map_err(|error| wrong(vec![Mistake::of_toml(&error)])).or_usage("")?;
         let mut scenario = Self {
@@ -161,9 +177,13 @@ impl Scenario {
             text: text.clone(),
             overrides: Vec::new(),
             allow_hosts: overrides.allow_hosts.clone(),
+            written: Written::default(),
         };
         scenario.change(overrides)?;
         scenario.find_files();
+        let written = written::read(&scenario.file.journeys, &scenario.file.feeders, &folder);
+        scenario.written = written.map_err(|errors| wrong(mistakes_in_journeys(&errors))).or_usage("")?;
+        scenario.file.load.mix.adopt(&scenario.written.journeys);
         let mistakes = scenario.mistakes();
         if mistakes.is_empty() { Ok(scenario) } else { Err(wrong(mistakes)).or_usage("") }
     }
@@ -230,7 +250,7 @@ impl Scenario {
     fn mistakes(&self) -> Vec<Mistake> {
         let load = self.load.check().err().map(|error| {
             let range = match &error {
-                loadtest::settings::Error::UnknownJourney { name } => place_in_mix(&self.text, name),
+                loadtest::settings::Error::UnknownJourney { name, .. } => place_in_mix(&self.text, name),
                 _ => place_in_load(&self.text, error.key()),
             };
             Mistake::of_names(range, error)
@@ -299,6 +319,13 @@ fn fault_in_search(fault: &chaos::FaultSettings, warm_up: WarmUp) -> Option<Mist
     let hint = "let the fault begin later, or give `warm_up` a length".to_owned();
     let text = format!("`warm_up = \"auto\"` needs at least {least} without a fault to find the end of the warm-up");
     Some(Mistake::at(fault.at.span(), text, hint))
+}
+
+fn mistakes_in_journeys(errors: &[written::Error]) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> =
+        errors.iter().map(|error| Mistake::of_names(Some(error.span.clone()), error)).collect();
+    mistakes.sort_by_key(|mistake| mistake.range.as_ref().map(|range| range.start));
+    mistakes
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {

@@ -1,0 +1,12 @@
+//! A starting scenario from what there is already: a recording of a browser (HAR), or a description of an API (OpenAPI).
+//!
+//! Pure: text in, text out. What is printed can be run as it is; what could not be carried over is said in its comments.
+mod correlation;
+mod draft;
+mod har;
+mod openapi;
+mod sample;
+mod secret;
+
+pub(crate) use har::import as har;
+pub(crate) use openapi::import as openapi;
