@@ -8,9 +8,11 @@
 //! Preparing takes as long as it takes; only then does the caller choose clock zero, so that the first request is not late.
 use crate::{
     client::{Client, Failure},
+    directory::Directory,
     executor::{self, Executor},
     health::{self, Usage},
-    live::Live,
+    live::{Home, Live},
+    oracle::{Journaled, Journaling, Witness},
     pacer::{self, Released},
     plan::LoadPlan,
     progress::Progress,
@@ -27,6 +29,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reports::record::{Counts, GeneratorHealth, LoadRecord, MixEntry, SecondCounts};
 use std::{
     io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -100,14 +103,18 @@ pub struct LoadResult {
     pub is_interrupted: bool,
     /// Whether the measures are on disk; why not. What was measured before stays readable.
     pub measures_written: io::Result<()>,
+    /// Who can tell what became of the writes; `None` when they were not journaled.
+    pub witness: Option<Witness>,
 }
 
 /// Users that are logged in, connected, and wait for clock zero. Dropped, they go home.
 pub struct Ready {
     plan: Arc<LoadPlan>,
     run: String,
+    directory: Arc<Directory>,
     progress: Arc<Progress>,
     start: watch::Sender<Option<Arc<Live>>>,
+    journal: Option<PathBuf>,
     queue: Sender<Released>,
     waiting: Receiver<Released>,
     users: JoinHandle<Result<(), executor::Error>>,
@@ -127,32 +134,52 @@ pub async fn prepare(
     let (plan, target) = (Arc::new(plan), Arc::new(target));
     let count = plan.settings().users;
     health::ensure_file_descriptors(count)?;
+    let directory = Arc::new(Directory::new(run, count));
     let users = tokio::select! {
         biased;
         () = stop.stopping() => return Err(Error::Stopped),
-        users = make_users(&plan, &target, run) => users?,
+        users = make_users(&plan, &target, &directory) => users?,
     };
     let (start, started) = watch::channel(None);
     let (queue, waiting) = async_channel::bounded(plan.settings().queue_limit);
     let body = body(users, started.clone(), waiting.clone());
     drop(started);
     let users = tokio::spawn(executor.run(count, body));
-    let mut ready = Ready { plan, run: run.to_owned(), progress: Arc::default(), start, queue, waiting, users };
+    let mut ready = Ready {
+        plan,
+        run: run.to_owned(),
+        directory,
+        progress: Arc::default(),
+        start,
+        journal: None,
+        queue,
+        waiting,
+        users,
+    };
     ready.all_users_wait(count).await?;
     Ok(ready)
 }
 
-async fn make_users(plan: &Arc<LoadPlan>, target: &Arc<Target>, run: &str) -> Result<Vec<User>, Error> {
-    let users = (0..plan.settings().users).map(|index| make_user(plan, target, run, index));
+async fn make_users(
+    plan: &Arc<LoadPlan>,
+    target: &Arc<Target>,
+    directory: &Arc<Directory>,
+) -> Result<Vec<User>, Error> {
+    let users = (0..plan.settings().users).map(|index| make_user(plan, target, directory, index));
     stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await
 }
 
-async fn make_user(plan: &LoadPlan, target: &Arc<Target>, run: &str, index: u32) -> Result<User, Error> {
+async fn make_user(
+    plan: &LoadPlan,
+    target: &Arc<Target>,
+    directory: &Arc<Directory>,
+    index: u32,
+) -> Result<User, Error> {
     let mut client = Client::new(target.clone());
     let url = || target.url().to_owned();
     let needs_session = plan.routes().iter().any(|route| route.journey.needs_session());
     let session = if needs_session {
-        let opened = Session::open(&mut client, run, plan.seed(), index).await;
+        let opened = Session::open(&mut client, directory, plan.seed(), index).await;
         Some(opened.map_err(|source| Error::Session { user: index, url: url(), source })?)
     } else {
         let connected = client.connect(CONNECT_TIMEOUT).await;
@@ -188,6 +215,12 @@ impl Ready {
         self.progress.clone()
     }
 
+    /// Journals every write there, so that it can be read back after the load, if the plan asks for that.
+    #[must_use]
+    pub fn journaled(self, path: PathBuf) -> Self {
+        Self { journal: Some(path).filter(|_| self.plan.is_journaled()), ..self }
+    }
+
     /// Returns when every user waits for the start. The executor's closure holds one receiver more.
     async fn all_users_wait(&mut self, users: u32) -> Result<(), Error> {
         let mut tick = tokio::time::interval(Duration::from_millis(2));
@@ -209,22 +242,27 @@ impl Ready {
     /// # Errors
     /// When the recording cannot start, or the users cannot be run. What a slow or failing target does is no error.
     pub async fn drive(self, clock_zero: Instant, recording: Recording, stop: &Stop) -> Result<LoadResult, Error> {
-        let Self { plan, run, progress, start, queue, waiting, users } = self;
+        let Self { plan, run, directory, progress, start, journal, queue, waiting, users } = self;
         let stop = stop.child();
         // If this future is dropped, users and pacer stop at once.
         let _guard = (stop.now.clone().drop_guard(), stop.drain.clone().drop_guard());
         let mailboxes = Arc::new(Mailboxes::new(plan.settings().users, WAITING_MAX, progress.clone()));
         let recorder = Running::start(recording, plan.steps(), mailboxes.clone(), clock_zero)
             .map_err(|source| Error::SetUp { attempt: "start recording", source })?;
+        let journaling = journal.map(|path| Journaling::start(&path)).transpose();
+        let journaling = journaling.map_err(|source| Error::SetUp { attempt: "start the journal", source })?;
         let journey_counts = plan.routes().iter().map(|_| AtomicU64::new(0)).collect();
         let live = Arc::new(Live {
             plan: plan.clone(),
             clock_zero,
             stop: stop.clone(),
             run,
+            directory,
             progress,
             mailboxes,
             journey_counts,
+            journal: journaling.as_ref().map(Journaling::journal),
+            home: Home::default(),
         });
         let before = Usage::now();
         start.send_replace(Some(live.clone()));
@@ -243,11 +281,13 @@ impl Ready {
         }
         let after = Usage::now();
         let finished = Instant::now();
-        let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
+        let closed = tokio::task::spawn_blocking(|| (recorder.finish(), journaling.map(Journaling::finish))).await;
         pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
         ended.map_err(|_| executor::Error::Panicked(1))??;
-        let recorded = recorded.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
-        Ok(result(&live, recorded, (before, after), finished))
+        let (recorded, journaled) =
+            closed.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
+        let witness = journaled.map(|journaled| witness(&live, journaled));
+        Ok(LoadResult { witness, ..result(&live, recorded, (before, after), finished) })
     }
 }
 
@@ -284,5 +324,12 @@ fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), fini
         finished_ns: live.ns(finished),
         is_interrupted: live.stop.is_stopping(),
         measures_written: recorded.written,
+        witness: None,
     }
+}
+
+fn witness(live: &Live, journaled: Journaled) -> Witness {
+    let users = std::mem::take(&mut *live.home.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let settings = live.plan.settings();
+    Witness::new(journaled, users, settings.oracle.bounds.clone(), settings.request_timeout)
 }

@@ -11,12 +11,15 @@ pub mod schedule;
 pub mod settings;
 
 mod chat_stream;
+pub mod directory;
 mod feeders;
 pub mod journeys;
+pub mod oracle;
 mod outcome;
 pub mod session;
 mod sse;
 mod visit;
+mod writing;
 
 pub mod client;
 pub mod engine;

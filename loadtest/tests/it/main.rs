@@ -5,6 +5,8 @@ mod client;
 mod ending;
 mod load;
 mod meter;
+mod oracle;
+mod records;
 mod scene;
 mod service;
 mod session;

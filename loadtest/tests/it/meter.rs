@@ -3,7 +3,7 @@
 //! The server takes `BASE` for an answer, except that it is frozen for the first `FROZEN` of every `PERIOD`. With evenly spaced
 //! arrivals and unlimited concurrency the p-quantile of the response time is `BASE` up to p = 1 - FROZEN / PERIOD, and
 //! `BASE + FROZEN - PERIOD (1 - p)` above it (measurement.md, G).
-use crate::scene::{Done, Server, drive_with, plan, settings};
+use crate::scene::{Done, MACHINE, Server, drive_with, plan, settings};
 use axum::{Router, routing::get};
 use loadtest::{Stop, executor::Tasks, timer::Timer};
 use reports::record::Measure;
@@ -52,6 +52,7 @@ async fn drive(arrivals: &str, users: u32) -> Done {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_server_shows_in_the_percentiles_as_it_should() {
+    let _machine = MACHINE.lock().await;
     let done = drive(r#"{ constant = { rate = "500/s" } }"#, 150).await;
     done.assert_conserved();
     assert_eq!(done.counts().offered, (RATE * 4.0) as u64, "intended requests, exactly");
