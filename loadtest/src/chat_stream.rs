@@ -5,7 +5,7 @@
 //! started (handoff | tool_call | tool_result | delta)* (final | error) [DONE]
 //! ```
 use crate::{
-    outcome::{Meta, of_refusal_event},
+    outcome::{Meta, Said, of_refusal_event},
     sse::Events,
 };
 use reports::record::{Outcome, Stream};
@@ -17,6 +17,9 @@ pub(crate) const GAPS_MAX: usize = 4_096;
 /// The data of the event that ends every stream.
 const DONE: &[u8] = b"[DONE]";
 
+/// The reason of an answer that is not in the history.
+const NOT_KEPT: &str = "history_not_saved";
+
 /// Reads one streamed answer.
 #[derive(Debug, Default)]
 pub(crate) struct ChatStream {
@@ -27,6 +30,7 @@ pub(crate) struct ChatStream {
 #[derive(Debug, Default)]
 struct Seen {
     stream: Stream,
+    session_id: Option<String>,
     last_token_ns: Option<u64>,
     text: String,
     has_failed_tool: bool,
@@ -45,7 +49,7 @@ enum Terminal {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Event {
-    Started {},
+    Started { session_id: Option<String> },
     Handoff {},
     ToolCall {},
     ToolResult { status: ToolStatus },
@@ -68,15 +72,21 @@ impl ChatStream {
         self.events.read(bytes, |data| seen.event(at_ns, data));
     }
 
-    /// What was measured, and the class of the answer if its body came in whole.
+    /// What was measured, the class of the answer if its body came in whole, and what was said if it was answered.
     #[must_use]
-    pub(crate) fn finish(self) -> (Stream, Outcome) {
+    pub(crate) fn finish(self) -> (Stream, Outcome, Option<Said>) {
         let Self { events, mut seen } = self;
         seen.is_malformed |= events.is_broken();
         seen.stream.ended_properly = seen.terminal.is_some() && seen.is_done && !seen.is_malformed;
         let outcome = seen.outcome();
-        (seen.stream, outcome)
+        (seen.stream, outcome, said(seen.session_id, seen.terminal))
     }
+}
+
+fn said(session_id: Option<String>, terminal: Option<Terminal>) -> Option<Said> {
+    let (Some(session_id), Some(Terminal::Final { content, meta })) = (session_id, terminal) else { return None };
+    let is_kept = !meta.degraded_reasons.iter().any(|reason| reason == NOT_KEPT);
+    Some(Said { session_id, content, is_kept })
 }
 
 impl Seen {
@@ -99,7 +109,8 @@ impl Seen {
 
     fn take(&mut self, at_ns: u64, event: Event) {
         match event {
-            Event::Started {} | Event::Handoff {} | Event::ToolCall {} => {}
+            Event::Started { session_id } => self.session_id = session_id,
+            Event::Handoff {} | Event::ToolCall {} => {}
             Event::ToolResult { status } => self.has_failed_tool |= status == ToolStatus::Error,
             Event::Delta { content } => self.token(at_ns, &content),
             Event::Final { content, meta } => self.terminal = Some(Terminal::Final { content, meta }),
@@ -148,7 +159,7 @@ mod tests {
     const WORKED: &str = r#"{"type":"tool_result","id":"1","name":"search_flights","status":"success","result":{}}"#;
 
     /// Reads the events, one every 10 ms from 100 ms.
-    fn read(events: &[&str]) -> (Stream, Outcome) {
+    fn read(events: &[&str]) -> (Stream, Outcome, Option<Said>) {
         let mut chat = ChatStream::default();
         for (position, event) in (0..).zip(events) {
             chat.read(100_000_000 + position * 10_000_000, format!("data: {event}\n\n").as_bytes());
@@ -158,7 +169,7 @@ mod tests {
 
     #[track_caller]
     fn check(events: &[&str], expected: Outcome, ended_properly: bool) {
-        let (stream, outcome) = read(events);
+        let (stream, outcome, _) = read(events);
         assert_eq!((outcome, stream.ended_properly), (expected, ended_properly), "{events:?}");
     }
 
@@ -195,10 +206,20 @@ mod tests {
 
     #[test]
     fn instants_and_gaps_are_those_of_the_text() {
-        let (stream, _) = read(&[STARTED, TOOL, WORKED, HI, THERE, FINAL, "[DONE]"]);
+        let (stream, ..) = read(&[STARTED, TOOL, WORKED, HI, THERE, FINAL, "[DONE]"]);
         assert_eq!(stream.first_event_ns, Some(100_000_000));
         assert_eq!(stream.first_token_ns, Some(130_000_000));
         assert_eq!(stream.gaps_ns, [10_000_000]);
+    }
+
+    #[test]
+    fn what_was_said_is_kept_unless_the_service_says_that_it_is_not() {
+        let said = |last: &str| read(&[STARTED, HI, THERE, last, "[DONE]"]).2;
+        let expected = Said { session_id: "s".into(), content: "Hi there".into(), is_kept: true };
+        assert_eq!(said(FINAL), Some(expected.clone()));
+        let lost = r#"{"type":"final","content":"Hi there","meta":{"degraded":true,"degraded_reasons":["history_not_saved"]}}"#;
+        assert_eq!(said(lost), Some(Said { is_kept: false, ..expected }));
+        assert_eq!(said(r#"{"type":"error","code":"LLM_ERROR","message":"m","status":503}"#), None);
     }
 
     #[test]
@@ -208,7 +229,7 @@ mod tests {
             chat.read(1, format!("data: {event}\n\n").as_bytes());
         }
         chat.read(2, b"data: [DONE]");
-        let (stream, outcome) = chat.finish();
+        let (stream, outcome, _) = chat.finish();
         assert_eq!((outcome, stream.ended_properly), (Outcome::Wrong, false));
     }
 }

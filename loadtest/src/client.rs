@@ -134,11 +134,7 @@ impl Client {
 
     /// Sends this access token with every request from now on that has none of its own. Not shown in logs.
     pub fn set_bearer(&mut self, token: &str) {
-        let value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-        self.bearer = value.map(|mut value| {
-            value.set_sensitive(true);
-            value
-        });
+        self.bearer = bearer(token);
     }
 
     /// Opens the connection if there is none.
@@ -226,6 +222,7 @@ impl Client {
     ) -> Result<http::Response<Incoming>, Failure> {
         self.connector.address(&mut request);
         let headers = request.headers_mut();
+        // A request that brings a token of its own is sent with that.
         if let Some(bearer) = self.bearer.as_ref().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
             headers.insert(header::AUTHORIZATION, bearer.clone());
         }
@@ -275,6 +272,14 @@ impl Exchange {
     }
 }
 
+/// An access token as requests carry it; `None` for a text that is no token. Not shown in logs.
+#[must_use]
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 async fn read(mut body: Incoming, mut on_piece: Option<&mut OnPiece<'_>>) -> Result<Vec<u8>, Failure> {
     let mut whole = Vec::new();
     let mut length = 0;
@@ -308,6 +313,14 @@ pub fn get(path: Uri) -> Request<Full<Bytes>> {
 pub fn post(path: Uri, body: Vec<u8>) -> Request<Full<Bytes>> {
     let mut request = request(Method::POST, path, body.into());
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+}
+
+/// A change with a JSON body. The client adds host and access token.
+#[must_use]
+pub fn put(path: Uri, body: Vec<u8>) -> Request<Full<Bytes>> {
+    let mut request = post(path, body);
+    *request.method_mut() = Method::PUT;
     request
 }
 

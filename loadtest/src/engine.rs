@@ -9,10 +9,12 @@
 use crate::{
     client::Failure,
     connection::{self, Connections, ports, ports::Ports},
+    directory::Directory,
     executor::{self, Executor},
     health::{self, ClockWatch, Usage},
     host::HostTime,
-    live::Live,
+    live::{Home, Live},
+    oracle::{Journaled, Journaling, Witness},
     pacer::{self, Released},
     plan::LoadPlan,
     progress::Progress,
@@ -29,6 +31,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, SecondCounts, Watcher};
 use std::{
     io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -108,6 +111,8 @@ pub struct LoadResult {
     pub is_interrupted: bool,
     /// Whether the measures are on disk; why not. What was measured before stays readable.
     pub measures_written: io::Result<()>,
+    /// Who can tell what became of the writes; `None` when they were not journaled.
+    pub witness: Option<Witness>,
 }
 
 /// Users that are logged in, connected, and wait for clock zero. Dropped, they go home.
@@ -115,8 +120,10 @@ pub struct Ready {
     plan: Arc<LoadPlan>,
     connection: String,
     run: String,
+    directory: Arc<Directory>,
     progress: Arc<Progress>,
     start: watch::Sender<Option<Arc<Live>>>,
+    journal: Option<PathBuf>,
     queue: Sender<Released>,
     waiting: Receiver<Released>,
     users: JoinHandle<Result<(), executor::Error>>,
@@ -139,19 +146,30 @@ pub async fn prepare(
     health::ensure_file_descriptors(count, settings.open_at_most(count))?;
     ensure_ports(&plan, &target)?;
     let connections = Connections::new(target, settings)?;
+    let directory = Arc::new(Directory::new(run, count));
     let users = tokio::select! {
         biased;
         () = stop.stopping() => return Err(Error::Stopped),
-        users = make_users(&plan, &connections, run) => users?,
+        users = make_users(&plan, &connections, &directory) => users?,
     };
     let (start, started) = watch::channel(None);
     let (queue, waiting) = async_channel::bounded(plan.settings().queue_limit);
     let body = body(users, started.clone(), waiting.clone());
     drop(started);
     let users = tokio::spawn(executor.run(count, body));
-    let connection = connections.description();
-    let (run, progress) = (run.to_owned(), Arc::default());
-    let mut ready = Ready { plan, connection, run, progress, start, queue, waiting, users, watcher: None };
+    let mut ready = Ready {
+        plan,
+        connection: connections.description(),
+        run: run.to_owned(),
+        directory,
+        progress: Arc::default(),
+        start,
+        journal: None,
+        queue,
+        waiting,
+        users,
+        watcher: None,
+    };
     ready.all_users_wait(count).await?;
     Ok(ready)
 }
@@ -169,17 +187,26 @@ fn ensure_ports(plan: &LoadPlan, target: &Target) -> Result<(), ports::Error> {
     ports.ensure(plan.most_requests_within(within), addresses, within)
 }
 
-async fn make_users(plan: &Arc<LoadPlan>, connections: &Connections, run: &str) -> Result<Vec<User>, Error> {
-    let users = (0..plan.settings().users).map(|index| make_user(plan, connections, run, index));
+async fn make_users(
+    plan: &Arc<LoadPlan>,
+    connections: &Connections,
+    directory: &Arc<Directory>,
+) -> Result<Vec<User>, Error> {
+    let users = (0..plan.settings().users).map(|index| make_user(plan, connections, directory, index));
     stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await
 }
 
-async fn make_user(plan: &LoadPlan, connections: &Connections, run: &str, index: u32) -> Result<User, Error> {
+async fn make_user(
+    plan: &LoadPlan,
+    connections: &Connections,
+    directory: &Arc<Directory>,
+    index: u32,
+) -> Result<User, Error> {
     let mut client = connections.client(index);
     let url = client.target().url().to_owned();
     let needs_session = plan.routes().iter().any(|route| route.journey.needs_session());
     let session = if needs_session {
-        let opened = Session::open(&mut client, run, plan.seed(), index).await;
+        let opened = Session::open(&mut client, directory, plan.seed(), index).await;
         Some(opened.map_err(|source| Error::Session { user: index, url, source })?)
     } else {
         // A connection that is not kept is opened once, to see that it can be.
@@ -224,6 +251,12 @@ impl Ready {
         Self { watcher: Some(watcher), ..self }
     }
 
+    /// Journals every write there, so that it can be read back after the load, if the plan asks for that.
+    #[must_use]
+    pub fn journaled(self, path: PathBuf) -> Self {
+        Self { journal: Some(path).filter(|_| self.plan.is_journaled()), ..self }
+    }
+
     /// Returns when every user waits for the start. The executor's closure holds one receiver more.
     async fn all_users_wait(&mut self, users: u32) -> Result<(), Error> {
         let mut tick = tokio::time::interval(Duration::from_millis(2));
@@ -245,22 +278,27 @@ impl Ready {
     /// # Errors
     /// When the recording cannot start, or the users cannot be run. What a slow or failing target does is no error.
     pub async fn drive(self, clock_zero: Instant, recording: Recording, stop: &Stop) -> Result<LoadResult, Error> {
-        let Self { plan, connection, run, progress, start, queue, waiting, users, watcher } = self;
+        let Self { plan, connection, run, directory, progress, start, journal, queue, waiting, users, watcher } = self;
         let stop = stop.child();
         // If this future is dropped, users and pacer stop at once.
         let _guard = (stop.now.clone().drop_guard(), stop.drain.clone().drop_guard());
         let mailboxes = Arc::new(Mailboxes::new(plan.settings().users, WAITING_MAX, progress.clone()));
         let recorder = Running::start(recording, plan.steps(), mailboxes.clone(), clock_zero, watcher)
             .map_err(|source| Error::SetUp { attempt: "start recording", source })?;
+        let journaling = journal.map(|path| Journaling::start(&path)).transpose();
+        let journaling = journaling.map_err(|source| Error::SetUp { attempt: "start the journal", source })?;
         let journey_counts = plan.routes().iter().map(|_| AtomicU64::new(0)).collect();
         let live = Arc::new(Live {
             plan: plan.clone(),
             clock_zero,
             stop: stop.clone(),
             run,
+            directory,
             progress,
             mailboxes,
             journey_counts,
+            journal: journaling.as_ref().map(Journaling::journal),
+            home: Home::default(),
         });
         let (before, host_before) = (Usage::now(), HostTime::now());
         start.send_replace(Some(live.clone()));
@@ -279,10 +317,11 @@ impl Ready {
         }
         let (after, host_after) = (Usage::now(), HostTime::now());
         let finished = Instant::now();
-        let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
+        let closed = tokio::task::spawn_blocking(|| (recorder.finish(), journaling.map(Journaling::finish))).await;
         let arrivals = pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
         ended.map_err(|_| executor::Error::Panicked(1))??;
-        let recorded = recorded.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
+        let (recorded, journaled) =
+            closed.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
         let meter = Meter {
             cut_off: Some(recorded.cut_off),
             arrivals,
@@ -292,6 +331,7 @@ impl Ready {
         };
         let mut result = result(&live, recorded, meter, (before, after), finished);
         result.load.connection = connection;
+        result.witness = journaled.map(|journaled| witness(&live, journaled));
         Ok(result)
     }
 }
@@ -332,5 +372,12 @@ fn result(
         finished_ns: live.ns(finished),
         is_interrupted: live.stop.is_stopping(),
         measures_written: recorded.written,
+        witness: None,
     }
+}
+
+fn witness(live: &Live, journaled: Journaled) -> Witness {
+    let users = std::mem::take(&mut *live.home.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let settings = live.plan.settings();
+    Witness::new(journaled, users, settings.oracle.bounds.clone(), settings.request_timeout)
 }

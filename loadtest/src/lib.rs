@@ -12,12 +12,15 @@ pub mod settings;
 pub mod warm_up;
 
 mod chat_stream;
+pub mod directory;
 mod feeders;
 pub mod journeys;
+pub mod oracle;
 mod outcome;
 pub mod session;
 mod sse;
 mod visit;
+mod writing;
 
 pub mod calibration;
 pub mod client;

@@ -1,19 +1,33 @@
 //! A load that is going on: what its users share.
 use crate::{
+    directory::Directory,
+    oracle::Journal,
     plan::LoadPlan,
     progress::{Progress, add},
     recording::Mailboxes,
     stop::Stop,
+    visit::User,
 };
 use reports::record::Sample;
 use std::{
+    fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// Where users go when they are done.
+#[derive(Default)]
+pub(crate) struct Home(pub(crate) Mutex<Vec<User>>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Home")
+    }
+}
 
 /// Shared by the pacer and all users, from clock zero to the end.
 #[derive(Debug)]
@@ -26,6 +40,12 @@ pub(crate) struct Live {
     pub(crate) mailboxes: Arc<Mailboxes>,
     /// How often each journey of the mix arrived.
     pub(crate) journey_counts: Vec<AtomicU64>,
+    /// Who else is there.
+    pub(crate) directory: Arc<Directory>,
+    /// Where writes are journaled, if they are.
+    pub(crate) journal: Option<Arc<Journal>>,
+    /// Users who are done, while their writes are still to be read back.
+    pub(crate) home: Home,
 }
 
 impl Live {
@@ -49,6 +69,13 @@ impl Live {
         add(&self.progress.arrived);
         self.offered(user, due_ns);
         add(&self.journey_counts[journey_index]);
+    }
+
+    /// Takes a user in whose writes are to be read back.
+    pub(crate) fn come_home(&self, user: User) {
+        if self.journal.is_some() {
+            self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(user);
+        }
     }
 
     /// Counts a later step of a journey that has become due.

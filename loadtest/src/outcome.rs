@@ -65,6 +65,9 @@ struct Refusal {
 pub(crate) struct Meta {
     /// Whether it is less than was asked for.
     pub(crate) degraded: bool,
+    /// Why it is less.
+    #[serde(default)]
+    pub(crate) degraded_reasons: Vec<String>,
     /// Where it comes from: live, cache, stale.
     pub(crate) source: Option<Source>,
     /// Age of cached content, in seconds.
@@ -72,6 +75,17 @@ pub(crate) struct Meta {
     /// Providers that failed, with why.
     #[serde(default)]
     pub(crate) provider_errors: BTreeMap<String, serde_json::Value>,
+}
+
+/// What was said in a chat that was answered to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The session that keeps it.
+    pub session_id: String,
+    /// The whole answer.
+    pub content: String,
+    /// Whether the service says that it keeps it.
+    pub is_kept: bool,
 }
 
 /// Where an answer's content comes from.

@@ -138,6 +138,12 @@ impl LoadPlan {
         most
     }
 
+    /// Whether writes are journaled: the settings ask for it, and a journey of the mix writes.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
+        self.settings.oracle.is_on && self.routes.iter().any(|route| route.journey.writes())
+    }
+
     pub(crate) fn closed(&self) -> Option<&Closed> {
         match self.settings.arrivals.model(self.seed, self.settings.duration) {
             Model::Closed(closed) => Some(closed),

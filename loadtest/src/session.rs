@@ -1,12 +1,13 @@
 //! A user's session: an account of its own, registered and logged in before the load starts, and tokens that are renewed in time.
 use crate::{
-    client::{Client, Failure, post},
+    client::{Client, Failure, bearer, post},
+    directory::Directory,
     draw::{Draw, Purpose},
 };
 use http::{StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How long registering, logging in and renewing may take.
@@ -63,6 +64,8 @@ pub(crate) struct Session {
     password: String,
     refresh_token: String,
     renew_at: Instant,
+    user: u32,
+    directory: Arc<Directory>,
 }
 
 #[derive(Deserialize)]
@@ -78,17 +81,23 @@ struct ErrorBody {
 }
 
 impl Session {
-    /// Registers account `user` of a run and logs in. `run` tells the accounts of one run from those of another.
+    /// Registers the account of a user in the directory, and logs in.
     ///
     /// # Errors
     /// When the service cannot be reached, refuses, or answers what is not in the contract.
-    pub(crate) async fn open(client: &mut Client, run: &str, seed: u64, user: u32) -> Result<Self, Error> {
-        let email = format!("{run}-{user}@load.example.com").to_lowercase();
+    pub(crate) async fn open(
+        client: &mut Client,
+        directory: &Arc<Directory>,
+        seed: u64,
+        user: u32,
+    ) -> Result<Self, Error> {
+        let email = directory.email(user);
         // Four classes of characters, as the service asks; the rest is random.
         let password = format!("Lt-{:016x}", Draw::new(seed, Purpose::Account, u64::from(user)).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
         ask(client, "register", &email, REGISTER, &registration, StatusCode::CREATED).await?;
-        let mut session = Self { email, password, refresh_token: String::new(), renew_at: Instant::now() };
+        let (renew_at, directory) = (Instant::now(), directory.clone());
+        let mut session = Self { email, password, refresh_token: String::new(), renew_at, user, directory };
         session.log_in(client).await?;
         Ok(session)
     }
@@ -110,14 +119,30 @@ impl Session {
         }
     }
 
+    /// Gets new tokens, because the service no longer takes the old ones.
+    pub(crate) async fn restore(&mut self, client: &mut Client) {
+        self.renew_at = Instant::now();
+        self.keep_alive(client).await;
+    }
+
     async fn renew(&mut self, client: &mut Client) -> Result<(), Error> {
         let body = json!({ "refresh_token": self.refresh_token });
         let answer = ask(client, "renew the session", &self.email, REFRESH, &body, StatusCode::OK).await?;
         self.take(client, "renew the session", &answer)
     }
 
+    /// What the user logs in with.
+    pub(crate) fn credentials(&self) -> serde_json::Value {
+        json!({ "email": self.email, "password": self.password })
+    }
+
+    /// The address of the user.
+    pub(crate) fn email(&self) -> &str {
+        &self.email
+    }
+
     async fn log_in(&mut self, client: &mut Client) -> Result<(), Error> {
-        let body = json!({ "email": self.email, "password": self.password });
+        let body = self.credentials();
         let answer = ask(client, "log in", &self.email, LOGIN, &body, StatusCode::OK).await?;
         self.take(client, "log in", &answer)
     }
@@ -129,6 +154,9 @@ impl Session {
         self.refresh_token = tokens.refresh_token;
         let valid = Duration::from_secs(tokens.expires_in);
         // A token that lives shorter than the margin is renewed half way.
+        if let Some(bearer) = bearer(&tokens.access_token) {
+            self.directory.enter(self.user, bearer, Instant::now() + valid);
+        }
         self.renew_at = Instant::now() + valid.checked_sub(MARGIN).unwrap_or(valid / 2);
         Ok(())
     }

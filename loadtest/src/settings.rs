@@ -1,5 +1,5 @@
 //! The load's part of a scenario file: how long, how many users, which journeys, when they arrive.
-use crate::{arrivals::Arrivals, connection::Connection, mix::Mix, warm_up::WarmUp};
+use crate::{arrivals::Arrivals, connection::Connection, mix::Mix, oracle::OracleSettings, warm_up::WarmUp};
 use reports::{record::LONGEST_NS, units};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct Settings {
     /// How users are connected to the target.
     #[serde(default, skip_serializing_if = "Connection::is_default")]
     pub connection: Connection,
+    /// Whether every acknowledged write is read back after the load, and within which bounds, such as { within = "5m" }. Default: true.
+    #[serde(default)]
+    pub oracle: OracleSettings,
 }
 
 fn ten_seconds() -> Duration {
@@ -121,6 +124,16 @@ pub enum Error {
         /// The least time.
         least: String,
     },
+    /// A journey takes more users than there are.
+    #[error("`users` is {users}, but journey `{journey}` takes {needed}: its user meets others")]
+    TooFewUsers {
+        /// Users.
+        users: u32,
+        /// The journey.
+        journey: String,
+        /// Users that it takes at least.
+        needed: u32,
+    },
     /// Two keys that say the same were given.
     #[error("`{key}` cannot be given together with `{other}`")]
     Exclusive {
@@ -142,6 +155,7 @@ impl Error {
             | Self::Exclusive { key, .. } => key,
             Self::UnknownJourney { .. } => "mix",
             Self::NeverLevel | Self::TooShortToSearch { .. } => "warm_up",
+            Self::TooFewUsers { .. } => "users",
             Self::NoArrivals { .. } | Self::ClosedHasNoRate | Self::NoSingleRate => "arrivals",
         }
     }
@@ -181,6 +195,8 @@ pub struct Overrides {
     pub duration: Option<Duration>,
     /// Journeys with their weights.
     pub mix: Option<Mix>,
+    /// Acknowledged writes are not read back.
+    pub no_oracle: bool,
 }
 
 impl Settings {
@@ -206,6 +222,10 @@ impl Settings {
             texts.push(format!("--mix {mix}"));
             self.mix = mix.clone();
         }
+        if overrides.no_oracle {
+            texts.push("--no-oracle".to_owned());
+            self.oracle.is_on = false;
+        }
         Ok(texts)
     }
 
@@ -227,6 +247,7 @@ impl Settings {
             no_longer_than(key, timeout, longest)?;
         }
         no_longer_than("think_time", self.think_time, longest)?;
+        self.oracle.check()?;
         more_than_zero("queue_limit", self.queue_limit == 0)?;
         Error::unless_at_most("queue_limit", self.queue_limit, QUEUE_MAX)
     }
@@ -238,7 +259,14 @@ impl Settings {
         }
         let weights = self.mix.weights();
         more_than_zero("mix", weights.is_empty() || weights.contains(&0))?;
-        Error::unless_at_most("mix", weights.iter().copied().map(u64::from).sum(), WEIGHTS_MAX)
+        Error::unless_at_most("mix", weights.iter().copied().map(u64::from).sum(), WEIGHTS_MAX)?;
+        match self.mix.entries().find(|(journey, _)| journey.users_min() > self.users) {
+            Some((journey, _)) => {
+                let (journey, needed) = (journey.name().to_owned(), journey.users_min());
+                Err(Error::TooFewUsers { users: self.users, journey, needed })
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_arrivals(&self) -> Result<(), Error> {
@@ -373,6 +401,12 @@ mod tests {
             "mix",
             "unknown journey `chart`; known are `flight-search`, `chat`, `trip-creation`",
         );
+        refused(
+            "users = 100\n        mix = { flight-search = 3,",
+            "users = 2\n        mix = { collaboration = 3,",
+            "users",
+            "`users` is 2, but journey `collaboration` takes 3: its user meets others",
+        );
         refused("25/s", "0/s", "arrivals.rate", "`arrivals.rate` must be more than 0");
         refused("25/s", "2000000/s", "arrivals.rate", "`arrivals.rate` is 2000000, more than 1000000");
         refused("25/s", "0.001/s", "arrivals", "`arrivals` brings no user within `duration` (40s)");
@@ -428,9 +462,10 @@ mod tests {
             users: Some(400),
             duration: Some(Duration::from_secs(90)),
             mix: Some("chat=1".parse().unwrap()),
+            no_oracle: true,
         };
         let texts = settings.apply(&overrides).unwrap();
-        assert_eq!(texts, ["--rate 250/s", "--users 400", "--duration 90s", "--mix chat=1"]);
+        assert_eq!(texts, ["--rate 250/s", "--users 400", "--duration 90s", "--mix chat=1", "--no-oracle"]);
         assert_eq!(settings.arrivals.to_string(), "open, poisson 250/s, ramp 5s");
         settings.arrivals = Arrivals::Closed(toml::from_str("pacing = \"4s\"").unwrap());
         assert_eq!(settings.apply(&overrides), Err(Error::ClosedHasNoRate));

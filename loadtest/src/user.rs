@@ -27,6 +27,7 @@ pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Releas
         live.unfinished(index, due_ns, sent_ns);
     }
     live.mailboxes.user_is_free(index);
+    live.come_home(user);
 }
 
 /// Open model: whatever is next in the queue.

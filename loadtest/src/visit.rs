@@ -1,10 +1,12 @@
 //! One arrival being carried out by one user: the journeys send their steps through it, and it stamps, classifies and records them.
 use crate::{
     chat_stream::ChatStream,
-    client::{Answer, Client, Exchange},
+    client::{Answer, Client, Exchange, Failure},
+    directory::Directory,
     draw::{Draw, Purpose},
     live::Live,
-    outcome,
+    oracle::{Own, Write},
+    outcome::{self, Said},
     schedule::Arrival,
     session::Session,
     timer::Timer,
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use jiff::civil::Date;
-use reports::record::{Connecting, Outcome, Sample, Stream};
+use reports::record::{Connecting, JournalEntry, Outcome, Sample, Stream};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -44,6 +46,18 @@ pub struct Visit<'a> {
     done_ns: u64,
     asked: u64,
     think: Option<Duration>,
+    pause_ns: u64,
+    /// New records of this visit so far.
+    pub(crate) written: u64,
+    /// Those that were acknowledged.
+    pub(crate) own: Vec<Own>,
+}
+
+/// A request that was sent, and what came of it.
+pub(crate) struct Attempt {
+    pub(crate) sent_ns: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) end: Result<Answer, Failure>,
 }
 
 impl<'a> Visit<'a> {
@@ -51,7 +65,20 @@ impl<'a> Visit<'a> {
         let first_step_index = live.plan.routes()[arrival.journey_index].first_step_index;
         user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
         let due_ns = arrival.due_ns;
-        Self { live, user, arrival, first_step_index, due_ns, released_ns, done_ns: due_ns, asked: 0, think: None }
+        Self {
+            live,
+            user,
+            arrival,
+            first_step_index,
+            due_ns,
+            released_ns,
+            done_ns: due_ns,
+            asked: 0,
+            think: None,
+            pause_ns: 0,
+            written: 0,
+            own: Vec::new(),
+        }
     }
 
     /// Random numbers for what this arrival asks for; the same at every call.
@@ -83,10 +110,50 @@ impl<'a> Visit<'a> {
         self.live.plan.day()
     }
 
-    /// A key that no other arrival of this or another run has.
+    /// The number of the arrival.
     #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}-{}", self.live.run, self.arrival.index)
+    pub fn number(&self) -> u64 {
+        self.arrival.index
+    }
+
+    /// The name of the run.
+    pub(crate) fn run(&self) -> &str {
+        &self.live.run
+    }
+
+    pub(crate) fn user_index(&self) -> u32 {
+        self.user.index
+    }
+
+    /// The address of its user, who has one when the journey needs a session.
+    #[must_use]
+    pub fn email(&self) -> Option<String> {
+        self.user.session.as_ref().map(|session| session.email().to_owned())
+    }
+
+    /// What its user logs in with.
+    #[must_use]
+    pub fn credentials(&self) -> Option<serde_json::Value> {
+        self.user.session.as_ref().map(Session::credentials)
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.live.directory
+    }
+
+    pub(crate) fn is_journaled(&self) -> bool {
+        self.live.journal.is_some()
+    }
+
+    pub(crate) fn note(&self, entry: JournalEntry) {
+        if let Some(journal) = &self.live.journal {
+            journal.note(entry);
+        }
+    }
+
+    /// How soon an own write must show in an own read.
+    pub(crate) fn own_writes_ns(&self) -> u64 {
+        u64::try_from(self.live.plan.settings().oracle.bounds.own_writes.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// When the last answer was complete, in nanoseconds since clock zero.
@@ -119,27 +186,49 @@ impl<'a> Visit<'a> {
         request: Request<Full<Bytes>>,
         judge: impl FnOnce(&Answer) -> Outcome,
     ) -> Option<(Outcome, Answer)> {
+        let attempt = self.attempt(step, request, None, judge).await?;
+        Some((attempt.outcome, attempt.end.ok()?))
+    }
+
+    /// As [`Visit::ask`]; a write is noted in the journal before it is sent.
+    pub(crate) async fn attempt(
+        &mut self,
+        step: usize,
+        request: Request<Full<Bytes>>,
+        write: Option<&Write>,
+        judge: impl FnOnce(&Answer) -> Outcome,
+    ) -> Option<Attempt> {
         let timeout = self.request_timeout();
-        let (sent_ns, exchange) = self.exchange(request, timeout, None).await?;
+        let (sent_ns, exchange) = self.exchange(request, timeout, write, None).await?;
         let outcome = exchange.end.as_ref().map_or_else(outcome::of_failure, judge);
         self.record(step, sent_ns, &exchange, outcome, None);
-        Some((outcome, exchange.end.ok()?))
+        Some(Attempt { sent_ns, outcome, end: exchange.end })
     }
 
     /// Sends the request of a step whose answer is a streamed chat, reads it to its end, and records it.
     pub async fn ask_stream(&mut self, step: usize, request: Request<Full<Bytes>>) -> Option<Outcome> {
+        self.attempt_stream(step, request, None).await.map(|(outcome, ..)| outcome)
+    }
+
+    /// As [`Visit::ask_stream`], with what was said.
+    pub(crate) async fn attempt_stream(
+        &mut self,
+        step: usize,
+        request: Request<Full<Bytes>>,
+        write: Option<&Write>,
+    ) -> Option<(Outcome, Result<Answer, Failure>, Option<Said>)> {
         let (timeout, live) = (self.chat_timeout(), self.live.clone());
         let mut chat = ChatStream::default();
         let mut on_piece = |at: Instant, piece: &[u8]| chat.read(live.ns(at), piece);
-        let (sent_ns, exchange) = self.exchange(request, timeout, Some(&mut on_piece)).await?;
-        let (stream, stream_outcome) = chat.finish();
+        let (sent_ns, exchange) = self.exchange(request, timeout, write, Some(&mut on_piece)).await?;
+        let (stream, stream_outcome, said) = chat.finish();
         let (outcome, has_streamed) = match &exchange.end {
             Ok(answer) if answer.is_stream => (stream_outcome, true),
             Ok(answer) => (outcome::of_refusal(answer), false),
             Err(failure) => (outcome::of_failure(failure), stream.first_event_ns.is_some()),
         };
         self.record(step, sent_ns, &exchange, outcome, has_streamed.then_some(stream));
-        Some(outcome)
+        Some((outcome, exchange.end, said))
     }
 
     /// Records a step whose request cannot be made as a wrong one, though nothing was sent: what an earlier answer had made it so.
@@ -148,10 +237,10 @@ impl<'a> Visit<'a> {
             return;
         }
         self.asked += 1;
-        let now = Instant::now();
-        self.live.sending();
-        self.done_ns = self.live.ns(now);
-        let exchange = Exchange { sent: now, first_byte: None, done: now, end: Err(crate::client::Failure::TooLarge) };
+        self.live.sending(self.user.index);
+        let exchange = Exchange::unsent(None, Failure::TooLarge);
+        self.live.answered(self.user.index);
+        self.done_ns = self.live.ns(exchange.done);
         self.record(step, self.done_ns, &exchange, Outcome::Wrong, None);
     }
 
@@ -159,6 +248,7 @@ impl<'a> Visit<'a> {
         &mut self,
         request: Request<Full<Bytes>>,
         timeout: Duration,
+        write: Option<&Write>,
         on_piece: Option<&mut crate::client::OnPiece<'_>>,
     ) -> Option<(u64, Exchange)> {
         if self.asked > 0 && !self.next_step_is_due().await {
@@ -170,6 +260,7 @@ impl<'a> Visit<'a> {
         let turn = self.user.client.wait_for_turn(timeout).await;
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
+        write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
         self.live.sending(self.user.index);
         let exchange = match turn {
             Ok(waited) => {
@@ -183,12 +274,18 @@ impl<'a> Visit<'a> {
         Some((sent_ns, exchange))
     }
 
+    /// Lets the next step become due so much later than it would.
+    pub fn pause(&mut self, pause: Duration) {
+        self.pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+    }
+
     /// Waits for the next step to become due; whether it did before the run was to end.
     async fn next_step_is_due(&mut self) -> bool {
         let mean_ns = self.think.unwrap_or(self.live.plan.settings().think_time).as_nanos() as f64;
         let number = self.arrival.index.wrapping_mul(64).wrapping_add(self.asked);
         let think_ns = mean_ns * (0.5 + Draw::new(self.live.plan.seed(), Purpose::Think, number).unit());
-        self.due_ns = self.done_ns.saturating_add(think_ns as u64);
+        let pause_ns = std::mem::take(&mut self.pause_ns);
+        self.due_ns = self.done_ns.saturating_add(think_ns as u64).saturating_add(pause_ns);
         let due = self.live.instant(self.due_ns);
         let is_due = tokio::select! {
             biased;

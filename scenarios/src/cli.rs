@@ -84,6 +84,9 @@ pub struct Which {
     /// Journeys with their weights, such as flight-search=3,chat=2,trip-creation=1.
     #[arg(long, value_name = "JOURNEY=WEIGHT,…")]
     pub mix: Option<loadtest::Mix>,
+    /// Do not read acknowledged writes back after the load; the report then says that they were not checked.
+    #[arg(long)]
+    pub no_oracle: bool,
     /// Base URL of a service that runs already, instead of the bundled one.
     #[arg(short, long, value_name = "URL")]
     pub target: Option<String>,

@@ -38,6 +38,7 @@ Exit codes:
     7  inconclusive: the run cannot tell
     8  the measurement is invalid; the report names the check
     9  faults were left behind; the message names them
+   11  data violated: an acknowledged write is lost, duplicated, invented or changed
    75  nothing was sent: target unreachable, port busy, disk full; safe to try again
   130  interrupted; faults are lifted and the report is written";
 

@@ -137,6 +137,9 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "loadtest/src/written/feeder.rs",
         "loadtest/src/written/template.rs",
         "scenarios/src/import",
+        "loadtest/src/oracle/ledger.rs",
+        "loadtest/src/oracle/record.rs",
+        "reports/src/oracle.rs",
         "scenarios/src/plan.rs",
     ];
     let impure =

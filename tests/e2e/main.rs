@@ -8,3 +8,4 @@ mod journeys;
 mod live;
 mod program;
 mod run;
+mod written;

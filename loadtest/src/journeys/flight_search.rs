@@ -22,12 +22,27 @@ const POPULAR_COUNT: u32 = 24;
 /// They are the same under every seed, as popular routes are.
 const POPULAR_SEED: u64 = 0;
 
+/// Whose search it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Half of the time a popular one.
+    Any,
+    /// One of a few that many users make, so that a cache has the answer.
+    Popular,
+    /// One of its own, which no cache has.
+    Own,
+}
+
 /// The journey of one search.
-pub(super) struct FlightSearch;
+pub(super) struct FlightSearch(pub(super) Which);
 
 impl Journey for FlightSearch {
     fn name(&self) -> &'static str {
-        "flight-search"
+        match self.0 {
+            Which::Any => "flight-search",
+            Which::Popular => "flight-search-cached",
+            Which::Own => "flight-search-uncached",
+        }
     }
 
     fn steps(&self) -> &'static [Step] {
@@ -36,23 +51,38 @@ impl Journey for FlightSearch {
 
     fn travel<'a>(&'a self, visit: &'a mut Visit<'_>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let search = Search::draw(&mut visit.draw(), visit.day());
-            let body = serde_json::to_vec(&search).expect("a search has only text keys");
-            visit.ask(SEARCH, post(Uri::from_static(PATH), body), |answer| search.judge(answer)).await;
+            let mut draw = visit.draw();
+            search(visit, SEARCH, &mut draw, self.0).await;
         })
     }
 }
 
+/// Searches, and returns what was asked for with the offer to take: the first that can be booked. `None` unless the answer is full.
+pub(super) async fn search(
+    visit: &mut Visit<'_>,
+    step: usize,
+    draw: &mut Draw,
+    which: Which,
+) -> Option<(Search, Option<String>)> {
+    let search = Search::draw(draw, visit.day(), which);
+    let body = serde_json::to_vec(&search).expect("a search has only text keys");
+    let asked = visit.ask(step, post(Uri::from_static(PATH), body), |answer| search.judge(answer)).await;
+    let Some((Outcome::Full, answer)) = asked else { return None };
+    let found: Found = serde_json::from_slice(&answer.body).ok()?;
+    let offer = found.offers.into_iter().find(|offer| offer.bookable);
+    Some((search, offer.map(|offer| offer.id)))
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Search {
+pub(super) struct Search {
     origin: &'static str,
     destination: &'static str,
     departure_date: Date,
     #[serde(skip_serializing_if = "Option::is_none")]
     return_date: Option<Date>,
-    adults: u32,
-    children: u32,
+    pub(super) adults: u32,
+    pub(super) children: u32,
     infants: u32,
     cabin_class: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,9 +91,13 @@ struct Search {
 }
 
 impl Search {
-    /// Half of the time one of a few searches that many users make, so that a cache has something to do; else one of its own.
-    fn draw(draw: &mut Draw, day: Date) -> Self {
-        if draw.below(2) == 0 {
+    fn draw(draw: &mut Draw, day: Date, which: Which) -> Self {
+        let is_popular = match which {
+            Which::Any => draw.below(2) == 1,
+            Which::Popular => true,
+            Which::Own => false,
+        };
+        if !is_popular {
             return Self::any(draw, day);
         }
         let number = draw.between(0, POPULAR_COUNT - 1);
@@ -152,6 +186,8 @@ struct Offer {
     total_price: f64,
     currency: String,
     cabin_class: String,
+    #[serde(default)]
+    bookable: bool,
 }
 
 #[derive(Deserialize)]
@@ -248,14 +284,25 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_possible_and_follows_from_the_number_of_the_arrival() {
         let day: Date = "2030-01-01".parse().unwrap();
-        let body = |k| serde_json::to_vec(&Search::draw(&mut Draw::new(8, Purpose::Payload, k), day)).unwrap();
+        let body =
+            |k| serde_json::to_vec(&Search::draw(&mut Draw::new(8, Purpose::Payload, k), day, Which::Any)).unwrap();
         for k in 0..1_000 {
-            let search = Search::draw(&mut Draw::new(8, Purpose::Payload, k), day);
+            let search = Search::draw(&mut Draw::new(8, Purpose::Payload, k), day, Which::Any);
             assert_ne!(search.origin, search.destination);
             assert!(search.departure_date > day && search.return_date.is_none_or(|back| back > search.departure_date));
             assert!((1..=9).contains(&search.adults) && search.infants <= search.adults);
             assert_eq!(body(k), body(k), "byte for byte");
         }
         assert_ne!(body(1), body(2));
+        let kinds = |which| {
+            let body =
+                |k| serde_json::to_string(&Search::draw(&mut Draw::new(8, Purpose::Payload, k), day, which)).unwrap();
+            (0..1_000).map(body).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(
+            (kinds(Which::Popular), kinds(Which::Own)),
+            (POPULAR_COUNT as usize, 1_000),
+            "cached, and not cached"
+        );
     }
 }

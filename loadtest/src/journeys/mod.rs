@@ -1,16 +1,41 @@
 //! What users do: one file per journey, with its requests and what it takes for an answer to be right.
 //!
 //! A new journey is one new file and one line in [`ALL`].
+mod booking;
 mod chat;
+mod collaboration;
 mod flight_search;
+mod itinerary;
+mod token_refresh;
+mod traveller;
+mod trip;
 mod trip_creation;
 
 use crate::visit::Visit;
+use booking::BookingJourney;
+use chat::{Chat, Length};
+use collaboration::Collaboration;
+use flight_search::{FlightSearch, Which};
 use futures_util::future::BoxFuture;
+use token_refresh::TokenRefresh;
+use traveller::Traveller;
+use trip::Size;
+use trip_creation::TripCreation;
 
 /// Every journey that a scenario may name, in the order of tables.
-pub static ALL: [&(dyn Journey + 'static); 3] =
-    [&flight_search::FlightSearch, &chat::Chat, &trip_creation::TripCreation];
+pub static ALL: [&(dyn Journey + 'static); 11] = [
+    &FlightSearch(Which::Any),
+    &FlightSearch(Which::Popular),
+    &FlightSearch(Which::Own),
+    &Chat(Length::Short),
+    &Chat(Length::Long),
+    &TripCreation(Size::Usual),
+    &TripCreation(Size::Large),
+    &BookingJourney,
+    &Collaboration,
+    &TokenRefresh,
+    &Traveller,
+];
 
 /// A journey: steps in an order, each a request whose answer is looked into.
 pub trait Journey: Send + Sync {
@@ -23,6 +48,16 @@ pub trait Journey: Send + Sync {
     /// Whether its user must be logged in.
     fn needs_session(&self) -> bool {
         true
+    }
+
+    /// Whether it writes records that its users can read back.
+    fn writes(&self) -> bool {
+        false
+    }
+
+    /// Users that it takes at least: its own, and those whom it meets.
+    fn users_min(&self) -> u32 {
+        1
     }
 
     /// Carries out one arrival. Ends early when a step fails, or the run is to end.

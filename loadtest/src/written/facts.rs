@@ -25,7 +25,7 @@ impl<'a> Facts<'a> {
             seed: visit.seed(),
             arrival: visit.arrival(),
             day: visit.day(),
-            arrival_key: visit.key(),
+            arrival_key: format!("{}-{}", visit.run(), visit.number()),
             step: 0,
             draw: visit.draw(),
             feeders,

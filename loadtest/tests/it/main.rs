@@ -6,6 +6,8 @@ mod connection;
 mod ending;
 mod load;
 mod meter;
+mod oracle;
+mod records;
 mod scene;
 mod service;
 mod session;

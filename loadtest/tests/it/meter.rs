@@ -1,5 +1,6 @@
 //! The meter proven, and what proves it: the scenes of the calibration pass for ours, and fail for a sender that waits for its answers,
 //! a harness that leaves late requests out, and one that counts from sending.
+use crate::scene::MACHINE;
 use loadtest::{
     Settings, Stop,
     arrivals::Arrivals,
@@ -29,6 +30,7 @@ fn compare(scene: Scene, trial: &Trial) -> SceneResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_server_shows_in_the_percentiles_as_it_should() {
+    let _machine = MACHINE.lock().await;
     for scene in [POOL, QUEUE].map(|scene| scene.lasting(SECONDS)) {
         let result = compare(scene, &carry_out(scene, scene.settings()).await);
         assert!(result.is_complete(), "intended requests, exactly: {result:?}");

@@ -1,5 +1,6 @@
-//! The three journeys against the stand-in: accounts, the mix, follow-up steps, payloads, lies.
+//! The journeys against the stand-in: accounts, the mix, follow-up steps, payloads, lies.
 use crate::{
+    records::{Bookings, Records},
     scene::{drive_with, plan},
     service::Service,
 };
@@ -114,4 +115,52 @@ async fn accounts_that_cannot_be_had_stop_the_run_before_it_starts() {
         error.contains("cannot register as run-1-3@load.example.com: the service answered 409 Conflict (DUPLICATE)"),
         "{error}"
     );
+}
+
+/// Classes by step of a mix, against a stand-in.
+async fn classes(mix: &str, service: Service) -> BTreeMap<(String, Outcome), u64> {
+    let (server, _) = service.start().await;
+    let settings = Settings { mix: mix.parse().unwrap(), ..settings("") };
+    let done = drive_with(Tasks, plan(settings), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    done.assert_conserved();
+    done.by_class(Measure::Response)
+}
+
+fn classes_of(seen: &BTreeMap<(String, Outcome), u64>, step: &str) -> Vec<Outcome> {
+    seen.keys().filter(|(name, _)| name == step).map(|(_, outcome)| *outcome).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_that_must_come_are_right_and_their_absence_is_wrong() {
+    let seen = classes("collaboration=1,token-refresh=1", honest()).await;
+    assert!(seen.keys().all(|(_, outcome)| *outcome == Outcome::Full), "{seen:?}");
+    for step in ["trips.guest-edit", "trips.stranger-read", "auth.reuse"] {
+        assert_eq!(classes_of(&seen, step), [Outcome::Full], "{step}: {seen:?}");
+    }
+
+    let records = Records { lets_anybody_in: true, ..Records::default() };
+    let service = Service { records, takes_spent_tokens: true, ..honest() };
+    let seen = classes("collaboration=1,token-refresh=1", service).await;
+    assert_eq!(classes_of(&seen, "auth.reuse"), [Outcome::Wrong]);
+    assert_eq!(classes_of(&seen, "trips.stranger-read"), [Outcome::Wrong]);
+    assert_eq!(classes_of(&seen, "trips.guest-edit"), [Outcome::Full, Outcome::Wrong], "half of the guests may");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_traveller_does_it_all_and_waits_for_a_booking_that_is_not_confirmed_yet() {
+    let records = Records { booking: Bookings::Later, ..Records::default() };
+    let seen = classes("traveller=1", Service { records, ..honest() }).await;
+    let count = |step: &str, outcome| seen.get(&(step.to_owned(), outcome)).copied().unwrap_or(0);
+    for step in [
+        "flights.search",
+        "chat.message",
+        "trips.create",
+        "itinerary.add",
+        "itinerary.read",
+        "bookings.poll",
+        "bookings.read",
+    ] {
+        assert_eq!(count(step, Outcome::Full), 60, "{step}: {seen:?}");
+    }
+    assert_eq!(count("bookings.create", Outcome::Degraded), 60, "it says that it is not confirmed");
 }

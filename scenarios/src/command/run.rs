@@ -16,11 +16,12 @@ use crate::{
     stack::Stack,
 };
 use anyhow::Context as _;
-use loadtest::{LoadResult, Ready, Recording, Stop};
+use loadtest::{LoadResult, Ready, Recording, Stop, oracle::Witness};
 use reports::{
-    record::{FaultEnd, FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
+    record::{FaultEnd, FaultRecord, Oracle, ProcessUsage, Run, RunEnd, RunFolder},
     render,
     steady::find_warm_up,
+    units::format_duration,
 };
 use std::{
     fs::File,
@@ -37,6 +38,7 @@ struct Driven {
     load: LoadResult,
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessUsage>,
+    oracle: Option<Oracle>,
     clock_zero: SystemTime,
     end: RunEnd,
 }
@@ -98,7 +100,7 @@ async fn drive(
 ) -> Result<Option<Driven>, Failure> {
     let measures = File::create(folder.measures_path()).or_try_again("choose another folder with --out")?;
     let ready = match prepare(plan, head, stack, stop).await? {
-        Some(ready) => ready,
+        Some(ready) => ready.journaled(folder.journal_path()),
         None => return Ok(None),
     };
     let (clock_zero, wall_zero) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
@@ -139,9 +141,15 @@ async fn drive(
     };
     drop(display);
     let faults = if stack.own_links_are_gone() { faults.into_iter().map(gone_with_its_link).collect() } else { faults };
-    let load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
+    let mut load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
     let aborted = shown.board.read(|state| state.aborted.clone());
-    let end = match (&broken, &load.measures_written, stop.drain.is_cancelled()) {
+    let was_interrupted = stop.drain.is_cancelled();
+    if load.witness.is_some() && shown.style != ProgressStyle::None {
+        let within = format_duration(plan.load.settings().oracle.bounds.within);
+        output::note(&format!("reading the acknowledged writes back, for at most {within}"));
+    }
+    let oracle = verify(load.witness.take(), stack, &mut broken, &own).await;
+    let end = match (&broken, &load.measures_written, was_interrupted || stop.now.is_cancelled()) {
         (Some(how), ..) => RunEnd::Broken(how.clone()),
         (_, Err(error), _) => RunEnd::Broken(format!("the measures could not be written: {error}")),
         _ if let Some(Aborted { rule, at_ns }) = aborted => RunEnd::Aborted { rule, at_ns },
@@ -149,7 +157,27 @@ async fn drive(
         _ => RunEnd::Completed,
     };
     let processes = record::used_between(&before, processes);
-    Ok(Some(Driven { load, faults, processes, clock_zero: wall_zero, end }))
+    Ok(Some(Driven { load, faults, processes, oracle, clock_zero: wall_zero, end }))
+}
+
+/// Reads the acknowledged writes back, now that the load is over and the faults are lifted. A target that dies meanwhile ends it.
+async fn verify(
+    witness: Option<Witness>,
+    stack: &mut Stack,
+    broken: &mut Option<String>,
+    stop: &Stop,
+) -> Option<Oracle> {
+    let verifying = witness?.verify(&stop.now);
+    tokio::pin!(verifying);
+    loop {
+        tokio::select! {
+            found = &mut verifying => return Some(found),
+            how = stack.died(), if broken.is_none() => {
+                *broken = Some(how);
+                stop.now.cancel();
+            }
+        }
+    }
 }
 
 /// A fault cannot outlive the process that holds it.
@@ -202,6 +230,7 @@ fn finished(mut run: Run, driven: Driven) -> (Run, Vec<reports::record::SecondCo
     run.generator = driven.load.generator;
     run.meter = driven.load.meter;
     run.faults = driven.faults;
+    run.oracle = driven.oracle;
     run.target.processes = driven.processes;
     run.end = driven.end;
     (run, driven.load.seconds)

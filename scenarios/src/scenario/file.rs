@@ -115,6 +115,7 @@ impl From<&Which> for Overrides {
                 users: flags.users,
                 duration: flags.duration,
                 mix: flags.mix.clone(),
+                no_oracle: flags.no_oracle,
             },
             warm_up: flags.warm_up,
             target: flags.target.clone(),

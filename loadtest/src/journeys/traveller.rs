@@ -1,0 +1,56 @@
+//! The traveller: one user does it all in sequence, with pauses to think: search, chat, trip, itinerary, booking.
+use super::{
+    Journey, Step, booking, chat,
+    flight_search::{self, Which},
+    itinerary,
+    trip::{self, Size},
+};
+use crate::{feeders, visit::Visit};
+use futures_util::future::BoxFuture;
+
+const SEARCH: usize = 0;
+const CHAT: usize = 1;
+const TRIP: usize = 2;
+const ITINERARY: usize = 3;
+const BOOKING: usize = 5;
+
+/// The journey of one whole journey.
+pub(super) struct Traveller;
+
+impl Journey for Traveller {
+    fn name(&self) -> &'static str {
+        "traveller"
+    }
+
+    fn steps(&self) -> &'static [Step] {
+        const ALL: [Step; 8] = [
+            Step { name: "flights.search", is_streamed: false },
+            Step { name: "chat.message", is_streamed: true },
+            Step { name: "trips.create", is_streamed: false },
+            itinerary::STEPS[0],
+            itinerary::STEPS[1],
+            booking::STEPS[0],
+            booking::STEPS[1],
+            booking::STEPS[2],
+        ];
+        &ALL
+    }
+
+    fn writes(&self) -> bool {
+        true
+    }
+
+    fn travel<'a>(&'a self, visit: &'a mut Visit<'_>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut draw = visit.draw();
+            let found = flight_search::search(visit, SEARCH, &mut draw, Which::Own).await;
+            let prompt = feeders::prompt(&mut draw, visit.day());
+            chat::converse(visit, CHAT, &mut draw, prompt, 0).await;
+            let Some(trip) = trip::create(visit, TRIP, &mut draw, Size::Usual).await else { return };
+            itinerary::plan(visit, ITINERARY, &mut draw, &trip).await;
+            if let Some((search, Some(offer_id))) = found {
+                booking::book(visit, BOOKING, &mut draw, &search, offer_id, &trip).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! One write as a journey announces it, and what a visit remembers of its own acknowledged writes.
+use super::record::Found;
+use reports::record::{JournalEntry, JournalEvent, RecordKind};
+use serde_json::Value;
+
+/// A write that a journey is about to send: what it makes or changes, and who can read it back.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub(crate) kind: RecordKind,
+    pub(crate) reference: String,
+    pub(crate) owner: u32,
+    pub(crate) parent: Option<String>,
+    pub(crate) guest: Option<u32>,
+    pub(crate) key: String,
+    pub(crate) is_change: bool,
+}
+
+impl Write {
+    /// What the record will be known by in its owner's lists. The request must carry it: at the end of a title as `#reference`, in a
+    /// booking as `metadata.reference`, in a share as the address.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// The idempotency key of the write.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The same record, of another trip's.
+    #[must_use]
+    pub fn within(self, trip_id: &str) -> Self {
+        Self { parent: Some(trip_id.to_owned()), ..self }
+    }
+
+    /// A change of the record that this write has made.
+    #[must_use]
+    pub fn change(&self) -> Self {
+        Self { is_change: true, ..self.clone() }
+    }
+
+    /// Whether both are about the same record.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        (self.kind, &self.reference, &self.parent) == (other.kind, &other.reference, &other.parent)
+    }
+
+    fn entry(&self, at_ns: u64, event: JournalEvent) -> JournalEntry {
+        JournalEntry {
+            at_ns,
+            owner: self.owner,
+            kind: self.kind,
+            reference: self.reference.clone(),
+            event,
+            id: None,
+            parent: self.parent.clone(),
+            guest: self.guest,
+            content: None,
+            status: None,
+            confirmation: None,
+        }
+    }
+
+    pub(crate) fn sent(&self, at_ns: u64) -> JournalEntry {
+        self.entry(at_ns, if self.is_change { JournalEvent::ChangeSent } else { JournalEvent::Sent })
+    }
+
+    pub(crate) fn refused(&self, at_ns: u64) -> JournalEntry {
+        self.entry(at_ns, if self.is_change { JournalEvent::ChangeRefused } else { JournalEvent::Refused })
+    }
+
+    pub(crate) fn acknowledged(&self, at_ns: u64, found: Option<&Found>) -> JournalEntry {
+        let event = if self.is_change { JournalEvent::ChangeAcknowledged } else { JournalEvent::Acknowledged };
+        self.showing(at_ns, event, found)
+    }
+
+    pub(crate) fn showing(&self, at_ns: u64, event: JournalEvent, found: Option<&Found>) -> JournalEntry {
+        let entry = self.entry(at_ns, event);
+        let Some(found) = found else { return entry };
+        JournalEntry {
+            id: Some(found.id.clone()),
+            content: found.content.map(|digest| format!("{digest:016x}")),
+            status: found.status.clone(),
+            confirmation: found.confirmation.clone(),
+            ..entry
+        }
+    }
+}
+
+/// A record of a visit's own, as far as it was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) write: Write,
+    /// Digests of the acknowledged contents, the last at the end.
+    contents: Vec<u64>,
+    acknowledged_ns: u64,
+    status: Option<String>,
+}
+
+impl Own {
+    pub(crate) fn new(write: Write, at_ns: u64, found: &Found) -> Self {
+        let mut own = Self { write, contents: Vec::new(), acknowledged_ns: at_ns, status: None };
+        own.acknowledge(at_ns, found);
+        own
+    }
+
+    pub(crate) fn acknowledge(&mut self, at_ns: u64, found: &Found) {
+        self.contents.extend(found.content);
+        self.acknowledged_ns = at_ns;
+        self.status.clone_from(&found.status);
+    }
+
+    /// What a whole answer to a read of it, sent at `sent_ns`, adds to the journal: that it showed what was there before, or a status
+    /// that its owner had not seen yet. `body` is `None` when it says that there is no such record.
+    pub(crate) fn read(
+        &mut self,
+        sent_ns: u64,
+        at_ns: u64,
+        body: Option<&Value>,
+        bound_ns: u64,
+    ) -> Option<JournalEntry> {
+        let found = body.map(|body| Found::of_record(self.write.kind, body));
+        let is_due = sent_ns >= self.acknowledged_ns.saturating_add(bound_ns);
+        let is_old = match &found {
+            None => true,
+            Some(found) => found
+                .as_ref()
+                .and_then(|found| found.content)
+                .is_some_and(|seen| self.contents.last() != Some(&seen) && self.contents.contains(&seen)),
+        };
+        if is_old {
+            return is_due.then(|| self.write.entry(at_ns, JournalEvent::Stale));
+        }
+        let found = found.flatten().filter(|found| found.status.is_some() && found.status != self.status)?;
+        self.status.clone_from(&found.status);
+        Some(self.write.showing(at_ns, JournalEvent::Seen, Some(&found)))
+    }
+}
