@@ -13,6 +13,7 @@ mod feeder;
 mod journey;
 mod problem;
 mod read;
+mod reader;
 mod rows;
 mod settings;
 mod step;
@@ -30,10 +31,10 @@ pub const STEPS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{expression::tests::names, problem::Error, step::Step};
+    use super::{expression::tests::names, problem::Error, reader::read_step, step::Step};
 
     /// One step of a journey without a login, as a scenario file writes it.
     pub(super) fn step(text: &str) -> Result<Step, Vec<Error>> {
-        Step::read(&toml::from_str(text).unwrap(), &names(), false)
+        read_step(&toml::from_str(text).unwrap(), &names(), false)
     }
 }

@@ -5,9 +5,9 @@ use super::{
     feeder::{Feeder, FeederSettings},
     journey::WrittenJourney,
     problem::{Error, Problem},
+    reader::{is_name, read_step},
     rows,
     settings::{JourneySettings, StepSettings},
-    step::{Step, is_name},
 };
 use crate::journeys::{self, Journey};
 use reports::record::FeederRecord;
@@ -122,7 +122,7 @@ fn read_journey(
     let (mut steps, mut infos) = (Vec::new(), Vec::new());
     for step in list {
         errors.extend(take_name(&step.name, taken).err());
-        match Step::read(step, &Names { feeders, saved: &saved }, settings.login) {
+        match read_step(step, &Names { feeders, saved: &saved }, settings.login) {
             Ok(read) => {
                 infos.push(info(step));
                 steps.push(read);

@@ -1,7 +1,8 @@
 //! From a recording of a browser (HAR 1.2) to a journey: the requests to one host, in order, with the user's pauses between them.
 use super::{
     correlation::{Known, is_uuid},
-    draft::{self, Draft, Journey, Step, escaped},
+    draft::{self, Draft, Journey, Step},
+    request::Filling,
     secret,
 };
 use anyhow::{Context as _, bail};
@@ -18,8 +19,6 @@ use std::{
 const THINK_MIN: Duration = Duration::from_millis(100);
 /// Longer pauses are a user who went away.
 const THINK_MAX: Duration = Duration::from_mins(5);
-/// Headers of a recording that are part of what is asked.
-const KEPT_HEADERS: [&str; 6] = ["accept", "content-type", "if-match", "if-none-match", "idempotency-key", "prefer"];
 
 #[derive(Deserialize)]
 struct Har {
@@ -33,41 +32,41 @@ struct Log {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+pub(super) struct Entry {
     started_date_time: String,
     #[serde(default)]
     time: f64,
-    request: Request,
+    pub(super) request: Request,
     response: Response,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+pub(super) struct Request {
     method: String,
     url: String,
     #[serde(default)]
-    headers: Vec<Header>,
-    post_data: Option<PostData>,
+    pub(super) headers: Vec<Header>,
+    pub(super) post_data: Option<PostData>,
 }
 
 #[derive(Deserialize)]
-struct Header {
-    name: String,
-    value: String,
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PostData {
+pub(super) struct PostData {
     #[serde(default)]
-    mime_type: String,
+    pub(super) mime_type: String,
     #[serde(default)]
-    text: String,
+    pub(super) text: String,
 }
 
 #[derive(Deserialize)]
-struct Response {
+pub(super) struct Response {
     status: i64,
     #[serde(default)]
     content: Content,
@@ -75,7 +74,7 @@ struct Response {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+pub(super) struct Content {
     #[serde(default)]
     mime_type: String,
     text: Option<String>,
@@ -249,181 +248,49 @@ fn json_of(content: &Content) -> Option<Value> {
     content.text.as_ref().filter(|_| is_text).and_then(|text| serde_json::from_str(text).ok())
 }
 
-/// One request being carried over.
-struct Filling<'a> {
-    known: &'a mut Known,
-    step: &'a mut Step,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
 
-impl Filling<'_> {
-    fn fill(mut self, url: &Url, entry: &Entry, dropped: &mut BTreeSet<String>) {
-        let words: Vec<String> = url.path().split('/').map(|word| self.encoded(word)).collect();
-        self.step.path = words.join("/");
-        let pairs = url.query().map(|query| self.pairs(query, "the query"));
-        self.step.path.extend(pairs.map(|pairs| format!("?{pairs}")));
-        for Header { name, value } in &entry.request.headers {
-            self.header(&name.to_ascii_lowercase(), value, dropped);
-        }
-        if let Some(data) = &entry.request.post_data {
-            self.body(data);
-        }
-        if self.step.body.is_none() {
-            self.step.headers.retain(|(name, _)| name != "content-type");
-        }
-    }
-
-    /// A word of a path or a query, as it is encoded there.
-    fn encoded(&mut self, word: &str) -> String {
-        let plain = decoded(word);
-        match self.saved(&plain) {
-            Some(place) => place,
-            None => escaped(&tidy(word)),
-        }
-    }
-
-    /// The place of a value that an answer has brought; else it is the client's own.
-    fn saved(&mut self, plain: &str) -> Option<String> {
-        let found = self.known.find(plain).map(|name| format!("${{saved.{name}}}"));
-        if found.is_none() {
-            self.known.sent(plain);
-        }
-        found
-    }
-
-    /// Pairs of a query or a form.
-    fn pairs(&mut self, text: &str, place: &str) -> String {
-        let mut pairs = Vec::new();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name_plain = decoded(&name.replace('+', " "));
-            let saved = self.known.find(&decoded(&value.replace('+', " "))).map(|name| format!("${{saved.{name}}}"));
-            let value = match saved {
-                Some(place) => place,
-                None if (secret::is_secret(&name_plain) && !value.is_empty()) || secret::looks_secret(value) => {
-                    self.step.notes.push(secret::note(&format!("{name_plain} in {place}")));
-                    secret::TEMPLATE.to_owned()
-                }
-                None => self.encoded(value),
-            };
-            pairs.push(format!("{}={value}", escaped(&tidy(name))));
-        }
-        pairs.join("&")
-    }
-
-    fn header(&mut self, name: &str, value: &str, dropped: &mut BTreeSet<String>) {
-        let (scheme, credential) = match value.split_once(' ') {
-            Some((scheme, rest)) if name == "authorization" => (format!("{scheme} "), rest),
-            _ => (String::new(), value),
+    /// A recording of requests: second of the start, milliseconds that they took, path, status.
+    fn imported(requests: &[(&str, u64, &str, u16)]) -> String {
+        let entry = |(at, took_ms, path, status): &(&str, u64, &str, u16)| {
+            json!({ "startedDateTime": format!("2026-05-01T10:00:{at}Z"), "time": took_ms,
+                "request": { "method": "GET", "url": format!("http://127.0.0.1:9000{path}"), "headers": [] },
+                "response": { "status": status, "content": { "mimeType": "application/json", "text": "{}" } } })
         };
-        let saved = self.known.find(credential).map(|saved| format!("{}${{saved.{saved}}}", escaped(&scheme)));
-        let is_kept = KEPT_HEADERS.contains(&name) || (name.starts_with("x-") && !name.starts_with("x-forwarded"));
-        let value = match saved {
-            Some(place) => place,
-            None if name == "idempotency-key" => "${key}".to_owned(),
-            None if secret::is_secret(name) || secret::looks_secret(credential) => {
-                self.step.notes.push(secret::note(&format!("The header {name}")));
-                return;
-            }
-            None if is_kept => escaped(value),
-            None => {
-                dropped.insert(name.trim_start_matches(':').to_owned());
-                return;
-            }
-        };
-        self.step.headers.push((name.to_owned(), value));
+        let entries: Vec<Value> = requests.iter().map(entry).collect();
+        import(&json!({ "log": { "entries": entries } }).to_string(), None).unwrap()
     }
 
-    fn body(&mut self, data: &PostData) {
-        let kind = data.mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if kind.starts_with("multipart/") || data.text.is_empty() {
-            self.step.notes.push(format!("A body of type {kind} was not carried over."));
-            return;
-        }
-        let has_type = self.step.headers.iter().any(|(name, _)| name == "content-type");
-        if !has_type && !kind.is_empty() && kind != "application/json" {
-            self.step.headers.push(("content-type".to_owned(), escaped(&data.mime_type)));
-        }
-        if kind == "application/x-www-form-urlencoded" {
-            self.step.body = Some(self.pairs(&data.text, "the form"));
-            return;
-        }
-        match serde_json::from_str::<Value>(&data.text) {
-            Ok(mut value) => {
-                self.json("", &mut value);
-                self.step.body = Some(pretty(&value));
-            }
-            Err(_) => self.step.body = Some(escaped(&data.text)),
-        }
+    #[test]
+    fn pauses_are_those_between_the_end_of_one_request_and_the_start_of_the_next() {
+        let text = imported(&[("05.000", 900, "/b", 200), ("00.000", 1_000, "/a", 200), ("05.500", 10, "/c", 200)]);
+        let scenario: toml::Table = text.parse().unwrap();
+        let steps = scenario["journeys"]["recorded"]["steps"].as_array().unwrap();
+        let think = |step: &toml::Value| step.get("think").map(|think| think.as_str().unwrap().to_owned());
+        let seen: Vec<_> = steps.iter().map(|step| (step["path"].as_str().unwrap().to_owned(), think(step))).collect();
+        assert_eq!(
+            seen,
+            [("/a".into(), None), ("/b".into(), Some("4s".into())), ("/c".into(), None)],
+            "in order of time"
+        );
+        assert!(text.contains("though the browser did not wait: 1 requests."), "{text}");
+        assert!(text.contains(r#"# url = "http://127.0.0.1:9000""#), "{text}");
     }
 
-    /// Replaces what was saved and what is secret in a JSON body.
-    fn json(&mut self, field: &str, value: &mut Value) {
-        match value {
-            Value::Object(members) => members.iter_mut().for_each(|(key, member)| self.json(key, member)),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.json(field, item)),
-            Value::String(text) => {
-                let found = self.known.find(text);
-                *text = match found {
-                    Some(name) => format!("${{saved.{name}}}"),
-                    None if (secret::is_secret(field) && !text.is_empty()) || secret::looks_secret(text) => {
-                        self.step.notes.push(secret::note(&format!("{field} in the body")));
-                        secret::TEMPLATE.to_owned()
-                    }
-                    None => {
-                        self.known.sent(text);
-                        escaped(text)
-                    }
-                };
-            }
-            Value::Number(number) => {
-                if let Some(name) = self.known.find(&number.to_string()) {
-                    *value = format!("{BARE}${{saved.{name}}}{BARE}").into();
-                } else {
-                    self.known.sent(&number.to_string());
-                }
-            }
-            Value::Bool(_) | Value::Null => {}
-        }
+    #[test]
+    fn steps_are_named_by_their_shape_and_a_journey_has_no_more_than_it_may() {
+        let uuid = "/trips/0b9f4a52-6c1e-4a57-8f0e-0a4a3c1d2e3f/days/17";
+        let text = imported(&[("00.000", 1, uuid, 304), ("00.002", 1, uuid, 200)]);
+        assert!(
+            text.contains(r#"name    = "get.trips.id.days.id""#) && text.contains("get.trips.id.days.id-2"),
+            "{text}"
+        );
+        assert!(text.contains("expect  = { status = [200, 304] }"), "{text}");
+        let many = imported(&vec![("00.000", 0, "/a", 200); 70]);
+        assert_eq!(many.matches("[[journeys.recorded.steps]]").count(), 64);
+        assert!(many.contains("Journey recorded had 70 steps and keeps the first 64"), "{many}");
     }
-}
-
-/// Marks a place that stands in JSON without quotes.
-const BARE: &str = "\u{e000}";
-
-fn pretty(value: &Value) -> String {
-    let text = serde_json::to_string_pretty(value).expect("JSON can be written as JSON");
-    text.replace(&format!("\"{BARE}"), "").replace(&format!("{BARE}\""), "")
-}
-
-/// A text with its percent-encoded bytes as they are.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// An encoded text in which nothing is left that an address cannot have.
-fn tidy(text: &str) -> String {
-    let mut tidy = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/?".contains(&byte) {
-            tidy.push(char::from(byte));
-        } else {
-            tidy.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    tidy
 }

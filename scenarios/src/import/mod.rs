@@ -5,6 +5,7 @@ mod correlation;
 mod draft;
 mod har;
 mod openapi;
+mod request;
 mod sample;
 mod secret;
 
