@@ -6,6 +6,7 @@ mod bad_input;
 mod interruption;
 mod journeys;
 mod live;
+mod oracle;
 mod program;
 mod run;
 mod written;

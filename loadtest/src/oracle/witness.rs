@@ -12,10 +12,8 @@ use super::{
 };
 use crate::visit::User;
 use futures_util::{StreamExt as _, stream};
-use reports::{
-    record::{JournalEntry, JournalEvent, Oracle, RecordKind, Violation, ViolationExample},
-    units,
-};
+use reports::record::{JournalEntry, JournalEvent, Oracle, RecordKind, Violation, ViolationExample};
+use reports::units;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -78,6 +76,10 @@ impl Witness {
     async fn read_back(mut self, found: &Mutex<Oracle>) -> Result<(), String> {
         if let Err(error) = &self.journaled.written {
             return Err(format!("the journal could not be written: {error}"));
+        }
+        if self.journaled.lost > 0 {
+            // What is not in the journal would be taken for invented.
+            return Err("events are missing in the journal".to_owned());
         }
         let path = self.journaled.path.clone();
         let unreadable = |error: io::Error| format!("the journal cannot be read: {error}");
@@ -245,6 +247,21 @@ fn lock(found: &Mutex<Oracle>) -> MutexGuard<'_, Oracle> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_journal_with_gaps_accuses_nobody() {
+        let verify = async |lost, written| {
+            let journaled = Journaled { path: "nowhere".into(), lost, written };
+            let witness = Witness::new(journaled, Vec::new(), Bounds::default(), Duration::from_secs(1));
+            let oracle = witness.verify(&CancellationToken::new()).await;
+            assert!(!oracle.is_violated() && oracle.journal_lost == lost);
+            oracle.incomplete.unwrap()
+        };
+        assert_eq!(verify(3, Ok(())).await, "events are missing in the journal");
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(verify(3, Err(full)).await.starts_with("the journal could not be written: "));
+        assert!(verify(0, Ok(())).await.starts_with("the journal cannot be read: "));
+    }
 
     #[test]
     fn owners_are_taken_in_batches_that_fit_and_each_once() {

@@ -29,7 +29,7 @@ impl Write {
         &self.key
     }
 
-    /// The same record, of another trip's.
+    /// As something that belongs to a trip.
     #[must_use]
     pub fn within(self, trip_id: &str) -> Self {
         Self { parent: Some(trip_id.to_owned()), ..self }
@@ -135,5 +135,44 @@ impl Own {
         let found = found.flatten().filter(|found| found.status.is_some() && found.status != self.status)?;
         self.status.clone_from(&found.status);
         Some(self.write.showing(at_ns, JournalEvent::Seen, Some(&found)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    /// A trip that was acknowledged as A at 100 and as B at 200, and is read then.
+    #[rstest]
+    #[case::the_last(200, Some("B"), 0, None)]
+    #[case::the_one_before(200, Some("A"), 0, Some(JournalEvent::Stale))]
+    #[case::not_there(200, None, 0, Some(JournalEvent::Stale))]
+    #[case::within_the_bound(249, Some("A"), 50, None)]
+    #[case::not_there_within_the_bound(249, None, 50, None)]
+    #[case::beyond_the_bound(250, Some("A"), 50, Some(JournalEvent::Stale))]
+    #[case::neither_is_for_the_reading_after_the_load(200, Some("C"), 0, None)]
+    fn an_own_write_must_show_in_an_own_read_after_its_bound(
+        #[case] sent_ns: u64,
+        #[case] shown: Option<&str>,
+        #[case] bound_ns: u64,
+        #[case] expected: Option<JournalEvent>,
+    ) {
+        let write = Write {
+            kind: RecordKind::Trip,
+            reference: "1".into(),
+            owner: 0,
+            parent: None,
+            guest: None,
+            key: String::new(),
+            is_change: false,
+        };
+        let trip = |title: &str| json!({ "id": "t", "title": title });
+        let found = |title: &str| Found::of_record(RecordKind::Trip, &trip(title)).unwrap();
+        let mut own = Own::new(write, 100, &found("A"));
+        own.acknowledge(200, &found("B"));
+        let entry = own.read(sent_ns, sent_ns + 1, shown.map(trip).as_ref(), bound_ns);
+        assert_eq!(entry.map(|entry| entry.event), expected);
     }
 }

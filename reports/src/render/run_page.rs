@@ -33,7 +33,7 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
             @if report.summary.has_streams() { (section("Streams", STREAMS, &streams(report)?)) }
         }
         @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
-        (section("Data", DATA, &data(report)))
+        (section("Data", if run.oracle.is_some() { DATA } else { "" }, &data(report)))
         (section("Validity", VALIDITY, &records(&tables::checks(&verdict.checks))))
         (section("Meter", METER, &records(&calibration::of_run(run))))
         (section("Environment", "", &html! { div.plain { (records(&tables::environment(report))) } }))
@@ -118,7 +118,10 @@ fn data(report: &Report) -> Markup {
     let oracle = report.run.oracle.as_ref();
     html! {
         div.story { p { (oracle::mark(oracle)) " " (unbroken(&oracle::line(oracle))) } }
-        @if oracle.is_some_and(|oracle| !oracle.examples.is_empty()) { (records(&tables::violations(report))) }
+        @if oracle.is_some_and(|oracle| !oracle.examples.is_empty()) {
+            h3 { "The first of each" }
+            (records(&tables::violations(report)))
+        }
     }
 }
 

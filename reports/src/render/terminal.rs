@@ -1,6 +1,10 @@
 //! The summary at the end of a run: one screen of text, the verdict first.
 use super::tables;
-use crate::{gate::GateOutcome, number, oracle, report::Report, validity::CheckOutcome, verdict::Overall};
+use crate::{
+    gate::GateOutcome, number, oracle, record::ViolationExample, report::Report, validity::CheckOutcome,
+    verdict::Overall,
+};
+use std::collections::BTreeSet;
 
 /// Widest line, in columns.
 const WIDTH: usize = 100;
@@ -14,7 +18,7 @@ const MOST_REASONS: usize = 3;
 /// Faults beyond this many are left to the report.
 const MOST_FAULTS: usize = 4;
 
-/// Broken promises about data beyond this many are left to the report.
+/// Broken promises about data: the first of each, up to this many; the others are left to the report.
 const MOST_EXAMPLES: usize = 3;
 
 /// Lines of what happened.
@@ -208,7 +212,9 @@ fn data<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
     let mut lines = wrapped(&format!("{} oracle: {}", oracle::mark(found), oracle::line(found)), WIDTH - 4).into_iter();
     lines.next().iter().for_each(|line| page.marked(line));
     lines.for_each(|line| page.line(&format!("    {line}")));
-    for example in found.iter().flat_map(|found| &found.examples).take(MOST_EXAMPLES) {
+    let mut told = BTreeSet::new();
+    let first_of_each = |example: &&ViolationExample| told.insert(example.violation);
+    for example in found.iter().flat_map(|found| &found.examples).filter(first_of_each).take(MOST_EXAMPLES) {
         page.line(&cut(&format!("      {}", oracle::example(example)), WIDTH));
     }
 }

@@ -114,7 +114,7 @@ fn broken_promises_about_data_outweigh_everything_but_a_fault_left_behind() {
     let report = check(&draft.write(root.path()), Overall::OracleViolated, 11, headline);
     assert_eq!(report.run.oracle.as_ref().unwrap().examples.len(), 5, "the first few");
     let text = terminal(&report, plain);
-    assert!(text.contains("lost: trip 2 of user 3 (0b8f1c9e-3c52-4be4-9f0e-0d5c2f6b1a11)"), "{text}");
+    assert!(text.contains("lost: trip 0 of user 3 (0b8f1c9e-3c52-4be4-9f0e-0d5c2f6b1a11)"), "{text}");
 
     let root = tempfile::tempdir().unwrap();
     draft.run.faults[0].end = FaultEnd::LeftBehind;
