@@ -369,11 +369,19 @@ mod tests {
     }
 
     fn start(measures: Box<dyn Write + Send>, mailboxes: &Arc<Mailboxes>) -> Running {
+        start_watched(measures, mailboxes, None)
+    }
+
+    fn start_watched(
+        measures: Box<dyn Write + Send>,
+        mailboxes: &Arc<Mailboxes>,
+        watcher: Option<Box<dyn Watcher>>,
+    ) -> Running {
         let phase =
             Phase { kind: PhaseKind::Steady, label: "steady".into(), from_ns: 0, to_ns: u64::MAX, faults: vec![] };
         let recording = Recording { measures, phases: vec![phase], clock_zero: SystemTime::UNIX_EPOCH };
         let steps = [StepInfo { name: "a.b".into(), journey: "a".into(), is_streamed: false }];
-        Running::start(recording, &steps, mailboxes.clone(), Instant::now(), None).unwrap()
+        Running::start(recording, &steps, mailboxes.clone(), Instant::now(), watcher).unwrap()
     }
 
     /// A disk with room for the head and no more.
@@ -431,6 +439,43 @@ mod tests {
         assert_eq!(mailboxes.outstanding.earliest_ns(), 70);
         mailboxes.user_is_free(1);
         assert_eq!(mailboxes.outstanding.earliest_ns(), 70, "what is in the queue was due after what was taken");
+    }
+
+    /// Hands over the seconds that were closed, and whether a look was the last.
+    struct Seen(std::sync::mpsc::SyncSender<Result<u64, (bool, u64)>>);
+
+    impl Watcher for Seen {
+        fn closed(&mut self, second: &reports::record::LiveSecond<'_>) {
+            self.0.send(Ok(second.second())).unwrap();
+        }
+
+        fn look(&mut self, round: &Round<'_>) {
+            self.0.send(Err((round.is_over, round.counts.completed))).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watcher_sees_each_second_close_once_and_the_end() {
+        let mailboxes = Arc::new(Mailboxes::new(1, WAITING_MAX, Arc::default()));
+        let (sender, receiver) = std::sync::mpsc::sync_channel(64);
+        let running = start_watched(Box::new(io::sink()), &mailboxes, Some(Box::new(Seen(sender))));
+        [0, 1, 1, 4].into_iter().for_each(|second| mailboxes.sample(0, sample(second * SECOND_NS)));
+        running.finish();
+        let seen: Vec<_> = receiver.into_iter().collect();
+        let closed: Vec<u64> = seen.iter().filter_map(|seen| seen.ok()).collect();
+        assert_eq!((closed, seen.last()), (vec![0, 1, 4], Some(&Err((true, 4)))));
+    }
+
+    #[test]
+    fn what_is_out_is_told_by_the_second_in_which_it_was_due() {
+        let mailboxes = Mailboxes::new(4, WAITING_MAX, Arc::default());
+        mailboxes.user_is_free(3);
+        for (user, due_ms) in [(0, 500), (1, 2_100), (2, 7_300)] {
+            mailboxes.user_is_at(user, due_ms * 1_000_000);
+        }
+        let expected = BTreeMap::from([(0, 1), (2, 1)]);
+        assert_eq!(mailboxes.outstanding.by_second(60), (6, expected), "of later ones, some may still be in the queue");
+        assert_eq!(mailboxes.outstanding.by_second(2).0, 2, "the future is not known");
     }
 
     #[tokio::test]

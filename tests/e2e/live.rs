@@ -12,7 +12,8 @@ fn long() -> String {
 #[test]
 fn a_gate_that_is_sure_not_to_hold_aborts_the_run_and_the_report_says_so() {
     let place = Workplace::new(&long());
-    let rule = "p50 < 100ms for flights.search window=during";
+    // Slower than any answer, so that no lag of a busy machine makes the run invalid.
+    let rule = "p50 > 20s for flights.search window=during";
     let (code, out, err) = place.start(&["--abort-on", rule, "--progress", "line"]).end();
     assert_eq!(code, Some(6), "{out}\n{err}");
     let first = out.lines().next().unwrap();
@@ -20,11 +21,8 @@ fn a_gate_that_is_sure_not_to_hold_aborts_the_run_and_the_report_says_so() {
     let run = reports::record::folder::read_run(&place.run_folder()).unwrap();
     let RunEnd::Aborted { rule: recorded, at_ns } = run.end else { panic!("{:?}", run.end) };
     assert_eq!(recorded, format!("{rule} abort"));
-    assert!(
-        at_ns < run.planned_ns && run.load.counts.unfinished == 0,
-        "answers were waited for: {:?}",
-        run.load.counts
-    );
+    let counts = run.load.counts;
+    assert!(at_ns < run.planned_ns && counts.unfinished == counts.unsent, "answers were waited for: {counts:?}");
     // The fault that was on for 45 s in the plan was lifted with the run.
     let fault = &run.faults[0];
     assert_eq!(fault.end, FaultEnd::LiftedEarly, "{fault:?}");
@@ -61,7 +59,10 @@ fn drawn(browser: &str, url: &str, place: &Workplace) -> String {
 fn cells(dom: &str, table: &str) -> Vec<Vec<String>> {
     let body = dom.split(&format!("id=\"{table}\"")).nth(1).and_then(|rest| rest.split("<tbody>").nth(1));
     let rows = body.and_then(|rest| rest.split("</tbody>").next()).unwrap_or_default().split("<tr>").skip(1);
-    let text = |cell: &str| cell.split_once('>').and_then(|(_, rest)| rest.split('<').next()).unwrap_or("").to_owned();
+    let text = |cell: &str| {
+        let text = cell.split_once('>').and_then(|(_, rest)| rest.split('<').next()).unwrap_or_default();
+        text.replace("&lt;", "<").replace("&gt;", ">")
+    };
     rows.map(|row| row.split("<td").skip(1).map(text).collect()).collect()
 }
 

@@ -123,7 +123,7 @@ pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seconds: &[SecondCoun
         }
     };
     let (window, outcomes, offered) = (&gate.window.value, evidence.outcomes(), run.load.counts.offered);
-    let counted = |count: u64, of: u64| (of > 0).then(|| (Observed::Count(count), of));
+    let counted = |count: u64, of: u64| (of > 0).then_some((Observed::Count(count), of));
     let found = match &gate.rule {
         Rule::Quantile { quantile, comparison, limit_ns, .. } => {
             let latency = evidence.latency();

@@ -27,6 +27,8 @@ pub(crate) struct Subject {
     pub(crate) phases: Vec<Phase>,
     /// The steps.
     pub(crate) steps: Vec<StepInfo>,
+    /// How many gates there are.
+    pub(crate) gate_count: usize,
 }
 
 /// How the run stands.
@@ -85,6 +87,7 @@ impl Board {
             planned_ns: head.planned_ns,
             phases: head.phases.clone(),
             steps: head.steps.clone(),
+            gate_count: head.gates.len(),
         };
         let state = State { totals: Totals::new(&head.steps), ..State::default() };
         Self { subject, state: Mutex::new(state), changed: watch::Sender::new(()) }

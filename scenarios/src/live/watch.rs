@@ -7,9 +7,9 @@ use super::{
 use loadtest::Stop;
 use reports::{
     gate::LiveGates,
-    record::{Counts, LiveSecond, Round, Run, SECOND_NS, StepInfo, Watcher},
+    record::{Counts, LiveSecond, Measure, Round, Run, SECOND_NS, StepInfo, Watcher},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Keeps a board.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Watch {
     /// Of the seconds that are complete.
     totals: Totals,
     before: (Counts, u64),
+    /// Requests that were in at the last look, of each second that was open.
+    shown: BTreeMap<u64, u64>,
 }
 
 impl Watch {
@@ -29,7 +31,30 @@ impl Watch {
     pub(crate) fn new(board: Arc<Board>, head: &Run, stop: Stop) -> Self {
         let (steps, gates) = (head.steps.clone(), LiveGates::new(head));
         let totals = Totals::new(&steps);
-        Self { board, stop, steps, planned_ns: head.planned_ns, gates, totals, before: Default::default() }
+        Self {
+            board,
+            stop,
+            steps,
+            planned_ns: head.planned_ns,
+            gates,
+            totals,
+            before: Default::default(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// The open seconds of which more is known than at the last look. When one answer takes long, all seconds since stay open.
+    fn open(&mut self, round: &Round<'_>) -> Vec<(u64, Due)> {
+        let responses = |second: &LiveSecond<'_>| -> u64 {
+            let responses = second.cells().filter(|(place, _)| place.measure == Measure::Response);
+            responses.map(|(_, values)| values.values().sum::<u64>()).sum()
+        };
+        let now: BTreeMap<u64, u64> = round.open.iter().map(|second| (second.second(), responses(second))).collect();
+        let is_new = |second: &&LiveSecond<'_>| self.shown.get(&second.second()) != now.get(&second.second());
+        let due = |second: &LiveSecond<'_>| (second.second(), Due::of(second, &self.steps));
+        let open = round.open.iter().filter(is_new).map(due).collect();
+        self.shown = now;
+        open
     }
 
     /// What the generator did since the last look.
@@ -61,13 +86,12 @@ impl Watcher for Watch {
 
     fn look(&mut self, round: &Round<'_>) {
         let gates = self.gates.judge(round);
-        let open: Vec<(u64, Due)> =
-            round.open.iter().map(|second| (second.second(), Due::of(second, &self.steps))).collect();
+        let open = self.open(round);
         let mut totals = self.totals.clone();
         round.open.iter().for_each(|second| totals.add(second));
         let abort = gates.iter().find(|gate| gate.aborts && !round.is_over).map(|gate| gate.result.gate.clone());
         let lanes = self.lanes(round);
-        let first_open = open.iter().map(|(second, _)| *second).chain(round.outstanding.keys().copied()).min();
+        let first_open = round.open.iter().map(LiveSecond::second).chain(round.outstanding.keys().copied()).min();
         let is_stopping = self.stop.drain.is_cancelled();
         let aborts = self.board.write(|state| {
             (state.now_ns, state.is_over, state.counts) = (round.now_ns, round.is_over, round.counts);

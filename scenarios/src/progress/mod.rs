@@ -134,7 +134,7 @@ impl Gates {
                 format!("{}{seen}", gate.result.gate)
             });
             Self {
-                total: state.gates.len(),
+                total: board.subject.gate_count,
                 holding: state.gates.iter().filter(|gate| standing(gate) == "holds").count(),
                 failing: failing.collect(),
             }
