@@ -9,7 +9,8 @@
 use crate::{
     client::{Client, Failure},
     executor::{self, Executor},
-    health::{self, Usage},
+    health::{self, ClockWatch, Usage},
+    host::HostTime,
     live::Live,
     pacer::{self, Released},
     plan::LoadPlan,
@@ -24,7 +25,7 @@ use crate::{
 };
 use async_channel::{Receiver, Sender};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reports::record::{Counts, GeneratorHealth, LoadRecord, MixEntry, SecondCounts};
+use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, SecondCounts};
 use std::{
     io,
     sync::{
@@ -94,6 +95,8 @@ pub struct LoadResult {
     pub seconds: Vec<SecondCounts>,
     /// What the generator itself used.
     pub generator: GeneratorHealth,
+    /// What it noted beside the samples.
+    pub meter: Meter,
     /// When the last answer was in, in nanoseconds since clock zero.
     pub finished_ns: u64,
     /// Whether it was stopped before its plan was carried out.
@@ -226,32 +229,45 @@ impl Ready {
             mailboxes,
             journey_counts,
         });
-        let before = Usage::now();
+        let (before, host_before) = (Usage::now(), HostTime::now());
         start.send_replace(Some(live.clone()));
         drop(start);
         let pacing = match plan.schedule() {
             // The queue closes when the pacer drops its end: then users end, and goose with them.
-            Some(schedule) => pacer::release(schedule, queue, live.clone()).await,
+            Some(schedule) => pacer::release(schedule, plan.law(), queue, live.clone()).await,
             None => {
                 drop(queue);
-                Ok(())
+                Ok(None)
             }
         };
         let ended = users.await;
         while let Ok(left) = waiting.try_recv() {
             live.unfinished(0, left.arrival.due_ns, None);
         }
-        let after = Usage::now();
+        let (after, host_after) = (Usage::now(), HostTime::now());
         let finished = Instant::now();
         let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
-        pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
+        let arrivals = pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
         ended.map_err(|_| executor::Error::Panicked(1))??;
         let recorded = recorded.map_err(|error| Error::SetUp { attempt: "end recording", source: error.into() })?;
-        Ok(result(&live, recorded, (before, after), finished))
+        let meter = Meter {
+            cut_off: Some(recorded.cut_off),
+            arrivals,
+            clock_resolution_ns: Some(ClockWatch::resolution_ns()),
+            host: host_after.zip(host_before).and_then(|(after, before)| after.since(before)),
+            ..plan.meter()
+        };
+        Ok(result(&live, recorded, meter, (before, after), finished))
     }
 }
 
-fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), finished: Instant) -> LoadResult {
+fn result(
+    live: &Live,
+    recorded: Recorded,
+    meter: Meter,
+    (before, after): (Usage, Usage),
+    finished: Instant,
+) -> LoadResult {
     let figures = live.progress.figures();
     let entry = |(route, count): (&crate::plan::Route, &AtomicU64)| MixEntry {
         journey: route.journey.name().to_owned(),
@@ -281,6 +297,7 @@ fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), fini
             rss_max_bytes: after.rss_max_bytes,
             clock_jump_ns: u64::try_from(recorded.clock_jump.as_nanos()).unwrap_or(u64::MAX),
         },
+        meter,
         finished_ns: live.ns(finished),
         is_interrupted: live.stop.is_stopping(),
         measures_written: recorded.written,

@@ -89,11 +89,27 @@ pub struct ClockWatch {
 /// Two clocks read further apart than this are not compared: the process was held up in between.
 const READ_WITHIN: Duration = Duration::from_micros(200);
 
+/// How often the clock is read to see its steps.
+const READS: u32 = 1_000;
+
 impl ClockWatch {
     /// Starts watching.
     #[must_use]
     pub fn start() -> Self {
         Self { last: (Instant::now(), SystemTime::now()), largest_jump: Duration::ZERO }
+    }
+
+    /// The smallest step that the clock of the samples was seen to take, in nanoseconds; takes microseconds.
+    #[must_use]
+    pub fn resolution_ns() -> u64 {
+        let mut last = Instant::now();
+        let steps = (0..READS).filter_map(|_| {
+            let now = Instant::now();
+            let step = now - std::mem::replace(&mut last, now);
+            (!step.is_zero()).then_some(step)
+        });
+        let smallest = steps.min().unwrap_or(Duration::MAX);
+        u64::try_from(smallest.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Compares the clocks once more.
@@ -141,6 +157,12 @@ mod tests {
         assert_eq!(difference(second, start + second, start), Duration::ZERO);
         assert_eq!(difference(second, start + 4 * second, start), 3 * second);
         assert_eq!(difference(second, start - second, start), 2 * second);
+    }
+
+    #[test]
+    fn the_clock_of_the_samples_takes_small_steps() {
+        let resolution_ns = ClockWatch::resolution_ns();
+        assert!((1..1_000_000).contains(&resolution_ns), "{resolution_ns}");
     }
 
     #[test]

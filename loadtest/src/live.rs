@@ -44,27 +44,40 @@ impl Live {
         self.instant(self.plan.end_ns()) + self.plan.grace()
     }
 
-    /// Counts an arrival that has become due.
-    pub(crate) fn arrived(&self, journey_index: usize) {
+    /// Counts an arrival that has become due; `user` is the one that it is due for, or any.
+    pub(crate) fn arrived(&self, user: u32, journey_index: usize, due_ns: u64) {
         add(&self.progress.arrived);
-        add(&self.progress.offered);
+        self.offered(user, due_ns);
         add(&self.journey_counts[journey_index]);
     }
 
     /// Counts a later step of a journey that has become due.
-    pub(crate) fn offered(&self) {
+    pub(crate) fn offered(&self, user: u32, due_ns: u64) {
         add(&self.progress.offered);
+        self.mailboxes.presence.is_due(user, due_ns);
     }
 
     /// Counts a request that goes out.
-    pub(crate) fn sending(&self) {
+    pub(crate) fn sending(&self, user: u32) {
         add(&self.progress.in_flight);
+        self.mailboxes.presence.is_sent(user, self.ns(Instant::now()));
+    }
+
+    /// Counts a request whose answer is complete, or given up.
+    pub(crate) fn answered(&self, user: u32) {
+        self.progress.in_flight.fetch_sub(1, Relaxed);
+        self.mailboxes.presence.is_done(user, self.ns(Instant::now()));
     }
 
     /// Hands in what became of a request.
     pub(crate) fn completed(&self, user: u32, sample: Sample) {
-        self.progress.in_flight.fetch_sub(1, Relaxed);
         self.mailboxes.sample(user, sample);
+    }
+
+    /// Hands in an arrival that was given up because the queue was full.
+    pub(crate) fn dropped(&self, due_ns: u64) {
+        self.mailboxes.presence.is_cut_off(0, self.ns(Instant::now()), due_ns, None);
+        self.mailboxes.dropped(due_ns);
     }
 
     /// Hands in a request that was given up; `sent_ns` when it was out.
@@ -72,6 +85,7 @@ impl Live {
         if sent_ns.is_some() {
             self.progress.in_flight.fetch_sub(1, Relaxed);
         }
+        self.mailboxes.presence.is_cut_off(user, self.ns(Instant::now()), due_ns, sent_ns);
         self.mailboxes.unfinished(user, due_ns, sent_ns);
     }
 }

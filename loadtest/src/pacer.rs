@@ -1,6 +1,12 @@
 //! The pacer: releases every arrival of an open model at its due instant, whatever the target does.
-use crate::{live::Live, schedule::Arrival, schedule::Schedule, timer::Timer};
+use crate::{
+    arrivals::{GapWatch, Law},
+    live::Live,
+    schedule::{Arrival, Schedule},
+    timer::Timer,
+};
 use async_channel::{Sender, TrySendError};
+use reports::record::ArrivalFit;
 use std::{io, sync::Arc};
 use tokio::time::Instant;
 
@@ -16,9 +22,27 @@ const BURST: u32 = 64;
 
 /// Releases the schedule into the queue, until its end or until the run is to be drained. A full queue drops the arrival, and counts it.
 ///
+/// Returns how the arrivals were spaced when they were released, where the model has a law for that.
+///
 /// # Errors
 /// When the timer does not work.
-pub(crate) async fn release(schedule: Schedule, queue: Sender<Released>, live: Arc<Live>) -> io::Result<()> {
+pub(crate) async fn release(
+    schedule: Schedule,
+    law: Option<Law>,
+    queue: Sender<Released>,
+    live: Arc<Live>,
+) -> io::Result<Option<ArrivalFit>> {
+    let mut watch = law.map(Law::watch);
+    release_all(schedule, &mut watch, queue, live).await?;
+    Ok(watch.map(GapWatch::fit))
+}
+
+async fn release_all(
+    schedule: Schedule,
+    watch: &mut Option<GapWatch>,
+    queue: Sender<Released>,
+    live: Arc<Live>,
+) -> io::Result<()> {
     let timer = Timer::new()?;
     let stopping = live.stop.stopping();
     tokio::pin!(stopping);
@@ -36,10 +60,14 @@ pub(crate) async fn release(schedule: Schedule, queue: Sender<Released>, live: A
             now = Instant::now();
         }
         burst += 1;
-        live.arrived(arrival.journey_index);
-        match queue.try_send(Released { arrival, released_ns: live.ns(now) }) {
+        live.arrived(0, arrival.journey_index, arrival.due_ns);
+        let released_ns = live.ns(now);
+        if let Some(watch) = watch {
+            watch.released(released_ns);
+        }
+        match queue.try_send(Released { arrival, released_ns }) {
             Ok(()) => {}
-            Err(TrySendError::Full(released)) => live.mailboxes.dropped(released.arrival.due_ns),
+            Err(TrySendError::Full(released)) => live.dropped(released.arrival.due_ns),
             // Every user has ended: the run was stopped at once.
             Err(TrySendError::Closed(released)) => live.unfinished(0, released.arrival.due_ns, None),
         }

@@ -1,12 +1,13 @@
 //! The plan of a load: settings, seed and day, from which everything that is sent follows.
 use crate::{
-    arrivals::{Closed, Model},
+    arrivals::{Closed, Law, Model},
     journeys::Journey,
     schedule::{Order, Schedule},
     settings::{Error, Settings},
+    warm_up::WarmUp,
 };
 use jiff::civil::Date;
-use reports::record::StepInfo;
+use reports::record::{self, Meter, ModelKind, StepInfo};
 use std::time::Duration;
 
 /// A load that can be carried out. The same settings, seed and day give the same due times, journeys and payloads, byte for byte.
@@ -96,6 +97,24 @@ impl LoadPlan {
             (Some(schedule), _) => schedule.count() as u64,
             (None, Some(closed)) => closed.expected(self.settings.users, self.settings.duration),
             (None, None) => 0,
+        }
+    }
+
+    pub(crate) fn law(&self) -> Option<Law> {
+        self.settings.arrivals.law(self.settings.duration)
+    }
+
+    /// What is known of the measurement before it is made.
+    pub(crate) fn meter(&self) -> Meter {
+        let level_from = self.settings.arrivals.level_from(self.settings.duration);
+        Meter {
+            model: Some(if self.closed().is_some() { ModelKind::Closed } else { ModelKind::Open }),
+            level_from_ns: level_from.map(|from| u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)),
+            warm_up: match self.settings.warm_up {
+                WarmUp::Fixed(_) => record::WarmUp::Given,
+                WarmUp::Auto => record::WarmUp::NotFound,
+            },
+            ..Meter::default()
         }
     }
 

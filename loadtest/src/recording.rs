@@ -7,9 +7,10 @@
 //! Handing in a sample never waits and wakes nobody: the thread comes by every few milliseconds.
 use crate::{
     health::ClockWatch,
+    presence::{Integrals, Presence},
     progress::{Progress, add},
 };
-use reports::record::{Outcome, Phase, Recorder, SECOND_NS, Sample, SecondCounts, StepInfo, histogram};
+use reports::record::{CutOff, Outcome, Phase, Recorder, SECOND_NS, Sample, SecondCounts, StepInfo, histogram};
 use std::{
     io::{self, BufWriter, Write},
     sync::{
@@ -42,6 +43,8 @@ pub(crate) struct Recorded {
     pub(crate) written: io::Result<()>,
     /// The largest jump of a clock.
     pub(crate) clock_jump: Duration,
+    /// Time of the requests that have no sample.
+    pub(crate) cut_off: CutOff,
 }
 
 /// Mailboxes, so that users on different threads rarely meet.
@@ -69,6 +72,8 @@ pub(crate) struct Mailboxes {
     capacity: usize,
     progress: Arc<Progress>,
     outstanding: Outstanding,
+    /// How many requests are there, counted apart from the samples.
+    pub(crate) presence: Presence,
     is_closed: AtomicBool,
 }
 
@@ -95,7 +100,14 @@ impl Mailboxes {
         let outstanding =
             Outstanding { users: (0..users).map(|_| AtomicU64::new(0)).collect(), queue: AtomicU64::new(0) };
         let boxes = (0..BOXES).map(|_| Mutex::default()).collect();
-        Self { boxes, capacity: waiting_max.div_ceil(BOXES), progress, outstanding, is_closed: AtomicBool::new(false) }
+        Self {
+            boxes,
+            capacity: waiting_max.div_ceil(BOXES),
+            progress,
+            outstanding,
+            presence: Presence::default(),
+            is_closed: AtomicBool::new(false),
+        }
     }
 
     /// Says that a user now is at, or waits for, what is due then. Everything still in the queue is due later.
@@ -176,6 +188,8 @@ struct Desk {
     clock_zero: Instant,
     clocks: ClockWatch,
     recent: Recent,
+    /// Up to when presence is noted, and its integrals then.
+    noted: (u64, Integrals),
     last_error: Option<io::Error>,
     closed_before: u64,
 }
@@ -187,6 +201,7 @@ impl Desk {
             clock_zero,
             clocks: ClockWatch::start(),
             recent: Recent::default(),
+            noted: (0, Integrals::default()),
             last_error: None,
             closed_before: 0,
         }
@@ -202,13 +217,33 @@ impl Desk {
             let complete_s = (mailboxes.outstanding.earliest_ns() / SECOND_NS).saturating_sub(1);
             self.empty(mailboxes, &mut taken);
             self.clocks.look();
+            self.note_presence(&mailboxes.presence);
             if complete_s > self.closed_before {
                 self.close_before(complete_s);
             }
             self.recent.publish(self.clock_zero.elapsed(), &mailboxes.progress);
         }
         self.empty(mailboxes, &mut taken);
-        self.finish()
+        self.note_presence(&mailboxes.presence);
+        self.finish(mailboxes.presence.cut_off())
+    }
+
+    /// Notes how many requests were there since the last look, over the time that really passed, however long that was.
+    fn note_presence(&mut self, presence: &Presence) {
+        let now_ns = u64::try_from(self.clock_zero.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let (from_ns, before) = self.noted;
+        if now_ns == from_ns {
+            return;
+        }
+        let now = presence.until(now_ns);
+        // A request that comes or goes while it looks counts a little early or late; what that takes away is made good at the next look.
+        let grown = |now: u64, before: u64| u64::try_from(now.wrapping_sub(before).cast_signed()).unwrap_or(0);
+        let (due_ns, sent_ns) = (grown(now.due_ns, before.due_ns), grown(now.sent_ns, before.sent_ns));
+        self.recorder.present(from_ns, now_ns, due_ns, sent_ns);
+        self.noted = (
+            now_ns,
+            Integrals { due_ns: before.due_ns.wrapping_add(due_ns), sent_ns: before.sent_ns.wrapping_add(sent_ns) },
+        );
     }
 
     fn empty(&mut self, mailboxes: &Mailboxes, taken: &mut Vec<Event>) {
@@ -251,11 +286,11 @@ impl Desk {
         }
     }
 
-    fn finish(self) -> Recorded {
+    fn finish(self, cut_off: CutOff) -> Recorded {
         let clock_jump = self.clocks.largest_jump();
         let (seconds, late_count) = (self.recorder.seconds().to_vec(), self.recorder.late_count());
         let written = self.recorder.finish().map(|_| ());
-        Recorded { seconds, late_count, written, clock_jump }
+        Recorded { seconds, late_count, written, clock_jump, cut_off }
     }
 }
 

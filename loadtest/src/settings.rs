@@ -1,5 +1,5 @@
 //! The load's part of a scenario file: how long, how many users, which journeys, when they arrive.
-use crate::{arrivals::Arrivals, mix::Mix};
+use crate::{arrivals::Arrivals, mix::Mix, warm_up::WarmUp};
 use reports::{record::LONGEST_NS, units};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,9 @@ pub struct Settings {
     #[serde(with = "units::duration")]
     #[schemars(with = "String")]
     pub duration: Duration,
-    /// Part of the duration, from its start, that is not judged, such as "5s". Default: none.
-    #[serde(default, with = "units::duration")]
-    #[schemars(with = "String")]
-    pub warm_up: Duration,
+    /// Part of the duration, from its start, that is not judged, such as "5s"; "auto": until the run is steady. Default: none.
+    #[serde(default)]
+    pub warm_up: WarmUp,
     /// Virtual users: the size of the pool (open models) or the population (closed). Each has a session and a connection of its own.
     pub users: u32,
     /// Journeys with their weights, such as { flight-search = 3, chat = 2, trip-creation = 1 }.
@@ -102,6 +101,17 @@ pub enum Error {
     /// A rate was given for a model with more than one.
     #[error("`arrivals` has more than one rate: change them in the scenario file")]
     NoSingleRate,
+    /// The end of the warm-up cannot be found in a load that is never the same.
+    #[error(
+        "`warm_up` cannot be \"auto\": the planned rate changes all along, so no part of the run is steady; give it a length"
+    )]
+    NeverLevel,
+    /// The end of the warm-up cannot be found in so short a load.
+    #[error("`warm_up` cannot be \"auto\": at least {least} without a fault are needed to find its end")]
+    TooShortToSearch {
+        /// The least time.
+        least: String,
+    },
     /// Two keys that say the same were given.
     #[error("`{key}` cannot be given together with `{other}`")]
     Exclusive {
@@ -121,6 +131,7 @@ impl Error {
             | Self::TooMuch { key, .. }
             | Self::NotWithinDuration { key, .. }
             | Self::Exclusive { key, .. } => key,
+            Self::NeverLevel | Self::TooShortToSearch { .. } => "warm_up",
             Self::NoArrivals { .. } | Self::ClosedHasNoRate | Self::NoSingleRate => "arrivals",
         }
     }
@@ -197,7 +208,7 @@ impl Settings {
         more_than_zero("duration", self.duration.is_zero())?;
         more_than_zero("users", self.users == 0)?;
         Error::unless_at_most("users", self.users, USERS_MAX)?;
-        Error::unless_within("warm_up", self.warm_up, self.duration)?;
+        self.warm_up.check(self.duration, self.arrivals.level_from(self.duration))?;
         self.check_mix()?;
         self.check_arrivals()?;
         for (key, timeout) in [("request_timeout", self.request_timeout), ("chat_timeout", self.chat_timeout)] {
@@ -360,6 +371,17 @@ mod tests {
         refused(line, &instead, "request_timeout", "`request_timeout` must be more than 0");
         let (line, instead) = more("chat_timeout = \"11m\"");
         refused(line, &instead, "chat_timeout", "`chat_timeout` is 11m, more than 10m");
+        let auto = "`warm_up` cannot be \"auto\": ";
+        let short = format!("{auto}at least 20s without a fault are needed to find its end");
+        let text = QUICKSTART.replace("40s", "19s").replace("\"5s\"\n        users", "\"auto\"\n        users");
+        assert_eq!(read(&text).check().unwrap_err().to_string(), short);
+        read(&text.replace("19s", "20s")).check().unwrap();
+        let spike = "spike = { base = \"5/s\", peak = \"9/s\", at = \"9s\", for = \"1s\" }";
+        let never = text.replace("19s", "40s").replace(r#"poisson = { rate = "25/s", ramp = "5s" }"#, spike);
+        let error = read(&never).check().unwrap_err();
+        let changes =
+            format!("{auto}the planned rate changes all along, so no part of the run is steady; give it a length");
+        assert_eq!((error.key(), error.to_string()), ("warm_up", changes));
         let (line, instead) = more("queue_limit = 0");
         refused(line, &instead, "queue_limit", "`queue_limit` must be more than 0");
     }

@@ -56,7 +56,7 @@ async fn make_arrivals(user: &mut User, live: &Arc<Live>) {
             return;
         }
         let arrival = Arrival { index: k, due_ns, journey_index: order.journey_index(k) };
-        live.arrived(arrival.journey_index);
+        live.arrived(index, arrival.journey_index, due_ns);
         let released_ns = live.ns(Instant::now()).max(due_ns);
         let done_ns = carry_out(user, live, arrival, released_ns).await;
         due_ns = closed.next_due_ns(plan.seed(), k, due_ns, done_ns);

@@ -136,8 +136,9 @@ impl<'a> Visit<'a> {
         self.asked += 1;
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
-        self.live.sending();
+        self.live.sending(self.user.index);
         let exchange = self.user.client.exchange(request, timeout, on_piece).await;
+        self.live.answered(self.user.index);
         self.done_ns = self.live.ns(exchange.done);
         Some((sent_ns, exchange))
     }
@@ -156,7 +157,7 @@ impl<'a> Visit<'a> {
         };
         if is_due {
             self.released_ns = self.live.ns(Instant::now()).max(self.due_ns);
-            self.live.offered();
+            self.live.offered(self.user.index, self.due_ns);
         }
         is_due
     }

@@ -76,9 +76,9 @@ pub struct Which {
     /// How long the load lasts, such as 5m, warm-up included.
     #[arg(short, long, value_parser = reports::units::parse_duration, value_name = "TIME")]
     pub duration: Option<Duration>,
-    /// The part at the beginning that is not judged, such as 30s.
-    #[arg(long = "warmup", value_parser = reports::units::parse_duration, value_name = "TIME")]
-    pub warm_up: Option<Duration>,
+    /// The part at the beginning that is not judged, such as 30s; auto: until the run is steady.
+    #[arg(long = "warmup", value_name = "TIME")]
+    pub warm_up: Option<loadtest::WarmUp>,
     /// Journeys with their weights, such as flight-search=3,chat=2,trip-creation=1.
     #[arg(long, value_name = "JOURNEY=WEIGHT,…")]
     pub mix: Option<loadtest::Mix>,

@@ -63,7 +63,7 @@ impl Plan {
             settings.users,
             settings.mix,
             format_duration(settings.duration),
-            format_duration(settings.warm_up),
+            settings.warm_up,
             scenario.gates.len(),
         )
     }
@@ -189,7 +189,7 @@ fn phases(scenario: &Scenario, timeline: &Timeline) -> Vec<Phase> {
     let window = |on, off| FaultWindow { from_ns: ns(on), to_ns: ns(off) };
     let faults: Vec<_> =
         timeline.faults().iter().map(|fault| (fault.name.clone(), window(fault.on, fault.off))).collect();
-    cut(ns(scenario.load.warm_up), ns(scenario.load.duration), &faults)
+    cut(ns(scenario.load.warm_up.planned()), ns(scenario.load.duration), &faults)
 }
 
 fn gate_mistakes(scenario: &Scenario, load: &LoadPlan, phases: &[Phase]) -> Vec<Mistake> {

@@ -1,7 +1,7 @@
 //! What the program knows of a run before its first request: the head of its record.
 use crate::{plan::Plan, scenario::Scenario};
 use reports::record::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, ProcessUsage, Run, RunEnd, RunId, ScenarioText, Target,
+    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, ProcessUsage, Run, RunEnd, RunId, ScenarioText, Target,
 };
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -40,6 +40,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         faults: Vec::new(),
         gates: scenario.gates.iter().map(|gate| gate.get_ref().clone()).collect(),
         generator: GeneratorHealth::default(),
+        meter: Meter::default(),
     }
 }
 

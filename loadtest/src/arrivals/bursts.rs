@@ -1,5 +1,5 @@
 //! Bursts: many users within an instant, again and again, with or without others between them.
-use super::{Open, check_peak, profile::Profile, spacing::Spacing};
+use super::{Law, Open, check_peak, profile::Profile, spacing::Spacing};
 use crate::settings::Error;
 use reports::units::{self, format_duration, format_rate};
 use schemars::JsonSchema;
@@ -56,6 +56,11 @@ impl Open for Bursts {
     fn due_times(&self, seed: u64, duration: Duration) -> Box<dyn Iterator<Item = u64> + Send> {
         let beside = self.spacing.due_times(self.profile(duration), seed);
         Box::new(Merged(self.of_bursts().peekable(), beside.peekable()))
+    }
+
+    /// Bursts and what comes beside them have no law of their gaps together.
+    fn law(&self, _: Duration) -> Option<Law> {
+        None
     }
 
     fn expected(&self, duration: Duration) -> f64 {

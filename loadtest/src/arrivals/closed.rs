@@ -40,11 +40,15 @@ impl Closed {
         Error::unless_within("arrivals.closed.ramp", self.ramp, duration)
     }
 
+    /// When every user has arrived.
+    pub(super) fn all_there(&self) -> Duration {
+        if self.ramp.is_zero() { self.pacing } else { self.ramp }
+    }
+
     /// When a user is first due, in nanoseconds since clock zero.
     #[must_use]
     pub fn first_due_ns(&self, user: u32, users: u32) -> u64 {
-        let over = if self.ramp.is_zero() { self.pacing } else { self.ramp };
-        let share = over.as_nanos() * u128::from(user) / u128::from(users.max(1));
+        let share = self.all_there().as_nanos() * u128::from(user) / u128::from(users.max(1));
         u64::try_from(share).unwrap_or(u64::MAX)
     }
 

@@ -4,6 +4,7 @@
 mod bursts;
 mod closed;
 mod constant;
+mod law;
 mod poisson;
 mod profile;
 mod soak;
@@ -16,6 +17,7 @@ use crate::settings::{Error, RATE_MAX};
 pub use bursts::Bursts;
 pub use closed::Closed;
 pub use constant::Constant;
+pub use law::{GapWatch, Law};
 pub use poisson::Poisson;
 use profile::Profile;
 use schemars::JsonSchema;
@@ -76,6 +78,11 @@ trait Open: fmt::Display {
         self.profile(duration).expected_before(duration)
     }
 
+    /// The law of its gaps; `None` when they have none.
+    fn law(&self, duration: Duration) -> Option<Law> {
+        Some(Law::new(self.profile(duration), self.spacing()))
+    }
+
     /// The one rate that it has, in arrivals per second, to be changed.
     fn rate_mut(&mut self) -> Option<&mut f64> {
         None
@@ -111,6 +118,21 @@ impl Arrivals {
     #[must_use]
     pub fn model(&self, seed: u64, duration: Duration) -> Model<'_> {
         self.open().map_or_else(Model::Closed, |open| Model::Open(open.due_times(seed, duration)))
+    }
+
+    /// The law of the gaps between arrivals; `None` when they have none, or when each user comes when it is done.
+    #[must_use]
+    pub fn law(&self, duration: Duration) -> Option<Law> {
+        self.open().ok().and_then(|open| open.law(duration))
+    }
+
+    /// From when on the plan is the same to its end: one rate, or one population; `None` when it never is.
+    #[must_use]
+    pub fn level_from(&self, duration: Duration) -> Option<Duration> {
+        match self.open() {
+            Ok(open) => open.law(duration)?.level_from(),
+            Err(closed) => Some(closed.all_there()),
+        }
     }
 
     /// Changes the rate.

@@ -66,6 +66,11 @@ impl Profile {
         self.pieces.iter().flat_map(|piece| [piece.first_rate, piece.last_rate]).fold(0.0, f64::max)
     }
 
+    /// Whether it goes from nothing, or at once, to one rate and stays there.
+    pub(super) fn is_one_ramp(&self) -> bool {
+        matches!(self.pieces.as_slice(), [piece] if piece.first_rate == 0.0)
+    }
+
     /// When its last piece ends.
     pub(super) fn length(&self) -> Duration {
         self.pieces.last().map_or(Duration::ZERO, |last| Duration::from_secs_f64(last.end_s()))

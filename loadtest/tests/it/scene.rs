@@ -182,6 +182,22 @@ impl Done {
         assert_eq!(sum(|second| second.completed), counts.completed, "completed");
         assert_eq!(sum(|second| second.dropped), counts.dropped, "dropped");
         assert_eq!(self.histogram(Measure::Response).len(), counts.completed, "samples on disk");
+        let cut_off = self.result.meter.cut_off.unwrap();
+        self.assert_present(sum(|second| second.present_ns), cut_off.due_ns, Measure::Response);
+        self.assert_present(sum(|second| second.in_flight_ns), cut_off.sent_ns, Measure::Service);
+    }
+
+    /// Little's law: what the counters saw is what the samples add up to, within 2 % or 10 µs for each.
+    #[track_caller]
+    fn assert_present(&self, counted_ns: u64, cut_off_ns: u64, measure: Measure) {
+        let histogram = self.histogram(measure);
+        let measured_ns = histogram.mean() * histogram.len() as f64;
+        let counted_ns = counted_ns as f64 - cut_off_ns as f64;
+        // Of what was cut off, too, the two sides read the clock one after the other.
+        let events = histogram.len() + self.counts().unfinished;
+        let allowed_ns = (counted_ns * 0.02).max(10_000.0 * events as f64);
+        let difference_ns = (counted_ns - measured_ns).abs();
+        assert!(difference_ns <= allowed_ns, "{measure}: {counted_ns} ns counted, {measured_ns} ns in the samples");
     }
 }
 
@@ -214,6 +230,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
         faults: Vec::new(),
         gates: Vec::new(),
         generator: result.generator,
+        meter: result.meter.clone(),
     }
 }
 

@@ -5,11 +5,11 @@
 //!   run.json         the head: scenario, machine, phases, fault windows, counts
 //!   scenario.toml    the scenario as read
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
-//!   seconds.csv      offered, sent, completed, dropped and unsent per second
+//!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, Run, SecondCounts,
-    recorder::{DIGITS, LONGEST_NS, histogram},
+    FORMAT, Measure, Outcome, PhaseKind, Run, SecondCounts, WarmUp,
+    recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
 };
 use hdrhistogram::{
     Histogram,
@@ -27,7 +27,7 @@ const RUN: &str = "run.json";
 const SCENARIO: &str = "scenario.toml";
 const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
-const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent";
+const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns";
 
 /// Why a run folder could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -196,10 +196,14 @@ pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
     let row = |(index, line): (usize, &str)| {
         let numbers: Result<Vec<u64>, _> = line.split(',').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[_, offered, sent, completed, dropped, unsent]) => {
-                Ok(SecondCounts { offered, sent, completed, dropped, unsent })
+            Ok(&[_, offered, sent, completed, dropped, unsent, present_ns, in_flight_ns]) => {
+                Ok(SecondCounts { offered, sent, completed, dropped, unsent, present_ns, in_flight_ns })
             }
-            _ => Err(bad(index + 1, "not six whole numbers")),
+            // Tables written before presence was noted.
+            Ok(&[_, offered, sent, completed, dropped, unsent]) => {
+                Ok(SecondCounts { offered, sent, completed, dropped, unsent, ..SecondCounts::default() })
+            }
+            _ => Err(bad(index + 1, "not eight whole numbers")),
         }
     };
     text.lines().enumerate().skip(1).map(row).collect()
@@ -225,9 +229,10 @@ pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) 
             let place = place_of(run, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
             let histogram = decode(&mut deserializer, found.encoded_histogram());
             let (phase_index, step_index, outcome, measure) = place;
+            let second = found.start_timestamp().as_secs();
             visit(Interval {
-                second: found.start_timestamp().as_secs(),
-                phase_index,
+                second,
+                phase_index: found_phase_index(run, second, phase_index),
                 step_index,
                 outcome,
                 measure,
@@ -246,6 +251,16 @@ fn place_of(run: &Run, tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
     Some((phase_index, step_index, outcome.parse().ok()?, measure.parse().ok()?))
 }
 
+/// The phase of a second whose samples were tagged before the end of the warm-up was found.
+fn found_phase_index(run: &Run, second: u64, tagged: usize) -> usize {
+    match (run.meter.warm_up, run.phases.first()) {
+        (WarmUp::Found { until_ns }, Some(first)) if first.kind == PhaseKind::WarmUp && tagged == 1 => {
+            usize::from(second * SECOND_NS >= until_ns)
+        }
+        _ => tagged,
+    }
+}
+
 fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u64>, String> {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| error.to_string())?;
@@ -262,8 +277,8 @@ fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u6
 
 fn seconds_table(seconds: &[SecondCounts]) -> String {
     let row = |(second, counts): (usize, &SecondCounts)| {
-        let SecondCounts { offered, sent, completed, dropped, unsent } = counts;
-        format!("{second},{offered},{sent},{completed},{dropped},{unsent}\n")
+        let SecondCounts { offered, sent, completed, dropped, unsent, present_ns, in_flight_ns } = counts;
+        format!("{second},{offered},{sent},{completed},{dropped},{unsent},{present_ns},{in_flight_ns}\n")
     };
     let rows: String = seconds.iter().enumerate().map(row).collect();
     format!("{SECONDS_HEAD}\n{rows}")

@@ -4,6 +4,7 @@
 mod fault;
 pub mod folder;
 mod machine;
+mod meter;
 mod outcome;
 mod phase;
 mod recorder;
@@ -13,8 +14,9 @@ mod sample;
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
 pub use folder::{Interval, RunFolder};
 pub use machine::Machine;
+pub use meter::{ArrivalFit, CutOff, HostUse, Meter, ModelKind, Scatter, WarmUp};
 pub use outcome::Outcome;
-pub use phase::{Phase, PhaseKind, cut};
+pub use phase::{Phase, PhaseKind, cut, warm_up_until};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
 pub use run::{
     Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText, StepInfo,

@@ -98,6 +98,21 @@ pub fn cut(warm_up_ns: u64, end_ns: u64, faults: &[(String, FaultWindow)]) -> Ve
     phases
 }
 
+/// Makes the beginning of the first phase a warm-up, if it is steady. For a warm-up that was found when the run had ended.
+pub fn warm_up_until(until_ns: u64, phases: &mut Vec<Phase>) {
+    let Some(first) = phases.first_mut().filter(|first| first.kind == PhaseKind::Steady && first.to_ns > until_ns)
+    else {
+        return;
+    };
+    if until_ns > first.from_ns {
+        let kind = PhaseKind::WarmUp;
+        let label = kind.name().to_owned();
+        let warm_up = Phase { kind, label, from_ns: first.from_ns, to_ns: until_ns, faults: Vec::new() };
+        first.from_ns = until_ns;
+        phases.insert(0, warm_up);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +144,18 @@ mod tests {
             "warm-up 0..10, steady 10..20, during 20..30, after 30..50, during-2 50..100",
         );
         check(50, &[(20, 30)], "warm-up 0..20, during 20..30, after 30..100");
+    }
+
+    #[test]
+    fn a_warm_up_that_was_found_is_what_a_given_one_would_have_been() {
+        let fault = [("f".to_owned(), FaultWindow { from_ns: 40, to_ns: 60 })];
+        for (until_ns, same_as) in [(10, 10), (0, 0), (40, 0), (99, 0)] {
+            let mut phases = cut(0, 100, &fault);
+            warm_up_until(until_ns, &mut phases);
+            assert_eq!(phases, cut(same_as, 100, &fault), "{until_ns}");
+        }
+        let mut during = cut(0, 100, &[("f".to_owned(), FaultWindow { from_ns: 0, to_ns: 60 })]);
+        warm_up_until(10, &mut during);
+        assert_eq!(during[0].to_ns, 60, "a fault is no warm-up");
     }
 }

@@ -43,6 +43,10 @@ pub struct SecondCounts {
     pub dropped: u64,
     /// Arrivals due in it that were never sent, because the run was ended.
     pub unsent: u64,
+    /// Requests that were due and not done, summed over the second in nanoseconds: 1e9 is one request all the time. 0 in older records.
+    pub present_ns: u64,
+    /// The same for requests that were sent and not done.
+    pub in_flight_ns: u64,
 }
 
 type Key = (usize, usize, Outcome, Measure);
@@ -119,6 +123,21 @@ impl<W: Write> Recorder<W> {
         match sent_ns {
             Some(sent_ns) => self.second(sent_ns).sent += 1,
             None => self.second(due_ns).unsent += 1,
+        }
+    }
+
+    /// Notes how many requests were there between two instants, as sums over that time in nanoseconds; spread evenly over it.
+    pub fn present(&mut self, from_ns: u64, to_ns: u64, present_ns: u64, in_flight_ns: u64) {
+        let length_ns = u128::from(to_ns.saturating_sub(from_ns).max(1));
+        let (mut at_ns, mut given) = (from_ns, (0, 0));
+        while at_ns < to_ns {
+            let next_ns = to_ns.min((at_ns / SECOND_NS + 1) * SECOND_NS);
+            // Shares of the whole up to the end of this second, so that roundings do not add up.
+            let until = |sum: u64| (u128::from(sum) * u128::from(next_ns - from_ns) / length_ns) as u64;
+            let (upto, second) = ((until(present_ns), until(in_flight_ns)), self.second(at_ns));
+            second.present_ns += upto.0 - given.0;
+            second.in_flight_ns += upto.1 - given.1;
+            (at_ns, given) = (next_ns, upto);
         }
     }
 
@@ -273,6 +292,17 @@ mod tests {
         assert_eq!(none, 0);
         assert!(some >= 1, "the disk was full");
         assert_eq!(String::from_utf8(torn).unwrap(), String::from_utf8(whole).unwrap());
+    }
+
+    #[test]
+    fn presence_is_spread_over_the_seconds_and_nothing_is_lost() {
+        let phases = super::super::cut(0, 10 * SECOND_NS, &[]);
+        let mut recorder = Recorder::start(io::sink(), SystemTime::UNIX_EPOCH, phases, Vec::new()).unwrap();
+        recorder.present(SECOND_NS / 2, 3 * SECOND_NS, 5 * SECOND_NS + 1, 7);
+        recorder.present(3 * SECOND_NS, 3 * SECOND_NS, 99, 99);
+        let seen: Vec<u64> = recorder.seconds().iter().map(|second| second.present_ns).collect();
+        assert_eq!(seen, [SECOND_NS, 2 * SECOND_NS, 2 * SECOND_NS + 1]);
+        assert_eq!(recorder.seconds().iter().map(|second| second.in_flight_ns).sum::<u64>(), 7);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{FaultRecord, Machine, Phase};
+use super::{FaultRecord, Machine, Meter, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -77,6 +77,9 @@ pub struct Run {
     pub gates: Vec<String>,
     /// What the generator itself used.
     pub generator: GeneratorHealth,
+    /// What it noted beside the samples; empty in older records.
+    #[serde(default)]
+    pub meter: Meter,
 }
 
 /// The scenario that was run, as read.

@@ -3,9 +3,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
-    Counts, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, LoadRecord, Machine, MixEntry,
-    Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText, SecondCounts,
-    StepInfo, Stream, Target, cut,
+    Counts, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, LoadRecord, Machine, Meter,
+    MixEntry, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText,
+    SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
 use std::{
@@ -271,5 +271,6 @@ fn head(shape: &Shape) -> Run {
         faults: planned.map(fault).into_iter().collect(),
         gates: shape.gates.iter().map(|gate| (*gate).to_owned()).collect(),
         generator: GeneratorHealth { cpu_seconds: 7.9, rss_max_bytes: 31_200_000, clock_jump_ns: 240_000 },
+        meter: Meter::default(),
     }
 }

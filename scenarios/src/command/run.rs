@@ -170,6 +170,7 @@ fn finished(mut run: Run, driven: Driven) -> (Run, Vec<reports::record::SecondCo
     run.finished_ns = driven.load.finished_ns;
     run.load = driven.load.load;
     run.generator = driven.load.generator;
+    run.meter = driven.load.meter;
     run.faults = driven.faults;
     run.target.processes = driven.processes;
     run.end = driven.end;

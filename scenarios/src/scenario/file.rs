@@ -5,6 +5,7 @@ use crate::{
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
+use loadtest::warm_up::{SHORTEST_SEARCH, WarmUp};
 use reports::{gate, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +14,6 @@ use std::{
     fs,
     ops::{Deref, Range},
     path::Path,
-    time::Duration,
 };
 use toml::{Spanned, de::DeTable};
 
@@ -78,7 +78,7 @@ pub struct Overrides {
     /// Another load.
     pub load: loadtest::Overrides,
     /// Another warm-up.
-    pub warm_up: Option<Duration>,
+    pub warm_up: Option<WarmUp>,
     /// Another target.
     pub target: Option<String>,
     /// Hosts beyond loopback that may be loaded and broken.
@@ -186,7 +186,7 @@ impl Scenario {
         let mut said = |flag: &str, value: String| self.overrides.push(format!("--{flag} {value}"));
         if let Some(warm_up) = flags.warm_up {
             file.load.warm_up = warm_up;
-            said("warmup", units::format_duration(warm_up));
+            said("warmup", warm_up.to_string());
         }
         if let Some(url) = &flags.target {
             // Settings of the bundled stack do not apply to a service that runs already.
@@ -215,7 +215,8 @@ impl Scenario {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
             Mistake::at(fault.link.span(), "a target with a `url` has no links of the harness's own", hint)
         });
-        self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(gates).collect()
+        let early = self.faults.iter().filter_map(|fault| fault_in_search(fault, self.load.warm_up));
+        self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(early).chain(gates).collect()
     }
 }
 
@@ -224,6 +225,17 @@ fn place_in_load(text: &str, key: &str) -> Option<Range<usize>> {
     let file = DeTable::parse(text).ok()?;
     let load = file.get_ref().get("load")?.get_ref().as_table()?;
     Some(load.get(key.split('.').next()?)?.span())
+}
+
+/// A fault before the end of the warm-up can have been found.
+fn fault_in_search(fault: &chaos::FaultSettings, warm_up: WarmUp) -> Option<Mistake> {
+    if warm_up != WarmUp::Auto || fault.at.get_ref().0 >= SHORTEST_SEARCH {
+        return None;
+    }
+    let least = units::format_duration(SHORTEST_SEARCH);
+    let hint = "let the fault begin later, or give `warm_up` a length".to_owned();
+    let text = format!("`warm_up = \"auto\"` needs at least {least} without a fault to find the end of the warm-up");
+    Some(Mistake::at(fault.at.span(), text, hint))
 }
 
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {
