@@ -67,6 +67,12 @@ impl Distribution {
         self.counts.last_key_value().map(|(value_ns, _)| *value_ns)
     }
 
+    /// The sum of the values, in nanoseconds, to the 0.05 % that a bucket is wide on either side of its middle.
+    #[must_use]
+    pub fn sum_ns(&self) -> f64 {
+        self.buckets().map(|(value_ns, count)| BUCKETS.median_equivalent(value_ns) as f64 * count as f64).sum()
+    }
+
     /// Every bucket that holds values, in order: its highest value in nanoseconds and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.counts.iter().map(|(value_ns, count)| (*value_ns, *count))

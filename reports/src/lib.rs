@@ -11,6 +11,7 @@ pub mod distribution;
 pub mod proportion;
 
 pub mod gate;
+pub mod steady;
 pub mod summary;
 pub mod validity;
 

@@ -109,6 +109,19 @@ pub fn seconds(nanos: u64) -> String {
     format!("{} s", text.strip_suffix(".0").unwrap_or(&text))
 }
 
+/// A bare number with three digits: `118`, `2.95`, `0.00420`.
+#[must_use]
+pub fn significant(value: f64) -> String {
+    match value.abs() {
+        v if v >= 999.5 => count(value.round().max(0.0) as u64),
+        v if (5e-7..0.995).contains(&v) => {
+            let zeros = (-v.log10()).floor().max(0.0) as usize;
+            format!("{value:.digits$}", digits = zeros + 3)
+        }
+        _ => three_digits(value),
+    }
+}
+
 fn three_digits(value: f64) -> String {
     match value {
         v if v >= 99.95 => format!("{v:.0}"),
@@ -155,6 +168,21 @@ mod tests {
         }
         assert_eq!((exact_percent(0.001), exact_percent(0.05)), ("0.1 %".to_owned(), "5 %".to_owned()));
         assert_eq!((signed_points(0.0004), signed_points(-0.000_01)), ("+0.04 pp".to_owned(), "−<0.01 pp".to_owned()));
+    }
+
+    #[test]
+    fn bare_numbers_have_three_digits_however_small() {
+        let cases = [
+            (0.0, "0.00"),
+            (0.004_2, "0.00420"),
+            (0.5, "0.500"),
+            (2.949, "2.95"),
+            (118.2, "118"),
+            (67_500.0, "67 500"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(significant(value), text, "{value}");
+        }
     }
 
     #[test]

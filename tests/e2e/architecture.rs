@@ -122,7 +122,14 @@ fn only_the_program_reads_arguments_and_environment_or_writes_to_the_terminal() 
 
 #[test]
 fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
-    let pure = ["loadtest/src/arrivals", "chaos/src/timeline.rs", "reports/src/gate", "scenarios/src/plan.rs"];
+    let pure = [
+        "loadtest/src/arrivals",
+        "chaos/src/timeline.rs",
+        "reports/src/gate",
+        "reports/src/steady",
+        "reports/src/validity",
+        "scenarios/src/plan.rs",
+    ];
     let impure =
         ["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "std::fs", "rand::rng", "thread_rng"];
     let mut seen = 0;

@@ -46,7 +46,7 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
                        from when it was sent. Requests without a good answer are at ∞. Where lines meet, the lower percentile lies on top.";
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
-const VALIDITY: &str = "If one of these fails, the measurement is not to be trusted, whatever its gates say.";
+const VALIDITY: &str = "If one of these fails (✗), the measurement is not to be trusted, whatever its gates say. ! is a label, – had nothing to check.";
 
 fn banner(report: &Report) -> Markup {
     let (run, verdict) = (&report.run, &report.verdict);

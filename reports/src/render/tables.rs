@@ -24,6 +24,7 @@ pub(crate) fn check_mark(outcome: CheckOutcome) -> &'static str {
     match outcome {
         CheckOutcome::Pass => "✓",
         CheckOutcome::Fail => "✗",
+        CheckOutcome::Warn => "!",
         CheckOutcome::NotApplicable => "–",
     }
 }

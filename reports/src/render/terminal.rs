@@ -188,6 +188,9 @@ fn validity<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
         );
         page.marked(&cut(&text, WIDTH - 2));
     }
+    for check in checks.iter().filter(|check| check.outcome == CheckOutcome::Warn) {
+        page.marked(&cut(&format!("! {}: {} (better: {})", check.name, check.figure, check.threshold), WIDTH - 2));
+    }
     for check in failed {
         page.marked(&cut(&format!("✗ {}: {} (required: {})", check.name, check.figure, check.threshold), WIDTH - 2));
     }

@@ -32,6 +32,13 @@ impl Summary {
         Latency { good, failed }
     }
 
+    /// How many values of a measure there are, whatever became of their requests, and their sum in nanoseconds.
+    #[must_use]
+    pub fn total(&self, scope: &Scope, window: &Window, measure: Measure) -> (u64, f64) {
+        let cells = self.cells_of(scope, window, measure);
+        cells.fold((0, 0.0), |(count, sum), (_, values)| (count + values.count(), sum + values.sum_ns()))
+    }
+
     /// One measure of the requests of one class only.
     #[must_use]
     pub fn latency_of_class(&self, scope: &Scope, window: &Window, measure: Measure, class: Outcome) -> Latency {

@@ -7,6 +7,7 @@ use crate::{
         Interval, Measure, Outcome, Phase, Run, RunEnd, SECOND_NS, SecondCounts, StepInfo,
         folder::{Error, read_measures, read_seconds},
     },
+    steady::Course,
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -38,6 +39,8 @@ pub struct Summary {
     pub cells: BTreeMap<Cell, Distribution>,
     /// The course of the run.
     pub series: Series,
+    /// How the latency went, second by second.
+    pub course: Course,
     /// What speaks for and against each gate, in the order of [`Run::gates`].
     pub evidence: Vec<Evidence>,
 }
@@ -52,17 +55,28 @@ impl Summary {
         let journeys = journeys_of(&run.steps);
         let run_seconds = run.planned_ns.max(run.finished_ns).div_ceil(SECOND_NS).max(seconds.len() as u64);
         let mut series = SeriesBuilder::new(run_seconds, &run.steps, &journeys);
+        let mut course = Course::default();
         let mut cells: BTreeMap<Cell, Distribution> = BTreeMap::new();
         let mut evidence: Vec<Evidence> = run.gates.iter().map(|text| Evidence::new(text, run)).collect();
         read_measures(folder, run, |interval| {
             let values = Distribution::from(&interval.histogram);
             cells.entry(cell_of(&interval)).or_default().add(&values);
             series.add(&interval, &values);
+            course.add(&interval, &values);
             evidence.iter_mut().for_each(|gate| gate.add(&interval, &values));
         })?;
         let whole_seconds = if run.end == RunEnd::Completed { run.planned_ns.div_ceil(SECOND_NS) } else { 0 };
         let series = series.finish(&seconds, whole_seconds);
-        Ok(Self { phases: run.phases.clone(), steps: run.steps.clone(), journeys, seconds, cells, series, evidence })
+        Ok(Self {
+            phases: run.phases.clone(),
+            steps: run.steps.clone(),
+            journeys,
+            seconds,
+            cells,
+            series,
+            course,
+            evidence,
+        })
     }
 }
 

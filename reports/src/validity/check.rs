@@ -1,5 +1,8 @@
 //! What a check says, and the list of all of them.
-use super::{clock, conservation, faults_happened, faults_lifted, headroom, record_whole, samples, schedule, target};
+use super::{
+    arrivals, clock, conservation, faults_happened, faults_lifted, growth, headroom, host, littles_law, mix,
+    record_whole, samples, schedule, target, warm_up,
+};
 use crate::{record::Run, summary::Summary};
 use serde::Serialize;
 
@@ -11,6 +14,8 @@ pub enum CheckOutcome {
     Pass,
     /// Not as it must be: the run is invalid.
     Fail,
+    /// Not as one would like it: a label on the run, which stays valid.
+    Warn,
     /// There was nothing to check.
     NotApplicable,
 }
@@ -35,6 +40,12 @@ impl Check {
         Self { name, outcome, figure, threshold: threshold.into() }
     }
 
+    /// A check that is only a label when its condition does not hold.
+    pub(super) fn label(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
+        let outcome = if passes { CheckOutcome::Pass } else { CheckOutcome::Warn };
+        Self { outcome, ..Self::new(name, passes, figure, threshold) }
+    }
+
     /// A check that has nothing to look at.
     pub(super) fn not_applicable(name: &'static str, why: &str, threshold: impl Into<String>) -> Self {
         Self { name, outcome: CheckOutcome::NotApplicable, figure: why.to_owned(), threshold: threshold.into() }
@@ -42,17 +53,27 @@ impl Check {
 }
 
 /// Every check, in the order in which they are shown.
-const CHECKS: [fn(&Run, &Summary) -> Check; 9] = [
+const CHECKS: [fn(&Run, &Summary) -> Check; 16] = [
     record_whole::check,
     samples::check,
     conservation::check,
+    littles_law::since_due,
+    littles_law::since_sent,
     schedule::check,
+    arrivals::check,
+    mix::check,
+    warm_up::check,
+    growth::check,
     headroom::check,
+    host::check,
     clock::check,
     target::check,
     faults_happened::check,
     faults_lifted::check,
 ];
+
+/// What a check says that needs more than an older record has.
+pub(super) const NOT_NOTED: &str = "not noted in this record";
 
 /// Makes every check.
 #[must_use]

@@ -14,7 +14,7 @@ const SENT_SHARE: f64 = 0.995;
 const LAG_NS: u64 = 1_000_000;
 
 pub(super) fn check(run: &Run, summary: &Summary) -> Check {
-    let limit_ns = LAG_NS.max(tightest_gate_ns(summary).unwrap_or(0) / 100);
+    let limit_ns = limit_ns(summary);
     let lag = summary.latency(&Scope::All, &Window::Everything, Measure::ScheduleLag).quantile(0.99);
     let lag_ns = lag.and_then(crate::summary::Quantile::finite).unwrap_or(0);
     let counts = run.load.counts;
@@ -30,6 +30,11 @@ pub(super) fn check(run: &Run, summary: &Summary) -> Check {
         format!("p99 lag {}{of_plan}", number::latency(lag_ns)),
         format!("lag at most {}, {} sent", number::latency(limit_ns), number::exact_percent(SENT_SHARE)),
     )
+}
+
+/// What a release may be late, in nanoseconds: 1 % of the tightest gate, and at least a millisecond.
+pub(super) fn limit_ns(summary: &Summary) -> u64 {
+    LAG_NS.max(tightest_gate_ns(summary).unwrap_or(0) / 100)
 }
 
 /// The smallest limit that a gate puts on a latency of requests.

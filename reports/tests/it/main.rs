@@ -6,4 +6,5 @@ mod gates;
 mod golden;
 mod nasty;
 mod synthetic;
+mod trust;
 mod validity;

@@ -3,9 +3,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
-    Counts, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, LoadRecord, Machine, Meter,
-    MixEntry, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText,
-    SecondCounts, StepInfo, Stream, Target, cut,
+    ArrivalFit, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, HostUse,
+    LoadRecord, Machine, Meter, MixEntry, ModelKind, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId,
+    SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
 use std::{
@@ -84,6 +84,8 @@ pub(crate) struct Draft {
     pub(crate) run: Run,
     pub(crate) samples: Vec<Sample>,
     pub(crate) dropped_ns: Vec<u64>,
+    /// What the counters saw, where that is not what the samples say.
+    pub(crate) counted: Option<Vec<Sample>>,
 }
 
 impl Draft {
@@ -109,7 +111,7 @@ impl Draft {
             let step_index = [SEARCH, SEARCH, SEARCH, CHAT, CHAT, TRIP][random.random_range(0..6)];
             samples.push(sample(&mut random, step_index, due_ns, is_during));
         }
-        let mut draft = Self { run, samples, dropped_ns };
+        let mut draft = Self { run, samples, dropped_ns, counted: None };
         draft.count();
         draft
     }
@@ -126,11 +128,28 @@ impl Draft {
             ..Counts::default()
         };
         self.run.load.counts = counts;
-        for (index, entry) in self.run.load.mix.iter_mut().enumerate() {
-            entry.arrivals = self.samples.iter().filter(|sample| sample.step_index == index).count() as u64;
+        // As a plan in whole blocks has them, the last one begun.
+        let (blocks, mut rest) = (offered / 6, offered % 6);
+        for entry in &mut self.run.load.mix {
+            let more = rest.min(u64::from(entry.weight));
+            entry.arrivals = blocks * u64::from(entry.weight) + more;
+            rest -= more;
         }
+        self.run.meter.arrivals = Some(self.fit());
         let last_ns = self.samples.iter().map(|sample| sample.done_ns).max().unwrap_or(0);
         self.run.finished_ns = last_ns.max(self.run.planned_ns);
+    }
+
+    /// How the released arrivals were spaced.
+    fn fit(&self) -> ArrivalFit {
+        let per_second = self.run.load.counts.planned as f64 / (self.run.planned_ns as f64 / 1e9);
+        let mut fit = ArrivalFit::new(Scatter::Poisson, per_second.max(0.1));
+        let mut released: Vec<u64> = self.samples.iter().map(|sample| sample.released_ns).collect();
+        released.extend(&self.dropped_ns);
+        released.sort_unstable();
+        let ends: Vec<u64> = released.into_iter().step_by(fit.block as usize).collect();
+        ends.windows(2).for_each(|pair| fit.observe((pair[1] - pair[0]) as f64 / 1e9 * per_second));
+        fit
     }
 
     /// Writes the finished folder.
@@ -155,6 +174,10 @@ impl Draft {
         let mut recorder = Recorder::start(log, clock_zero, self.run.phases.clone(), self.run.steps.clone()).unwrap();
         self.samples.iter().for_each(|sample| recorder.observe(sample));
         self.dropped_ns.iter().for_each(|due_ns| recorder.dropped(*due_ns));
+        for seen in self.counted.as_ref().unwrap_or(&self.samples) {
+            recorder.present(seen.due_ns, seen.done_ns, seen.done_ns - seen.due_ns, 0);
+            recorder.present(seen.sent_ns, seen.done_ns, 0, seen.done_ns - seen.sent_ns);
+        }
         let (log, seconds, late_count) = recorder.finish().unwrap();
         assert_eq!(late_count, 0);
         drop(log);
@@ -271,6 +294,13 @@ fn head(shape: &Shape) -> Run {
         faults: planned.map(fault).into_iter().collect(),
         gates: shape.gates.iter().map(|gate| (*gate).to_owned()).collect(),
         generator: GeneratorHealth { cpu_seconds: 7.9, rss_max_bytes: 31_200_000, clock_jump_ns: 240_000 },
-        meter: Meter::default(),
+        meter: Meter {
+            model: Some(ModelKind::Open),
+            level_from_ns: Some(0),
+            cut_off: Some(CutOff::default()),
+            clock_resolution_ns: Some(41),
+            host: Some(HostUse { steal_share: 0.004, busy_share: 0.25 }),
+            ..Meter::default()
+        },
     }
 }

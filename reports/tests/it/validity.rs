@@ -43,7 +43,10 @@ fn each_check_sees_what_it_is_for() {
     );
     check(|run| run.load.counts.unsent = 80, "schedule kept", "p99 lag 304 µs, 91.1 % of the arrivals sent");
     check(|run| run.generator.cpu_seconds = 60.0, "generator headroom", "73.3 % of 2 cores used");
-    check(|run| run.generator.clock_jump_ns = 100_000_001, "clock steady", "largest jump 100 ms");
+    let clock = "clock steady";
+    check(|run| run.generator.clock_jump_ns = 100_000_001, clock, "largest jump 100 ms, steps of 41 ns");
+    check(|run| run.meter.clock_resolution_ns = Some(1_001), clock, "largest jump 240 µs, steps of 1.00 µs");
+    check(|run| run.load.mix[0].arrivals += 9, "mix as planned", "χ² 0.0868, p 0.958 of 933 arrivals");
     check(
         |run| run.target.processes[1].died = Some("exit code 101".to_owned()),
         "target lived",
