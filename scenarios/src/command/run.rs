@@ -19,6 +19,7 @@ use loadtest::{LoadResult, Ready, Recording, Stop};
 use reports::{
     record::{FaultEnd, FaultRecord, ProcessUsage, Run, RunEnd, RunFolder},
     render,
+    steady::find_warm_up,
 };
 use std::{
     fs::File,
@@ -60,10 +61,11 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     let style = if quiet { ProgressStyle::None } else { flags.progress };
     let driven = drive(&plan, &head, &folder, &mut stack, style, &stop).await;
     stack.stop().await;
-    let (run, seconds) = match driven? {
+    let (mut run, seconds) = match driven? {
         Some(driven) => finished(head, driven),
         None => return Ok(Exit::Interrupted as u8),
     };
+    find_warm_up(folder.path(), &mut run).or_invalid("what was measured is in the folder that ends in .partial")?;
     let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
     let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
     report::print(&report, flags.format, &path, quiet);
