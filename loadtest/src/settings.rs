@@ -116,7 +116,9 @@ pub enum Error {
         known: String,
     },
     /// The end of the warm-up cannot be found in a load that is never the same.
-    #[error("`warm_up` cannot be \"auto\": the planned rate changes all along, so no part of the run is steady")]
+    #[error(
+        "`warm_up` cannot be \"auto\": the planned rate changes all along, so no part of the run is steady; give it a length"
+    )]
     NeverLevel,
     /// The end of the warm-up cannot be found in so short a load.
     #[error("`warm_up` cannot be \"auto\": at least {least} without a fault are needed to find its end")]
@@ -434,7 +436,8 @@ mod tests {
         let spike = "spike = { base = \"5/s\", peak = \"9/s\", at = \"9s\", for = \"1s\" }";
         let never = text.replace("19s", "40s").replace(r#"poisson = { rate = "25/s", ramp = "5s" }"#, spike);
         let error = read(&never).check().unwrap_err();
-        let changes = format!("{auto}the planned rate changes all along, so no part of the run is steady");
+        let changes =
+            format!("{auto}the planned rate changes all along, so no part of the run is steady; give it a length");
         assert_eq!((error.key(), error.to_string()), ("warm_up", changes));
         let (line, instead) = more("queue_limit = 0");
         refused(line, &instead, "queue_limit", "`queue_limit` must be more than 0");

@@ -109,16 +109,16 @@ pub fn seconds(nanos: u64) -> String {
     format!("{} s", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// A bare number with three digits: `118`, `2.95`, `0.0042`.
+/// A bare number with three digits: `118`, `2.95`, `0.00420`.
 #[must_use]
 pub fn significant(value: f64) -> String {
     match value.abs() {
         v if v >= 999.5 => count(value.round().max(0.0) as u64),
-        v if v >= 0.995 || v < 5e-7 => three_digits(value),
-        v => {
+        v if (5e-7..0.995).contains(&v) => {
             let zeros = (-v.log10()).floor().max(0.0) as usize;
             format!("{value:.digits$}", digits = zeros + 3)
         }
+        _ => three_digits(value),
     }
 }
 

@@ -84,6 +84,16 @@ fn the_same_seed_gives_the_same_plan() {
 }
 
 #[test]
+fn a_warm_up_that_is_to_be_found_is_planned_as_part_of_the_steady_phase() {
+    let place = Workplace::new("");
+    let output = place.harness(&["plan", "baseline", "--warmup", "auto"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("of which auto warm-up") && text.contains("--warmup auto"), "{text}");
+    assert!(!text.contains("\n  warm-up") && text.contains("\n  steady"), "{text}");
+}
+
+#[test]
 fn every_shipped_scenario_can_be_planned_from_any_folder() {
     let place = Workplace::new("");
     let list = place.harness(&["scenario", "list"]);

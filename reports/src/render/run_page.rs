@@ -49,7 +49,7 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
 const DATA: &str = "After the load, every write that the target acknowledged was read back by its owner.";
-const VALIDITY: &str = "If one of these fails, the measurement is not to be trusted, whatever its gates say.";
+const VALIDITY: &str = "If one of these fails (✗), the measurement is not to be trusted, whatever its gates say. ! is a label, – had nothing to check.";
 const METER: &str = "How true and how fast the generator was on this machine, by `harness calibrate`.";
 
 fn banner(report: &Report) -> Markup {

@@ -38,7 +38,12 @@ pub(super) fn check(run: &Run, summary: &Summary) -> Check {
     if blocks < FEWEST_BLOCKS {
         return Check::not_applicable(name, &format!("fewer than {FEWEST_BLOCKS} gaps"), threshold);
     }
-    let late = fit.peak_per_second * schedule::limit_ns(summary) as f64 / 1e9;
+    let limit_ns = schedule::limit_ns(summary);
+    let late = fit.peak_per_second * limit_ns as f64 / 1e9;
+    if late > widest(fit) {
+        let why = format!("a release may be {} late, too much to tell", number::latency(limit_ns));
+        return Check::not_applicable(name, &why, threshold);
+    }
     let (found, largest, what) = match fit.scatter {
         Scatter::Poisson => {
             let chance = (-(P / 2.0).ln() / (2.0 * blocks as f64)).sqrt();
@@ -49,6 +54,15 @@ pub(super) fn check(run: &Run, summary: &Summary) -> Check {
     let of = if fit.block == 1 { "gaps".to_owned() } else { format!("sums of {} gaps", number::count(fit.block)) };
     let figure = format!("{what} {}, of {} {of}", number::significant(found), number::count(blocks));
     Check::new(name, found <= largest, figure, format!("at most {}", number::significant(largest)))
+}
+
+/// The largest lateness with which sums can still be told from others, in expected arrivals.
+fn widest(fit: &ArrivalFit) -> f64 {
+    let mean = fit.block as f64;
+    match fit.scatter {
+        Scatter::Poisson => mean,
+        Scatter::Even => fit.edges().next().map_or(0.0, |edge| mean - edge) * (1.0 + 1e-6),
+    }
 }
 
 /// How much further the sums are from their law, at any edge, than releases that are late by `late` make them.
@@ -102,6 +116,13 @@ mod tests {
         assert!(of(&mut (0..1_000).map(|_| 1.0)) > 0.6, "evenly spaced");
         assert!(of(&mut (0..1_000).map(|index| if index % 5 == 0 { 5.0 } else { 0.0 })) > 0.55, "in bunches of five");
         assert!(of(&mut exponential(1_000).map(|gap| gap + 0.02)) < 0.01, "late by less than is allowed");
+    }
+
+    #[test]
+    fn a_lateness_that_hides_the_spacing_leaves_nothing_to_check() {
+        let even = fit(Scatter::Even, 1_000.0, [].into_iter());
+        assert!((widest(&even) / 1_000.0 - 0.020).abs() < 1e-6);
+        assert!((widest(&fit(Scatter::Poisson, 1_000.0, [].into_iter())) / 1_000.0 - 0.020).abs() < 1e-6);
     }
 
     #[test]
