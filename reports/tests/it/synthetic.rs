@@ -3,9 +3,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
-    ArrivalFit, Connecting, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, HostUse,
-    LoadRecord, Machine, Meter, MixEntry, ModelKind, Oracle, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId,
-    SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
+    ArrivalFit, Connecting, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth,
+    HostUse, LoadRecord, Machine, Meter, MixEntry, ModelKind, Oracle, Outcome, ProcessUsage, Recorder, Run, RunEnd,
+    RunFolder, RunId, SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
 use std::{
