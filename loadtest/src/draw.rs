@@ -20,6 +20,8 @@ pub enum Purpose {
     Think = 5,
     /// Accounts and passwords.
     Account = 6,
+    /// When within its second a recorded arrival came.
+    Spread = 20,
 }
 
 /// A short sequence of random numbers for one purpose and one number.

@@ -25,7 +25,7 @@ use crate::{
 };
 use async_channel::{Receiver, Sender};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reports::record::{Counts, GeneratorHealth, LoadRecord, MixEntry, SecondCounts};
+use reports::record::{Counts, GeneratorHealth, LoadRecord, MixEntry, Origin, SecondCounts};
 use std::{
     io,
     sync::{
@@ -301,6 +301,7 @@ fn result(live: &Live, recorded: Recorded, (before, after): (Usage, Usage), fini
             unsent: figures.unsent,
             lost: figures.lost + recorded.late_count,
         },
+        origin: Origin::default(),
     };
     LoadResult {
         load,

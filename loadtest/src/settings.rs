@@ -105,6 +105,14 @@ pub enum Error {
     /// A rate was given for a model with more than one.
     #[error("`arrivals` has more than one rate: change them in the scenario file")]
     NoSingleRate,
+    /// Something that a key needs is not there.
+    #[error("`{key}` needs {what}")]
+    Needs {
+        /// The key.
+        key: &'static str,
+        /// What it needs.
+        what: &'static str,
+    },
     /// Two keys that say the same were given.
     #[error("`{key}` cannot be given together with `{other}`")]
     Exclusive {
@@ -123,6 +131,7 @@ impl Error {
             Self::Zero { key }
             | Self::TooMuch { key, .. }
             | Self::NotWithinDuration { key, .. }
+            | Self::Needs { key, .. }
             | Self::Exclusive { key, .. } => key,
             Self::NoArrivals { .. } | Self::ClosedHasNoRate | Self::NoSingleRate => "arrivals",
         }

@@ -6,9 +6,10 @@
 //!   scenario.toml    the scenario as read
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      offered, sent, completed, dropped and unsent per second
+//!   arrivals.txt     recorded arrivals, where the load has them: seconds since their start, one per line
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, Run, SecondCounts,
+    FORMAT, Measure, Outcome, Run, SecondCounts, arrivals,
     recorder::{DIGITS, LONGEST_NS, histogram},
 };
 use hdrhistogram::{
@@ -27,6 +28,7 @@ const RUN: &str = "run.json";
 const SCENARIO: &str = "scenario.toml";
 const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
+const ARRIVALS: &str = "arrivals.txt";
 const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent";
 
 /// Why a run folder could not be written or read.
@@ -149,6 +151,14 @@ impl RunFolder {
         Ok(self.finished)
     }
 
+    /// Writes a copy of recorded arrivals, in nanoseconds since the start of their record.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_arrivals(&self, due_ns: &[u64]) -> Result<(), Error> {
+        self.write(ARRIVALS, arrivals::list(due_ns).as_bytes())
+    }
+
     fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         write_file(&self.partial.join(name), content)
     }
@@ -179,6 +189,24 @@ pub fn read_run(folder: &Path) -> Result<Run, Error> {
         return Err(Error::Format { path, found });
     }
     serde_json::from_value(value).map_err(head)
+}
+
+/// Reads the copy of recorded arrivals, in nanoseconds since the start of their record.
+///
+/// # Errors
+/// When the file cannot be read or has a line that is not a number of seconds.
+pub fn read_arrivals(folder: &Path) -> Result<Vec<u64>, Error> {
+    let path = folder.join(ARRIVALS);
+    let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let instant = |(index, line): (usize, &str)| {
+        let problem = || "not a number of seconds".to_owned();
+        arrivals::parse_seconds(line).ok_or_else(|| Error::Line {
+            path: path.clone(),
+            line: index + 1,
+            problem: problem(),
+        })
+    };
+    text.lines().enumerate().map(instant).collect()
 }
 
 /// Reads the counts per second; empty for a run that was killed before they were written.

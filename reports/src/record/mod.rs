@@ -1,6 +1,7 @@
 //! The run record: what a run leaves on disk, and the only place that defines it.
 //!
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
+pub mod arrivals;
 mod fault;
 pub mod folder;
 mod machine;
@@ -17,7 +18,7 @@ pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
 pub use run::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId, ScenarioText, StepInfo,
-    Target,
+    Counts, FORMAT, GeneratorHealth, LoadRecord, MixEntry, Origin, ProcessUsage, RecordedArrivals, Run, RunEnd, RunId,
+    ScenarioText, StepInfo, Target,
 };
 pub use sample::{Connecting, Measure, Sample, Stream};

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
     Connecting, Counts, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth, LoadRecord, Machine,
-    MixEntry, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText,
+    MixEntry, Origin, Outcome, ProcessUsage, Recorder, Run, RunEnd, RunFolder, RunId, SECOND_NS, Sample, ScenarioText,
     SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
@@ -270,6 +270,7 @@ fn head(shape: &Shape) -> Run {
             users: 64,
             mix: vec![mix("flight-search", 3), mix("chat", 2), mix("trip", 1)],
             counts: Counts::default(),
+            origin: Origin::default(),
         },
         phases: cut(warm_up_ns, planned_ns, &windows),
         // The last step gets no samples: every page must cope with it.
