@@ -1,9 +1,10 @@
 //! What the program knows of a run before its first request: the head of its record.
 use crate::{plan::Plan, scenario::Scenario};
 use reports::record::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, ProcessUsage, Run, RunEnd, RunId, ScenarioText, Target,
+    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Origin, ProcessUsage, Run, RunEnd, RunId, ScenarioText,
+    Target,
 };
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 /// The head of a run that is about to start. It says that the run broke off, which stays true should the program be killed.
 #[must_use]
@@ -35,6 +36,12 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
             users: settings.users,
             mix: Vec::new(),
             counts: Counts { planned: plan.load.arrival_count(), ..Counts::default() },
+            origin: Origin {
+                day: plan.load.day().to_string(),
+                plan: plan.digest(),
+                folder: absolute(&scenario.folder),
+                recorded: scenario.recorded.clone(),
+            },
         },
         phases: plan.phases.clone(),
         steps: plan.load.steps().to_vec(),
@@ -42,6 +49,13 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         gates: scenario.gates.iter().map(|gate| gate.get_ref().clone()).collect(),
         generator: GeneratorHealth::default(),
     }
+}
+
+/// A folder as it is found from anywhere.
+fn absolute(folder: &Path) -> String {
+    // An empty path is no path to the system, but here it is where the program was started.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
 }
 
 /// A wall-clock instant as RFC 3339 in UTC, to the millisecond.

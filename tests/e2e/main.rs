@@ -5,4 +5,5 @@ mod architecture;
 mod bad_input;
 mod interruption;
 mod program;
+mod replay;
 mod run;

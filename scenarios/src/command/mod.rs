@@ -1,9 +1,12 @@
 //! One file per command; each returns how the program ends.
 mod execute;
+pub mod import;
 mod plan;
+mod replay;
 mod report;
 mod run;
 mod scenario;
 mod serve;
 
 pub use execute::execute;
+pub(crate) use report::find as find_run;
