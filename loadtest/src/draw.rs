@@ -22,6 +22,8 @@ pub enum Purpose {
     Account = 6,
     /// Which row of a data feeder an arrival gets.
     Feeder = 20,
+    /// When within its second a recorded arrival came.
+    Spread = 21,
 }
 
 /// A short sequence of random numbers for one purpose and one number.

@@ -28,7 +28,7 @@ use crate::{
 };
 use async_channel::{Receiver, Sender};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, SecondCounts, Watcher};
+use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, Origin, SecondCounts, Watcher};
 use std::{
     io,
     path::PathBuf,
@@ -359,6 +359,7 @@ fn result(
             lost: figures.lost + recorded.late_count,
             ..figures.counts()
         },
+        origin: Origin::default(),
     };
     LoadResult {
         load,

@@ -136,6 +136,14 @@ pub enum Error {
         /// Users that it takes at least.
         needed: u32,
     },
+    /// Something that a key needs is not there.
+    #[error("`{key}` needs {what}")]
+    Needs {
+        /// The key.
+        key: &'static str,
+        /// What it needs.
+        what: &'static str,
+    },
     /// Two keys that say the same were given.
     #[error("`{key}` cannot be given together with `{other}`")]
     Exclusive {
@@ -154,6 +162,7 @@ impl Error {
             Self::Zero { key }
             | Self::TooMuch { key, .. }
             | Self::NotWithinDuration { key, .. }
+            | Self::Needs { key, .. }
             | Self::Exclusive { key, .. } => key,
             Self::UnknownJourney { .. } => "mix",
             Self::NeverLevel | Self::TooShortToSearch { .. } => "warm_up",

@@ -1,5 +1,5 @@
 //! The command line: commands, flags and their help.
-use crate::exit;
+use crate::{command::import::Import, exit};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -39,6 +39,8 @@ pub enum Color {
 pub enum Command {
     /// Load, break and judge: run a scenario and write its report.
     Run(Run),
+    /// Run an earlier run again: the same arrivals, data and fault decisions, maybe on another target.
+    Replay(Replay),
     /// Print what a scenario would do, second by second, and stop.
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.
@@ -108,6 +110,33 @@ pub struct Run {
     /// The scenario.
     #[command(flatten)]
     pub which: Which,
+    /// Where to and how.
+    #[command(flatten)]
+    pub how: How,
+    /// Print the plan and stop; the same as `harness plan`.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A run's folder, its name, or `latest`.
+    pub run: String,
+    /// Base URL of a service that runs already, instead of the run's target.
+    #[arg(short, long, value_name = "URL")]
+    pub target: Option<String>,
+    /// A host beyond loopback that may be loaded and broken (repeat for more).
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+    /// Where to and how.
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// What is done with what a run shows.
+#[derive(Debug, Args)]
+pub struct How {
     /// Folder that gets the run's folder.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
@@ -118,9 +147,6 @@ pub struct Run {
     /// terminal.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: ProgressStyle,
-    /// Print the plan and stop; the same as `harness plan`.
-    #[arg(long)]
-    pub dry_run: bool,
     /// Who else may look while it runs.
     #[command(flatten)]
     pub observe: Observe,
@@ -227,6 +253,17 @@ pub enum ScenarioCommand {
 /// What to make a scenario of.
 #[derive(Debug, Subcommand)]
 pub enum Import {
+    /// The arrivals of an access log (Common or Combined Log Format, or JSON lines), and the journeys that its paths show.
+    AccessLog {
+        /// The log.
+        file: PathBuf,
+        /// The field of JSON lines that holds the timestamp.
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        /// File to write, instead of standard output; it must not exist.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// A journey from a recording of a browser (HAR): requests in order, pauses, ids carried on; no secrets.
     Har {
         /// The recording.

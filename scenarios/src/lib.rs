@@ -13,6 +13,7 @@ pub mod output;
 pub mod plan;
 mod progress;
 mod record;
+mod recorded;
 pub mod scenario;
 mod signals;
 mod stack;

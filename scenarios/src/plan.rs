@@ -109,6 +109,9 @@ impl Plan {
             }
         }
         line("\nARRIVALS");
+        if let Some(recorded) = &scenario.recorded {
+            line(&format!("  {} of {}, {}", recorded.count, recorded.source, recorded.note));
+        }
         for second in self.per_second() {
             line(&format!("  {second}"));
         }

@@ -1,7 +1,8 @@
 //! What the program knows of a run before its first request: the head of its record.
 use crate::{calibration, plan::Plan, scenario::Scenario};
 use reports::record::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, ProcessUsage, Run, RunEnd, RunId, ScenarioText, Target,
+    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, Origin, ProcessUsage, Run, RunEnd, RunId,
+    ScenarioText, Target,
 };
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
@@ -38,6 +39,12 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
             users: settings.users,
             mix: Vec::new(),
             counts: Counts { planned: plan.load.arrival_count(), ..Counts::default() },
+            origin: Origin {
+                day: plan.load.day().to_string(),
+                plan: plan.digest(),
+                folder: absolute(&scenario.folder),
+                recorded: scenario.recorded.clone(),
+            },
         },
         phases: plan.phases.clone(),
         steps: plan.load.steps().to_vec(),
@@ -47,6 +54,13 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         meter: Meter::default(),
         oracle: None,
     }
+}
+
+/// A folder as it is found from anywhere.
+fn absolute(folder: &Path) -> String {
+    // An empty path is no path to the system, but here it is where the program was started.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
 }
 
 /// A wall-clock instant as RFC 3339 in UTC, to the millisecond.

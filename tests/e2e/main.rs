@@ -8,5 +8,6 @@ mod journeys;
 mod live;
 mod oracle;
 mod program;
+mod replay;
 mod run;
 mod written;

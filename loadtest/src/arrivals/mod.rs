@@ -7,6 +7,7 @@ mod constant;
 mod law;
 mod poisson;
 mod profile;
+mod recorded;
 mod soak;
 mod spacing;
 mod spike;
@@ -20,6 +21,7 @@ pub use constant::Constant;
 pub use law::{GapWatch, Law};
 pub use poisson::Poisson;
 use profile::Profile;
+pub use recorded::{ARRIVALS_MAX, Recorded, spread};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use soak::Soak;
@@ -45,6 +47,8 @@ pub enum Arrivals {
     Soak(Soak),
     /// Open: many users at once, again and again.
     Bursts(Bursts),
+    /// Open: those of an earlier run or of an access log.
+    Recorded(Recorded),
     /// Closed: a fixed population with pacing.
     Closed(Closed),
 }
@@ -98,6 +102,7 @@ impl Arrivals {
             Self::Step(step) => Ok(step),
             Self::Soak(soak) => Ok(soak),
             Self::Bursts(bursts) => Ok(bursts),
+            Self::Recorded(recorded) => Ok(recorded),
             Self::Closed(closed) => Err(closed),
         }
     }
@@ -110,6 +115,7 @@ impl Arrivals {
             Self::Step(step) => Some(step),
             Self::Soak(soak) => Some(soak),
             Self::Bursts(bursts) => Some(bursts),
+            Self::Recorded(recorded) => Some(recorded),
             Self::Closed(_) => None,
         }
     }

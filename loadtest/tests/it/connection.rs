@@ -170,17 +170,21 @@ async fn waiting_for_a_free_connection_of_a_pool_counts_and_shows() {
     assert_eq!(done.histogram(Measure::PoolWait).len(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn who_waits_too_long_for_a_connection_gets_no_answer_and_nothing_is_sent() {
-    let wire = Wire::start(Manner { delay: Duration::from_millis(400), ..Manner::default() }).await;
-    let text = "duration = \"200ms\"\nusers = 2\nrequest_timeout = \"100ms\"
-        arrivals = { bursts = { size = 2, every = \"100ms\" } }";
-    let settings = Settings { connection: connection("pool = 1"), ..settings(text) };
-    let done = drive(scene::plan(settings), &format!("http://127.0.0.1:{}", wire.port)).await;
-    done.assert_conserved();
-    assert_eq!(done.outcome(Outcome::Timeout), 2);
-    assert!(done.histogram(Measure::PoolWait).max() >= 99_000_000);
-    assert!(done.histogram(Measure::Service).min() <= 1_000_000, "the one that waited was never sent");
+    let wire = Wire::start(Manner { delay: Duration::from_millis(300), ..Manner::default() }).await;
+    let target = target(&format!("http://127.0.0.1:{}", wire.port)).await;
+    let pool = Connections::new(target, &connection("pool = 1")).unwrap();
+    let (mut first, mut second) = (pool.client(0), pool.client(1));
+    let limit = Duration::from_millis(50);
+    let late = second.exchange(client::get("/".parse().unwrap()), limit, None);
+    let (answered, late) = tokio::join!(ask(&mut first), late);
+    assert_eq!((answered.waited, answered.end.unwrap().body), (Some(Duration::ZERO), b"ok".to_vec()));
+    assert!(matches!(late.end, Err(Failure::PoolTimeout(_))), "{:?}", late.end);
+    assert!(late.waited.is_some_and(|waited| waited >= limit) && late.sent == late.done);
+    assert_eq!(wire.requests().len(), 1);
+    assert_eq!(ask(&mut second).await.end.unwrap().body, b"ok");
+    assert_eq!(wire.opened(), 1, "the connection was given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

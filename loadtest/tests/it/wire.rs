@@ -74,10 +74,11 @@ impl Wire {
                 tokio::spawn(async move {
                     match manner.tls.clone().map(TlsAcceptor::from) {
                         None => speak(stream, manner, seen).await,
-                        Some(acceptor) => match acceptor.accept(stream).await {
-                            Ok(stream) => speak(stream, manner, seen).await,
-                            Err(_) => {}
-                        },
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                speak(stream, manner, seen).await;
+                            }
+                        }
                     }
                 });
             }

@@ -7,9 +7,10 @@
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
 //!   journal.ndjson   every write with what was said to it, where writes are checked
+//!   arrivals.txt     recorded arrivals, where the load has them: seconds since their start, one per line
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp,
+    FORMAT, Measure, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp, arrivals,
     recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
 };
 use hdrhistogram::{
@@ -29,6 +30,7 @@ const SCENARIO: &str = "scenario.toml";
 const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
 const JOURNAL: &str = "journal.ndjson";
+const ARRIVALS: &str = "arrivals.txt";
 const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns";
 
 /// Why a run folder could not be written or read.
@@ -166,6 +168,14 @@ impl RunFolder {
         Ok(self.finished)
     }
 
+    /// Writes a copy of recorded arrivals, in nanoseconds since the start of their record.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_arrivals(&self, due_ns: &[u64]) -> Result<(), Error> {
+        self.write(ARRIVALS, arrivals::list(due_ns).as_bytes())
+    }
+
     fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         write_file(&self.partial.join(name), content)
     }
@@ -196,6 +206,24 @@ pub fn read_run(folder: &Path) -> Result<Run, Error> {
         return Err(Error::Format { path, found });
     }
     serde_json::from_value(value).map_err(head)
+}
+
+/// Reads the copy of recorded arrivals, in nanoseconds since the start of their record.
+///
+/// # Errors
+/// When the file cannot be read or has a line that is not a number of seconds.
+pub fn read_arrivals(folder: &Path) -> Result<Vec<u64>, Error> {
+    let path = folder.join(ARRIVALS);
+    let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let instant = |(index, line): (usize, &str)| {
+        let problem = || "not a number of seconds".to_owned();
+        arrivals::parse_seconds(line).ok_or_else(|| Error::Line {
+            path: path.clone(),
+            line: index + 1,
+            problem: problem(),
+        })
+    };
+    text.lines().enumerate().map(instant).collect()
 }
 
 /// Reads the counts per second; empty for a run that was killed before they were written.

@@ -1,6 +1,7 @@
 //! The run record: what a run leaves on disk, and the only place that defines it.
 //!
 //! The generator hands in [`Sample`]s, the chaos driver [`FaultRecord`]s; everything that is judged or drawn is read back from the folder.
+pub mod arrivals;
 mod calibration;
 mod fault;
 pub mod folder;
@@ -27,7 +28,7 @@ pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut, warm_up_until};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
 pub use run::{
-    Counts, FORMAT, FeederRecord, GeneratorHealth, LoadRecord, MixEntry, ProcessUsage, Run, RunEnd, RunId,
-    ScenarioText, StepInfo, Target,
+    Counts, FORMAT, FeederRecord, GeneratorHealth, LoadRecord, MixEntry, Origin, ProcessUsage, RecordedArrivals, Run,
+    RunEnd, RunId, ScenarioText, StepInfo, Target,
 };
 pub use sample::{Connecting, Measure, Sample, Stream};

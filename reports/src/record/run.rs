@@ -178,6 +178,35 @@ pub struct LoadRecord {
     pub mix: Vec<MixEntry>,
     /// What became of the planned arrivals.
     pub counts: Counts,
+    /// What it takes to plan it again; empty in older records.
+    #[serde(default)]
+    pub origin: Origin,
+}
+
+/// What it takes, beside scenario, flags and seed, to plan the same load again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Day of the plan, to which dates in payloads are relative, such as `2026-11-23`.
+    pub day: String,
+    /// Digest of the plan: of every due time, journey and fault.
+    pub plan: String,
+    /// Folder of the scenario file, to which the files that it names are relative.
+    pub folder: String,
+    /// Where recorded arrivals came from; `None` for other models. A copy of them is in the run's folder.
+    pub recorded: Option<RecordedArrivals>,
+}
+
+/// Arrivals read from a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedArrivals {
+    /// The file, or the earlier run.
+    pub source: String,
+    /// SHA-256 of the file in hexadecimal digits, or the digest of the earlier run's plan.
+    pub digest: String,
+    /// How many there are.
+    pub count: u64,
+    /// How they were read, for people.
+    pub note: String,
 }
 
 /// One journey of the mix.

@@ -29,6 +29,7 @@ pub fn markdown(report: &Report) -> String {
                    The interval is by binomial order statistics and takes requests as independent.";
     section("Latency", latency, &tables::latencies(report));
     section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
+    section("Connecting", "Milliseconds, everything but the warm-up.", &tables::connecting(report));
     section("Faults", "", &tables::faults(&run.faults));
     section("Data violated", "", &tables::violations(report));
     section("Validity", "", &tables::checks(&verdict.checks));

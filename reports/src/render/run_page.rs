@@ -31,6 +31,8 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
             @if let Some(spectrum) = chart::spectrum(report) { (section("Percentile spectrum", SPECTRUM, &figure(spectrum.as_ref())?)) }
             (section("Outcomes", "", &outcomes(report)?))
             @if report.summary.has_streams() { (section("Streams", STREAMS, &streams(report)?)) }
+            @let connecting = tables::connecting(report);
+            @if !connecting.rows.is_empty() { (section("Connecting", CONNECTING, &table(&connecting))) }
         }
         @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
         (section("Data", if run.oracle.is_some() { DATA } else { "" }, &data(report)))
@@ -49,6 +51,8 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
 const DATA: &str = "After the load, every write that the target acknowledged was read back by its owner.";
+const CONNECTING: &str = "Milliseconds, warm-up left out. Waiting for the pool comes before a request is sent, opening a connection after; \
+                          both are part of its response time.";
 const VALIDITY: &str = "If one of these fails (✗), the measurement is not to be trusted, whatever its gates say. ! is a label, – had nothing to check.";
 const METER: &str = "How true and how fast the generator was on this machine, by `harness calibrate`.";
 

@@ -158,6 +158,20 @@ pub(crate) fn streams(report: &Report) -> Table {
     table
 }
 
+/// What getting a connection took, in milliseconds, over the whole run but the warm-up; no row where no request had to get one.
+pub(crate) fn connecting(report: &Report) -> Table {
+    let mut table = Table::new(["what"], ["requests", "p50", "p95", "p99", "max"]);
+    for (what, measure) in [("waiting for the pool", Measure::PoolWait), ("opening a connection", Measure::Connect)] {
+        let taken = report.summary.latency(&Scope::All, &Window::Run, measure);
+        if taken.count() > 0 {
+            let figures =
+                [0.5, 0.95, 0.99, 1.0].map(|quantile| taken.quantile(quantile).map_or_else(String::new, millis));
+            table.row([what.to_owned(), number::count(taken.count())].into_iter().chain(figures));
+        }
+    }
+    table
+}
+
 /// Faults: as planned, as they happened, and what they touched.
 pub(crate) fn faults(faults: &[FaultRecord]) -> Table {
     let mut table =
@@ -237,6 +251,11 @@ pub(crate) fn environment(report: &Report) -> Table {
     row("run", format!("{}, clock zero {}", run.id, run.clock_zero));
     row("again", again(report));
     row("load", format!("{}, {} users", run.load.description, run.load.users));
+    if let Some(recorded) = &run.load.origin.recorded {
+        let count = number::counted(recorded.count, "arrival");
+        let digest = recorded.digest.get(..12).unwrap_or(&recorded.digest);
+        row("arrivals", format!("{} (sha256 {digest}): {count}, {}", recorded.source, recorded.note));
+    }
     row("connections", run.load.connection.clone());
     let mix = run
         .load

@@ -57,6 +57,10 @@ pub fn terminal(report: &Report, paint: impl Fn(Tone, &str) -> String) -> String
     if report.summary.has_streams() {
         table(&mut page, "STREAMS ms", &tables::streams(report).lines());
     }
+    let connecting = tables::connecting(report);
+    if !connecting.rows.is_empty() {
+        table(&mut page, "CONNECTING ms", &connecting.lines());
+    }
     faults(&mut page, report);
     validity(&mut page, report);
     data(&mut page, report);

@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal};
 use reports::record::{
     ArrivalFit, Connecting, Counts, CutOff, FORMAT, FaultEffect, FaultEnd, FaultRecord, FaultWindow, GeneratorHealth,
-    HostUse, LoadRecord, Machine, Meter, MixEntry, ModelKind, Oracle, Outcome, ProcessUsage, Recorder, Run, RunEnd,
-    RunFolder, RunId, SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
+    HostUse, LoadRecord, Machine, Meter, MixEntry, ModelKind, Oracle, Origin, Outcome, ProcessUsage, Recorder, Run,
+    RunEnd, RunFolder, RunId, SECOND_NS, Sample, Scatter, ScenarioText, SecondCounts, StepInfo, Stream, Target, cut,
 };
 use reports::report::Report;
 use std::{
@@ -294,6 +294,7 @@ fn head(shape: &Shape) -> Run {
             users: 64,
             mix: vec![mix("flight-search", 3), mix("chat", 2), mix("trip", 1)],
             counts: Counts::default(),
+            origin: Origin::default(),
         },
         phases: cut(warm_up_ns, planned_ns, &windows),
         // The last step gets no samples: every page must cope with it.

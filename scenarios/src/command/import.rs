@@ -3,6 +3,7 @@ use crate::{
     cli::Import,
     exit::{Failure, OrExit as _},
     import, output,
+    recorded::draft,
 };
 use anyhow::Context as _;
 use std::{fs, io::Write as _, path::Path};
@@ -12,16 +13,21 @@ use std::{fs, io::Write as _, path::Path};
 /// # Errors
 /// When the file cannot be read or is not what it should be, or the scenario cannot be written.
 pub(super) fn import(what: &Import) -> Result<(), Failure> {
-    let (file, out) = match what {
-        Import::Har { file, out, .. } | Import::Openapi { file, out } => (file, out.as_deref()),
-    };
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())).or_usage("")?;
-    let (made, hint) = match what {
-        Import::Har { host, .. } => (
-            import::har(&text, host.as_deref()),
-            "save a recording from the network tab of a browser's developer tools",
-        ),
-        Import::Openapi { .. } => (import::openapi(&text), "give a document of OpenAPI 3.0 or 3.1, in JSON or YAML"),
+    let text = |file: &Path| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
+    let (file, out, hint, made) = match what {
+        Import::AccessLog { file, field, out } => {
+            let hint = "an access log, JSON lines, or a list of seconds is read";
+            (file, out, hint, draft(file, field.as_deref()))
+        }
+        Import::Har { file, host, out } => {
+            let hint = "save a recording from the network tab of a browser's developer tools";
+            let made = import::har(&text(file).or_usage("")?, host.as_deref());
+            (file, out, hint, made.map_err(anyhow::Error::new))
+        }
+        Import::Openapi { file, out } => {
+            let hint = "give a document of OpenAPI 3.0 or 3.1, in JSON or YAML";
+            (file, out, hint, import::openapi(&text(file).or_usage("")?).map_err(anyhow::Error::new))
+        }
     };
     let made = made.with_context(|| format!("cannot import {}", file.display())).or_usage(hint)?;
     match out {

@@ -3,9 +3,11 @@ mod calibrate;
 mod execute;
 mod import;
 mod plan;
+mod replay;
 mod report;
 mod run;
 mod scenario;
 mod serve;
 
 pub use execute::execute;
+pub(crate) use report::find as find_run;

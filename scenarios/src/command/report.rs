@@ -38,7 +38,7 @@ pub(super) fn print(report: &Report, format: Format, folder: &Path, quiet: bool)
     }
 }
 
-fn find(run: &str, root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(run: &str, root: &Path) -> anyhow::Result<PathBuf> {
     if run == "latest" {
         return latest(root);
     }

@@ -16,9 +16,9 @@ use crate::{
     stack::Stack,
 };
 use anyhow::Context as _;
-use loadtest::{LoadResult, Ready, Recording, Stop, oracle::Witness};
+use loadtest::{LoadResult, Ready, Recording, Stop, arrivals::Arrivals, oracle::Witness};
 use reports::{
-    record::{FaultEnd, FaultRecord, Oracle, ProcessUsage, Run, RunEnd, RunFolder},
+    record::{FaultEnd, FaultRecord, LoadRecord, Oracle, ProcessUsage, Run, RunEnd, RunFolder},
     render,
     steady::find_warm_up,
     units::format_duration,
@@ -50,21 +50,34 @@ struct Driven {
 pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, Failure> {
     let scenario = Scenario::load(&flags.which.scenario, &Overrides::from(&flags.which))?;
     let plan = Plan::new(&scenario, today())?;
+    carry_out(scenario, plan, flags.how, quiet, stop).await
+}
+
+/// Carries a plan out, from its head to its verdict.
+pub(super) async fn carry_out(
+    scenario: Scenario,
+    plan: Plan,
+    how: cli::How,
+    quiet: bool,
+    stop: Stop,
+) -> Result<u8, Failure> {
     if !quiet {
         output::note(&plan.head(&scenario));
     }
     ensure_file_descriptors(&scenario)?;
-    let observers = Bound::new(&flags.observe, &scenario.allow_hosts)?;
+    let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
-    let folder =
-        RunFolder::create(&flags.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
+    let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
+    if let Arrivals::Recorded(recorded) = &scenario.load.arrivals {
+        folder.write_arrivals(&recorded.due_ns).or_try_again("choose another folder with --out")?;
+    }
     let mut stack = tokio::select! {
         stack = Stack::start(&scenario, folder.path()) => stack?,
         () = stop.drain.cancelled() => return Ok(Exit::Interrupted as u8),
     };
     head.target = stack.record(&scenario);
     folder.write_head(&head).or_try_again("choose another folder with --out")?;
-    let style = if quiet { ProgressStyle::None } else { flags.progress };
+    let style = if quiet { ProgressStyle::None } else { how.progress };
     let board = Arc::new(Board::new(&head));
     let observers = observers.show(board.clone())?;
     let driven = drive(&plan, &head, &folder, &mut stack, &Shown { style, board: board.clone() }, &stop).await;
@@ -79,7 +92,7 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     board.finish(report.verdict.overall.word(), &report.verdict.headline);
     progress::finish(style, &board);
     observers.finish().await;
-    report::print(&report, flags.format, &path, quiet);
+    report::print(&report, how.format, &path, quiet);
     Ok(report.verdict.exit_code)
 }
 
@@ -226,7 +239,7 @@ async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Res
 fn finished(mut run: Run, driven: Driven) -> (Run, Vec<reports::record::SecondCounts>) {
     run.clock_zero = record::timestamp(driven.clock_zero);
     run.finished_ns = driven.load.finished_ns;
-    run.load = driven.load.load;
+    run.load = LoadRecord { origin: run.load.origin, ..driven.load.load };
     run.generator = driven.load.generator;
     run.meter = driven.load.meter;
     run.faults = driven.faults;

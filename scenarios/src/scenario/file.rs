@@ -2,15 +2,17 @@
 use crate::{
     cli::Which,
     exit::{Failure, OrExit as _},
+    recorded,
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
 use loadtest::{
+    arrivals::Arrivals,
     connection::Http,
     warm_up::{SHORTEST_SEARCH, WarmUp},
     written::{self, FeederSettings, JourneySettings, Written},
 };
-use reports::{gate, units};
+use reports::{gate, record::RecordedArrivals, units};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -72,6 +74,10 @@ pub struct Scenario {
     pub allow_hosts: Vec<String>,
     /// The journeys of the file, with their data.
     pub written: Written,
+    /// Folder to which the files that it names are relative.
+    pub folder: PathBuf,
+    /// Where its recorded arrivals came from, if it has any.
+    pub recorded: Option<RecordedArrivals>,
 }
 
 /// A scenario's text, not yet read.
@@ -81,10 +87,12 @@ pub struct Found {
     pub name: String,
     /// Where it was found.
     pub path: String,
-    /// The folder that files it names are relative to.
-    pub folder: PathBuf,
     /// Its text.
     pub text: String,
+    /// Folder to which the files that it names are relative.
+    pub folder: PathBuf,
+    /// Recorded arrivals that are at hand, to be taken instead of those that the text names.
+    pub recorded: Option<(RecordedArrivals, Vec<u64>)>,
 }
 
 /// What flags change.
@@ -132,6 +140,12 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(File)
 }
 
+impl Found {
+    fn new(name: &str, path: String, text: String, folder: &Path) -> Self {
+        Self { name: name.to_owned(), path, text, folder: folder.to_owned(), recorded: None }
+    }
+}
+
 impl Deref for Scenario {
     type Target = File;
 
@@ -154,13 +168,12 @@ impl Scenario {
             let text = shipped(name_or_path).ok_or_else(|| anyhow!("there is no scenario `{name_or_path}`"));
             let text = text.or_usage("`harness scenario list` lists them; a file of your own is given by its path")?;
             let path = format!("{name_or_path}.toml (shipped)");
-            let folder = PathBuf::from(".");
-            return Ok(Found { name: name_or_path.to_owned(), path, folder, text: text.to_owned() });
+            return Ok(Found::new(name_or_path, path, text.to_owned(), Path::new("")));
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read scenario {}", path.display()));
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Found { name: stem.into_owned(), path: path.display().to_string(), folder, text: text.or_usage("")? })
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Found::new(&stem, path.display().to_string(), text.or_usage("")?, folder))
     }
 
     /// Reads a scenario, changes what the flags say, and checks it as a whole.
@@ -168,7 +181,15 @@ impl Scenario {
     /// # Errors
     /// When it cannot be found, or with every mistake in it, each at its place.
     pub fn load(name_or_path: &str, overrides: &Overrides) -> Result<Self, Failure> {
-        let Found { name, path, folder, text } = Self::find(name_or_path)?;
+        Self::read(Self::find(name_or_path)?, overrides)
+    }
+
+    /// Reads the text of a scenario, changes what the flags say, and checks it as a whole.
+    ///
+    /// # Errors
+    /// With every mistake in it, each at its place.
+    pub fn read(found: Found, overrides: &Overrides) -> Result<Self, Failure> {
+        let Found { name, path, text, folder, recorded } = found;
         let wrong = |list| Mistakes { path: path.clone(), source: text.clone(), list };
         let file: File = toml::from_str(&text).map_err(|error| wrong(vec![Mistake::of_toml(&error)])).or_usage("")?;
         let mut scenario = Self {
@@ -179,10 +200,12 @@ impl Scenario {
             overrides: Vec::new(),
             allow_hosts: overrides.allow_hosts.clone(),
             written: Written::default(),
+            folder,
+            recorded: None,
         };
         scenario.change(overrides)?;
-        scenario.find_files();
-        let written = written::read(&scenario.file.journeys, &scenario.file.feeders, &folder);
+        scenario.find_files(recorded).map_err(|mistake| wrong(vec![mistake])).or_usage("")?;
+        let written = written::read(&scenario.file.journeys, &scenario.file.feeders, &scenario.folder);
         scenario.written = written.map_err(|errors| wrong(mistakes_in_journeys(&errors))).or_usage("")?;
         scenario.file.load.mix.adopt(&scenario.written.journeys);
         let mistakes = scenario.mistakes();
@@ -240,12 +263,25 @@ impl Scenario {
         Ok(())
     }
 
-    /// Files that the scenario names are relative to it.
-    fn find_files(&mut self) {
-        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
-        if let Some(file) = &mut self.file.load.connection.ca_file {
-            *file = folder.join(&*file);
+    /// Finds the files that the scenario names, and reads recorded arrivals, unless they are at hand.
+    fn find_files(&mut self, at_hand: Option<(RecordedArrivals, Vec<u64>)>) -> Result<(), Mistake> {
+        let load = &mut self.file.load;
+        if let Some(file) = &mut load.connection.ca_file {
+            *file = self.folder.join(&*file);
         }
+        let Arrivals::Recorded(settings) = &mut load.arrivals else { return Ok(()) };
+        let mistake = |error: anyhow::Error| Mistake {
+            text: format!("{error:#}"),
+            range: place_in_load(&self.text, "arrivals"),
+            hint: Some("files are relative to the scenario file, runs are below reports/runs".to_owned()),
+        };
+        let found =
+            at_hand.map_or_else(|| recorded::read(settings, &self.folder, self.file.seed), |found| Ok(Some(found)));
+        if let Some((told, due_ns)) = found.map_err(mistake)? {
+            settings.due_ns = due_ns.into();
+            self.recorded = Some(told);
+        }
+        Ok(())
     }
 
     fn mistakes(&self) -> Vec<Mistake> {
@@ -283,6 +319,12 @@ impl Scenario {
         if is_bundled && connection.http == Http::Two {
             let text = "the bundled service speaks HTTP/1.1".to_owned();
             return mistake("connection.http", text, "remove the setting, or name a target with a `url`");
+        }
+        let allowed = self.target.service.get("max_connections").and_then(|value| value.get_ref().parse().ok());
+        let (allowed, opened) = (allowed.unwrap_or(BUNDLED_CONNECTIONS_MAX), connection.open_at_most(self.load.users));
+        if is_bundled && opened > allowed {
+            let text = format!("the bundled service takes {allowed} connections, this load opens {opened}");
+            return mistake("users", text, "ask for a `pool`, or set `max_connections` of [target.service]");
         }
         let error = connection.check_ca_file().err()?;
         let text = format!("{:#}", anyhow::Error::new(error));
@@ -332,6 +374,9 @@ fn mistakes_in_journeys(errors: &[written::Error]) -> Vec<Mistake> {
 fn gate_mistake(gate: &Spanned<String>) -> Option<Mistake> {
     gate::parse(gate.get_ref()).err().map(|error| Mistake::in_gate(gate, &error))
 }
+
+/// Connections that the service takes unless `TRIPSAGE_MAX_CONNECTIONS` says otherwise; more have to wait.
+const BUNDLED_CONNECTIONS_MAX: u32 = 8_192;
 
 fn first_seed() -> u64 {
     1

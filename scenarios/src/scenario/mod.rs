@@ -4,7 +4,7 @@ mod mistake;
 mod shipped;
 mod target;
 
-pub use file::{Overrides, Scenario, schema};
+pub use file::{Found, Overrides, Scenario, schema};
 pub use mistake::{Mistake, Mistakes, nearest};
 pub use shipped::{SHIPPED, shipped};
 pub use target::{BUNDLED_LINKS, Links, Target};
