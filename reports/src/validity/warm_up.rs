@@ -97,10 +97,10 @@ mod tests {
         cut(&batches.means) > first && Change::of(&batches.means, first).is_some_and(|change| change.is_real(P))
     }
 
-    /// Share of 1 000 runs that fail.
+    /// Share of 400 runs that fail.
     fn share(seconds: usize, deviation: f64, transient: f64, first: usize) -> f64 {
-        let failing = (0..1_000).filter(|seed| fails(&batches(*seed, seconds, deviation, transient, 15.0), first));
-        failing.count() as f64 / 1_000.0
+        let failing = (0..400).filter(|seed| fails(&batches(*seed, seconds, deviation, transient, 15.0), first));
+        failing.count() as f64 / 400.0
     }
 
     #[test]
