@@ -1,5 +1,5 @@
 //! The command line: commands, flags and their help.
-use crate::{command::import::Import, exit};
+use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -22,11 +22,11 @@ pub(super) fn import(what: &Import) -> Result<(), Failure> {
         Import::Har { file, host, out } => {
             let hint = "save a recording from the network tab of a browser's developer tools";
             let made = import::har(&text(file).or_usage("")?, host.as_deref());
-            (file, out, hint, made.map_err(anyhow::Error::new))
+            (file, out, hint, made)
         }
         Import::Openapi { file, out } => {
             let hint = "give a document of OpenAPI 3.0 or 3.1, in JSON or YAML";
-            (file, out, hint, import::openapi(&text(file).or_usage("")?).map_err(anyhow::Error::new))
+            (file, out, hint, import::openapi(&text(file).or_usage("")?))
         }
     };
     let made = made.with_context(|| format!("cannot import {}", file.display())).or_usage(hint)?;

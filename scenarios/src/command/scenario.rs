@@ -25,12 +25,11 @@ pub(crate) fn scenario(command: ScenarioCommand) -> Result<Exit, Failure> {
                 found.gates.len()
             ));
         }
-        ScenarioCommand::Import(what) => super::import::import(what)?,
+        ScenarioCommand::Import(what) => super::import::import(&what)?,
         ScenarioCommand::Schema => {
             let text = serde_json::to_string_pretty(&schema()).or_usage("")?;
             output::line(&text);
         }
-        ScenarioCommand::Import(what) => super::import::import(&what)?,
     }
     Ok(Exit::Passed)
 }

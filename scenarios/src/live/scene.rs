@@ -2,8 +2,8 @@
 use super::{board::Board, watch::Watch};
 use loadtest::Stop;
 use reports::record::{
-    Counts, FORMAT, FaultWindow, GeneratorHealth, LoadRecord, Machine, Outcome, Recorder, Round, Run, RunEnd, RunId,
-    SECOND_NS, Sample, ScenarioText, StepInfo, Target, Watcher, cut,
+    Connecting, Counts, FORMAT, FaultWindow, GeneratorHealth, LoadRecord, Machine, Meter, Origin, Outcome, Recorder,
+    Round, Run, RunEnd, RunId, SECOND_NS, Sample, ScenarioText, StepInfo, Target, Watcher, cut,
 };
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,18 @@ impl Scene {
         let done_ns = due_ns + u64::try_from(took.as_nanos()).unwrap();
         let (released_ns, sent_ns) = (due_ns + 10_000, due_ns + 20_000);
         let first_byte_ns = Some(done_ns);
-        let sample = Sample { step_index, outcome, due_ns, released_ns, sent_ns, first_byte_ns, done_ns, stream: None };
+        let connecting = Connecting::default();
+        let sample = Sample {
+            step_index,
+            outcome,
+            due_ns,
+            released_ns,
+            sent_ns,
+            first_byte_ns,
+            done_ns,
+            stream: None,
+            connecting,
+        };
         self.recorder.observe(&sample);
         self.counts.offered += 1;
         self.counts.completed += 1;
@@ -83,6 +94,7 @@ fn head(gates: &[&str]) -> Run {
             title: "A scene <with> \"quotes\"".into(),
             digest: String::new(),
             overrides: Vec::new(),
+            feeders: Vec::new(),
         },
         seed: 1,
         target: Target {
@@ -96,11 +108,21 @@ fn head(gates: &[&str]) -> Run {
         planned_ns: 40 * SECOND_NS,
         finished_ns: 0,
         end: RunEnd::Completed,
-        load: LoadRecord { description: String::new(), users: 1, mix: Vec::new(), counts: Counts::default() },
+        load: LoadRecord {
+            description: String::new(),
+            users: 1,
+            connection: String::new(),
+            mix: Vec::new(),
+            counts: Counts::default(),
+            origin: Origin::default(),
+        },
         phases: cut(0, 40 * SECOND_NS, &[("mcp.flights latency".to_owned(), window)]),
         steps: vec![step("flights.search", "flight-search"), step("trips.create", "trip-creation")],
         faults: Vec::new(),
         gates: gates.iter().map(|gate| (*gate).to_owned()).collect(),
         generator: GeneratorHealth::default(),
+        meter: Meter::default(),
+        calibration: None,
+        oracle: None,
     }
 }
