@@ -4,5 +4,7 @@
 mod architecture;
 mod bad_input;
 mod interruption;
+mod journeys;
+mod oracle;
 mod program;
 mod run;
