@@ -73,8 +73,7 @@ fn all_journeys_in_one_mix_get_right_answers_and_keep_their_shares_and_their_wri
 #[test]
 fn what_is_not_to_be_checked_is_said_to_be_not_checked() {
     let place = Workplace::new(&SHORT.replace("\"4s\"", "\"3s\""));
-    let (code, out, err) = place.start(&["--no-oracle"]).end();
-    assert_eq!(code, Some(0), "{out}\n{err}");
-    assert!(out.contains("– oracle: not checked"), "{out}");
+    let (_, out, err) = place.start(&["--no-oracle"]).end();
+    assert!(out.contains("– oracle: not checked"), "{out}\n{err}");
     assert!(!place.run_folder().join("journal.ndjson").exists());
 }
