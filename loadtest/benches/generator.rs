@@ -1,13 +1,14 @@
-//! The generator beside its peers, in one interleaved run against one null server: requests per second and CPU per request, and how
-//! late requests are released.
+//! The generator beside its peers, in one interleaved run against one null server: requests per second and CPU per request, the highest
+//! rate that is kept, and how late requests are released.
 //!
 //! ```text
 //! cargo bench -p loadtest --bench generator [-- --seconds 3 --rounds 3]
 //! ```
-//! Peers are used when they are on the PATH: `apt-get install wrk hey`, `cargo install oha`. With `taskset` and two CPUs, the server is
-//! pinned to one and each generator to the other. Only the ratios travel to another machine.
+//! Peers are used when they are on the PATH. With `taskset` and two CPUs, the server is pinned to one and each generator to the other.
+//! Only the ratios travel to another machine.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program of its own, for developers")]
 
+mod peers;
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 #[path = "../tests/it/scene.rs"]
 mod scene;
@@ -18,55 +19,50 @@ use loadtest::{
     Stop,
     executor::{Executor, Goose, Tasks},
 };
-use nix::sys::{
-    resource::{UsageWho, getrusage},
-    time::TimeVal,
-};
-use reports::record::{Measure, Outcome};
-use std::{
-    collections::BTreeMap,
-    env,
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Command, Stdio},
-};
+use peers::{Server, block_on, end_with_parent, finish, is_there, locust, number, ourselves, pinned, read_locust};
+use reports::record::{Measure, Outcome, SecondCounts};
+use std::{collections::BTreeMap, env};
 
 const CONNECTIONS: [u32; 2] = [10, 50];
 const LAG_RATES: [u32; 2] = [1_000, 10_000];
 /// Generators of ours, by the argument that makes this program one of them.
 const OURS: [&str; 3] = ["ours", "ours-without-goose", "goose"];
-const PEERS: [&str; 3] = ["oha", "wrk", "hey"];
+/// Connections of the open loads.
+const USERS: u32 = 50;
+/// The rate at which the search for the highest begins, and how much faster each step is.
+const FIRST_RATE: f64 = 20_000.0;
+const STEP: f64 = 1.15;
+/// How long each step is held, in seconds.
+const STEP_SECONDS: u32 = 2;
+/// The share of its rate that a generator must send and have answered.
+const KEPT: f64 = 0.995;
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let argument = |position: usize| arguments.get(position).map_or("", String::as_str);
     match argument(0) {
         "serve" => block_on(serve()),
-        "lag" => block_on(lag(argument(1), argument(2))),
+        "open" => block_on(open(argument(1), argument(2), argument(3))),
         name if OURS.contains(&name) => {
             block_on(generate(name, argument(1), argument(2).parse().unwrap(), argument(3).parse().unwrap()));
         }
         _ if !arguments.iter().any(|argument| argument == "--bench") => println!("run with `cargo bench`"),
-        _ => compare(number(&arguments, "--seconds", 3), number(&arguments, "--rounds", 3)),
+        _ => {
+            let (seconds, rounds) = (number(&arguments, "--seconds", 3), number(&arguments, "--rounds", 3));
+            let peers = peers::peers();
+            let server = Server::start(&["serve"]);
+            compare(&server.url, &peers, seconds, rounds);
+            highest_rates(&server.url, rounds);
+            lags(&server.url, rounds);
+        }
     }
-}
-
-fn number(arguments: &[String], flag: &str, default: u32) -> u32 {
-    let position = arguments.iter().position(|argument| argument == flag);
-    position.map_or(default, |position| arguments[position + 1].parse().unwrap())
-}
-
-fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(future);
 }
 
 /// The null server: 200 bytes for GET /. Ends when its parent does.
 async fn serve() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read(&mut [0]);
-        std::process::exit(0);
-    });
+    end_with_parent();
     let router = Router::new().route("/", get(async || [b'x'; 200]));
     axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), router)
         .await
@@ -111,40 +107,31 @@ async fn plain_goose(url: &str, connections: u32, seconds: u32) -> u64 {
     metrics.requests.values().map(|request| request.success_count as u64).sum()
 }
 
-/// How late arrivals at a constant rate are released. Prints p50 and p99 in microseconds.
-async fn lag(url: &str, rate: &str) {
-    let text = format!("duration = \"5s\"\nusers = 50\narrivals = {{ constant = {{ rate = \"{rate}/s\" }} }}");
+/// Arrivals at a constant rate. Prints the share that was sent in time, p50 and p99 of the lag in microseconds, CPU microseconds per
+/// request, MB at most, and what was dropped.
+async fn open(url: &str, rate: &str, seconds: &str) {
+    let text =
+        format!("duration = \"{seconds}s\"\nusers = {USERS}\narrivals = {{ constant = {{ rate = \"{rate}/s\" }} }}");
     let plan = scene::plan(scene::settings(&text));
     let done = scene::drive_with(Goose, plan, url, &Stop::default(), |_| Box::pin(async {})).await;
     let lag = done.histogram(Measure::ScheduleLag);
     let micros = |quantile| lag.value_at_quantile(quantile) as f64 / 1e3;
-    let result = &done.result;
-    let cpu_us = result.generator.cpu_seconds * 1e6 / done.counts().completed as f64;
+    let (result, counts) = (&done.result, done.counts());
+    let in_time = result.seconds.iter().take(seconds.parse().unwrap()).map(|second: &SecondCounts| second.sent);
+    let sent_share = in_time.sum::<u64>() as f64 / counts.planned as f64;
+    let cpu_us = result.generator.cpu_seconds * 1e6 / counts.completed.max(1) as f64;
     let rss_mb = result.generator.rss_max_bytes as f64 / 1e6;
-    println!(
-        "{:>10.0} {:>10.0} {:>10.1} {:>8.1} {:>8}",
-        micros(0.5),
-        micros(0.99),
-        cpu_us,
-        rss_mb,
-        done.counts().dropped
-    );
+    println!("{sent_share} {} {} {cpu_us} {rss_mb} {}", micros(0.5), micros(0.99), counts.dropped);
 }
 
-/// Runs everything, interleaved, and prints medians.
-fn compare(seconds: u32, rounds: u32) {
-    let mut server = ourselves(0, &["serve"]);
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim();
-    let peers = PEERS.into_iter().filter(|peer| is_there(peer));
-    let names: Vec<&str> = OURS.into_iter().chain(peers).collect();
-    let mut seen: BTreeMap<(u32, &str), Vec<(f64, f64)>> = BTreeMap::new();
+/// Every generator flat out, interleaved; prints medians.
+fn compare(url: &str, peers: &[&'static str], seconds: u32, rounds: u32) {
+    let names: Vec<&str> = OURS.into_iter().chain(peers.iter().copied()).collect();
+    let mut seen: BTreeMap<(u32, &str), Vec<[f64; 2]>> = BTreeMap::new();
     for _ in 0..rounds {
         for connections in CONNECTIONS {
             for name in &names {
-                let figures = one(name, url, connections, seconds);
-                seen.entry((connections, name)).or_default().push(figures);
+                seen.entry((connections, name)).or_default().push(one(name, url, connections, seconds));
             }
         }
     }
@@ -152,78 +139,113 @@ fn compare(seconds: u32, rounds: u32) {
         let reference = median(&seen[&(connections, OURS[0])]);
         println!("\n{connections} connections           req/s   of ours   CPU us/req   of ours");
         for name in &names {
-            let (rate, cpu_us) = median(&seen[&(connections, *name)]);
+            let [rate, cpu_us] = median(&seen[&(connections, *name)]);
             println!(
                 "{name:<20} {rate:>12.0} {:>9.2} {cpu_us:>12.2} {:>9.2}",
-                rate / reference.0,
-                cpu_us / reference.1
+                rate / reference[0],
+                cpu_us / reference[1]
             );
         }
     }
-    println!("\nschedule lag          p50 us     p99 us CPU us/req   RSS MB  dropped");
-    for rate in LAG_RATES {
-        let output = ourselves(1, &["lag", url, &rate.to_string()]).wait_with_output().unwrap();
-        print!("{:<17}{}", format!("{rate}/s"), String::from_utf8_lossy(&output.stdout));
-    }
-    drop(server.stdin.take());
-    server.wait().unwrap();
-}
-
-fn median(figures: &[(f64, f64)]) -> (f64, f64) {
-    let middle = |part: fn(&(f64, f64)) -> f64| {
-        let mut values: Vec<f64> = figures.iter().map(part).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    (middle(|figures| figures.0), middle(|figures| figures.1))
 }
 
 /// Requests per second and CPU microseconds per request of one generator.
-fn one(name: &str, url: &str, connections: u32, seconds: u32) -> (f64, f64) {
-    let before = children_cpu_seconds();
-    let (connections, seconds) = (connections.to_string(), seconds.to_string());
-    let span = format!("{seconds}s");
+fn one(name: &str, url: &str, connections: u32, seconds: u32) -> [f64; 2] {
+    let (users, span) = (connections.to_string(), format!("{seconds}s"));
+    let mut folder = None;
     let child = match name {
-        "wrk" => pinned(1, "wrk", &["-t1", "-c", &connections, "-d", &span, url]),
-        "hey" => pinned(1, "hey", &["-cpus", "1", "-c", &connections, "-z", &span, url]),
-        "oha" => pinned(1, "oha", &["--no-tui", "-c", &connections, "-z", &span, url]),
-        ours => ourselves(1, &[ours, url, &connections, &seconds]),
+        "wrk" => pinned(1, "wrk", &["-t1", "-c", &users, "-d", &span, url]),
+        "hey" => pinned(1, "hey", &["-cpus", "1", "-c", &users, "-z", &span, url]),
+        "oha" => pinned(1, "oha", &["--no-tui", "-c", &users, "-z", &span, url]),
+        "locust" => {
+            let (child, kept) = locust(url, connections, 0.0, seconds);
+            folder = Some(kept);
+            child
+        }
+        ours => ourselves(1, &[ours, url, &users, &seconds.to_string()]),
     };
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{name}: {}", output.status);
-    let text = String::from_utf8_lossy(&output.stdout);
-    let rate = if OURS.contains(&name) {
-        text.trim().parse::<f64>().unwrap() / seconds.parse::<f64>().unwrap()
-    } else {
-        let line = text.lines().find(|line| line.trim_start().starts_with("Requests/sec:")).unwrap();
-        line.rsplit([':', ' ', '\t']).next().unwrap().parse().unwrap()
+    let (text, cpu) = finish(name, child);
+    drop(folder);
+    let rate = match name {
+        "locust" => read_locust(&text).0 as f64 / f64::from(seconds),
+        ours if OURS.contains(&ours) => text.trim().parse::<f64>().unwrap() / f64::from(seconds),
+        _ => requests_per_second(&text),
     };
-    let cpu = children_cpu_seconds() - before;
-    (rate, cpu * 1e6 / (rate * seconds.parse::<f64>().unwrap()))
+    [rate, cpu * 1e6 / (rate * f64::from(seconds))]
 }
 
-fn children_cpu_seconds() -> f64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
+fn requests_per_second(text: &str) -> f64 {
+    let line = text.lines().find(|line| line.trim_start().starts_with("Requests/sec:")).unwrap();
+    line.rsplit([':', ' ', '\t']).next().unwrap().parse().unwrap()
 }
 
-fn ourselves(cpu: usize, arguments: &[&str]) -> Child {
-    pinned(cpu, env::current_exe().unwrap().to_str().unwrap(), arguments)
-}
-
-fn pinned(cpu: usize, program: &str, arguments: &[&str]) -> Child {
-    let can_pin = is_there("taskset") && std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
-    let mut command = if can_pin {
-        let mut command = Command::new("taskset");
-        command.args(["-c", &cpu.to_string(), program]);
-        command
-    } else {
-        Command::new(program)
+/// The highest rate that ours and oha keep, stepping up together; prints medians of the rounds.
+fn highest_rates(url: &str, rounds: u32) {
+    let names: Vec<&str> = ["ours", "oha"].into_iter().filter(|name| *name == "ours" || is_there(name)).collect();
+    let mut seen: BTreeMap<&str, Vec<[f64; 2]>> = BTreeMap::new();
+    for _ in 0..rounds {
+        let mut climbing = names.clone();
+        let mut kept: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
+        let mut rate = FIRST_RATE;
+        while !climbing.is_empty() {
+            climbing.retain(|name| {
+                let mut attempts = (0..2).map(|_| held(name, url, rate));
+                let held = attempts.find(|[share, _]| *share >= KEPT);
+                held.is_some_and(|[_, cpu_us]| {
+                    kept.insert(name, [rate, cpu_us]);
+                    true
+                })
+            });
+            rate = (rate * STEP).round();
+        }
+        kept.into_iter().for_each(|(name, figures)| seen.entry(name).or_default().push(figures));
+    }
+    println!("\nhighest kept rate        req/s   of ours   CPU us/req");
+    let Some(reference) = seen.get("ours").map(|figures| median(figures)) else {
+        return println!("ours does not keep {FIRST_RATE}/s here");
     };
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    for (name, figures) in &seen {
+        let [rate, cpu_us] = median(figures);
+        println!("{name:<20} {rate:>9.0} {:>9.2} {cpu_us:>12.2}", rate / reference[0]);
+    }
 }
 
-fn is_there(program: &str) -> bool {
-    env::var_os("PATH").is_some_and(|paths| env::split_paths(&paths).any(|folder| folder.join(program).is_file()))
+/// Share of a rate that a generator sends and has answered, and CPU microseconds per request.
+fn held(name: &str, url: &str, rate: f64) -> [f64; 2] {
+    let (rate_text, seconds, users) = (rate.to_string(), STEP_SECONDS.to_string(), USERS.to_string());
+    if name == "ours" {
+        let figures = numbers(&finish(name, ourselves(1, &["open", url, &rate_text, &seconds])).0);
+        return [figures[0], figures[3]];
+    }
+    let span = format!("{STEP_SECONDS}s");
+    let arguments = ["--no-tui", "-c", &users, "-z", &span, "-q", &rate_text, "--latency-correction", url];
+    let (text, cpu) = finish(name, pinned(1, name, &arguments));
+    let achieved = requests_per_second(&text);
+    [achieved / rate, cpu * 1e6 / (achieved * f64::from(STEP_SECONDS))]
+}
+
+/// How late arrivals are released; prints medians.
+fn lags(url: &str, rounds: u32) {
+    println!("\nschedule lag          p50 us     p99 us CPU us/req   RSS MB  dropped");
+    for rate in LAG_RATES {
+        let one = |_| {
+            let text = finish("ours", ourselves(1, &["open", url, &rate.to_string(), "5"])).0;
+            <[f64; 6]>::try_from(numbers(&text)).unwrap()
+        };
+        let [_, p50, p99, cpu_us, rss_mb, dropped] = median(&(0..rounds).map(one).collect::<Vec<_>>());
+        println!("{:<17}{p50:>10.0} {p99:>10.0} {cpu_us:>10.1} {rss_mb:>8.1} {dropped:>8.0}", format!("{rate}/s"));
+    }
+}
+
+fn numbers(text: &str) -> Vec<f64> {
+    text.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+/// The median of each figure by itself.
+fn median<const N: usize>(figures: &[[f64; N]]) -> [f64; N] {
+    std::array::from_fn(|position| {
+        let mut values: Vec<f64> = figures.iter().map(|figures| figures[position]).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    })
 }
