@@ -410,7 +410,8 @@ mod tests {
             "chat = 2",
             "chart = 2",
             "mix",
-            "unknown journey `chart`; known are `flight-search`, `chat`, `trip-creation`",
+            "unknown journey `chart`; known are `flight-search`, `flight-search-cached`, `flight-search-uncached`, `chat`, `chat-long`, \
+             `trip-creation`, `trip-creation-large`, `booking`, `collaboration`, `token-refresh`, `traveller`",
         );
         refused(
             "users = 100\n        mix = { flight-search = 3,",

@@ -335,11 +335,11 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, headers, text: response.text().await.unwrap() }
 }
 
-/// Waits until `condition` holds, at most 5 s.
+/// Waits until `condition` holds, at most 20 s.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !condition().await {
-        assert!(Instant::now() < deadline, "{what} did not happen within 5 s");
+        assert!(Instant::now() < deadline, "{what} did not happen within 20 s");
         tokio::task::yield_now().await;
     }
 }
