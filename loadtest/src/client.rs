@@ -11,8 +11,11 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use std::{io, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::Instant};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, Sleep},
+};
 
 /// The largest answer that is read, in bytes; a larger one is a wrong answer.
 pub const BODY_MAX: usize = 8 << 20;
@@ -69,13 +72,15 @@ pub struct Client {
     target: Arc<Target>,
     bearer: Option<HeaderValue>,
     connection: Option<SendRequest<Full<Bytes>>>,
+    /// Rings at the deadline of the request. Putting one off costs less than setting a new one for each request.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Client {
     /// A client that has not connected yet.
     #[must_use]
     pub fn new(target: Arc<Target>) -> Self {
-        Self { target, bearer: None, connection: None }
+        Self { target, bearer: None, connection: None, alarm: None }
     }
 
     /// The service that it talks to.
@@ -113,10 +118,17 @@ impl Client {
     ) -> Exchange {
         let sent = Instant::now();
         let mut first_byte = None;
+        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(sent + timeout)));
         let conversation = self.converse(request, &mut first_byte, on_piece);
-        let end = tokio::time::timeout_at(sent + timeout, conversation).await;
+        alarm.as_mut().reset(sent + timeout);
+        let within = tokio::select! {
+            biased;
+            end = conversation => Some(end),
+            () = &mut alarm => None,
+        };
         let done = Instant::now();
-        let end = end.unwrap_or(Err(Failure::Timeout(timeout)));
+        self.alarm = Some(alarm);
+        let end = within.unwrap_or(Err(Failure::Timeout(timeout)));
         if end.is_err() {
             // What is left of the answer must not be taken for the next one.
             self.connection = None;
