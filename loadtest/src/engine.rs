@@ -231,7 +231,7 @@ impl Ready {
         drop(start);
         let pacing = match plan.schedule() {
             // The queue closes when the pacer drops its end: then users end, and goose with them.
-            Some(schedule) => pacer::release(schedule, queue, live.clone()).await,
+            Some(schedule) => pacer::release_apart(schedule, queue, live.clone()).await,
             None => {
                 drop(queue);
                 Ok(())

@@ -1,8 +1,8 @@
 //! The pacer: releases every arrival of an open model at its due instant, whatever the target does.
 use crate::{live::Live, schedule::Arrival, schedule::Schedule, timer::Timer};
 use async_channel::{Sender, TrySendError};
-use std::{io, sync::Arc};
-use tokio::time::Instant;
+use std::{io, sync::Arc, thread};
+use tokio::{sync::oneshot, time::Instant};
 
 /// An arrival that has become due and waits for a free user.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ const BURST: u32 = 64;
 ///
 /// # Errors
 /// When the timer does not work.
-pub(crate) async fn release(schedule: Schedule, queue: Sender<Released>, live: Arc<Live>) -> io::Result<()> {
+async fn release(schedule: Schedule, queue: Sender<Released>, live: Arc<Live>) -> io::Result<()> {
     let timer = Timer::new()?;
     let stopping = live.stop.stopping();
     tokio::pin!(stopping);
@@ -45,6 +45,19 @@ pub(crate) async fn release(schedule: Schedule, queue: Sender<Released>, live: A
         }
     }
     Ok(())
+}
+
+/// Does it on a thread of its own, so that an arrival does not wait for the users' turns.
+///
+/// # Errors
+/// When the timer does not work, or no thread is left.
+pub(crate) async fn release_apart(schedule: Schedule, queue: Sender<Released>, live: Arc<Live>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (tell, ended) = oneshot::channel();
+    // Nobody listens any more when the load was given up.
+    let work = move || drop(tell.send(runtime.block_on(release(schedule, queue, live))));
+    thread::Builder::new().name("pacer".into()).spawn(work)?;
+    ended.await.unwrap_or_else(|_| Err(io::Error::other("the pacer panicked")))
 }
 
 async fn wait(timer: &Timer, due: Instant) -> io::Result<()> {
