@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use std::{io, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{io, pin::Pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, Sleep};
 
 /// The largest answer that is read, in bytes; a larger one is a wrong answer.
 pub const BODY_MAX: usize = 8 << 20;
@@ -98,6 +98,8 @@ pub struct Client {
     bearer: Option<HeaderValue>,
     line: Line,
     connection: Option<Sender>,
+    /// Rings at the deadline of the request. Putting one off costs less than setting a new one for each request.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// What happened on the way to an answer.
@@ -123,7 +125,7 @@ impl Client {
     }
 
     pub(crate) fn over(connector: Arc<Connector>, line: Line) -> Self {
-        Self { connector, bearer: None, line, connection: None }
+        Self { connector, bearer: None, line, connection: None, alarm: None }
     }
 
     /// The service that it talks to.
@@ -177,10 +179,17 @@ impl Client {
         };
         let sent = if waited.is_some() { Instant::now() } else { asked };
         let mut seen = Seen::default();
+        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(asked + timeout)));
         let conversation = self.converse(request, &mut seen, on_piece);
-        let end = tokio::time::timeout_at(asked + timeout, conversation).await;
+        alarm.as_mut().reset(asked + timeout);
+        let within = tokio::select! {
+            biased;
+            end = conversation => Some(end),
+            () = &mut alarm => None,
+        };
         let done = Instant::now();
-        let end = end.unwrap_or(Err(Failure::Timeout(timeout)));
+        self.alarm = Some(alarm);
+        let end = within.unwrap_or(Err(Failure::Timeout(timeout)));
         self.end_turn(end.is_err());
         let Seen { first_byte, opened } = seen;
         Exchange { sent, first_byte, done, waited, opened, end }

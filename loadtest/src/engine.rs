@@ -305,7 +305,7 @@ impl Ready {
         drop(start);
         let pacing = match plan.schedule() {
             // The queue closes when the pacer drops its end: then users end, and goose with them.
-            Some(schedule) => pacer::release(schedule, plan.law(), queue, live.clone()).await,
+            Some(schedule) => pacer::release_apart(schedule, plan.law(), queue, live.clone()).await,
             None => {
                 drop(queue);
                 Ok(None)

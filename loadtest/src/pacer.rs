@@ -7,8 +7,8 @@ use crate::{
 };
 use async_channel::{Sender, TrySendError};
 use reports::record::ArrivalFit;
-use std::{io, sync::Arc};
-use tokio::time::Instant;
+use std::{io, sync::Arc, thread};
+use tokio::{sync::oneshot, time::Instant};
 
 /// An arrival that has become due and waits for a free user.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ const BURST: u32 = 64;
 ///
 /// # Errors
 /// When the timer does not work.
-pub(crate) async fn release(
+async fn release(
     schedule: Schedule,
     law: Option<Law>,
     queue: Sender<Released>,
@@ -73,6 +73,24 @@ async fn release_all(
         }
     }
     Ok(())
+}
+
+/// Does it on a thread of its own, so that an arrival does not wait for the users' turns.
+///
+/// # Errors
+/// When the timer does not work, or no thread is left.
+pub(crate) async fn release_apart(
+    schedule: Schedule,
+    law: Option<Law>,
+    queue: Sender<Released>,
+    live: Arc<Live>,
+) -> io::Result<Option<ArrivalFit>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (tell, ended) = oneshot::channel();
+    // Nobody listens any more when the load was given up.
+    let work = move || drop(tell.send(runtime.block_on(release(schedule, law, queue, live))));
+    thread::Builder::new().name("pacer".into()).spawn(work)?;
+    ended.await.unwrap_or_else(|_| Err(io::Error::other("the pacer panicked")))
 }
 
 async fn wait(timer: &Timer, due: Instant) -> io::Result<()> {

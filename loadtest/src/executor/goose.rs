@@ -12,19 +12,16 @@
 //! fails, harmlessly, when the process has one already. So a program must install its own with `ctrlc` *before* it starts a load, and
 //! not with another crate, whose handler `ctrlc` would replace.
 use super::{Body, Error, Executor};
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use goose::{
     GooseAttack, GooseError,
     client::GooseClientBuilder,
     config::GooseConfiguration,
     goose::{GooseUser, Scenario, Transaction, TransactionFunction},
 };
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
 /// Runs each user as a goose user.
@@ -78,8 +75,9 @@ fn transaction(body: Body, panicked: Arc<AtomicUsize>) -> TransactionFunction {
         let user = body(next.fetch_add(1, Ordering::Relaxed));
         let panicked = panicked.clone();
         Box::pin(async move {
-            // goose waits for ever for a user that panicked.
-            if AssertUnwindSafe(user).catch_unwind().await.is_err() {
+            // In a task of its own a user is not polled through goose's layers at every step; and goose waits for ever for one that
+            // panicked.
+            if tokio::spawn(user).await.is_err() {
                 panicked.fetch_add(1, Ordering::Relaxed);
             }
             Ok(())
