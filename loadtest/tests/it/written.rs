@@ -278,7 +278,9 @@ fn a_mix_names_journeys_that_are_there() {
     std::fs::write(folder.path().join("goods.csv"), GOODS).unwrap();
     let written = written::read(&file.journeys, &file.feeders, folder.path()).unwrap();
     file.load.mix.adopt(&written.journeys);
-    let expected = "unknown journey `order`; known are `flight-search`, `flight-search-cached`, `flight-search-uncached`, `chat`, `chat-long`, `trip-creation`, `trip-creation-large`, `booking`, `collaboration`, `token-refresh`, `traveller`, `orders`";
+    let expected = "unknown journey `order`; known are `flight-search`, `flight-search-cached`, `flight-search-uncached`, \
+                    `chat`, `chat-long`, `trip-creation`, `trip-creation-large`, `booking`, \
+                    `collaboration`, `token-refresh`, `traveller`, `orders`";
     assert_eq!(file.load.check().unwrap_err().to_string(), expected);
 }
 

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// Longest wait for what must happen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection.
 pub(crate) struct Wire(TcpStream);
@@ -38,7 +38,7 @@ impl Wire {
             if length.is_some_and(|length| body.len() >= length.parse().unwrap()) {
                 return text;
             }
-            let more = self.read(PATIENCE).await.expect("an answer within 5 s");
+            let more = self.read(PATIENCE).await.expect("an answer within 20 s");
             assert!(!more.is_empty(), "closed after {text:?}");
             text.push_str(&more);
         }
@@ -56,7 +56,7 @@ impl Wire {
     pub(crate) async fn end(&mut self) -> String {
         let mut text = String::new();
         loop {
-            match self.read(PATIENCE).await.expect("the end within 5 s") {
+            match self.read(PATIENCE).await.expect("the end within 20 s") {
                 more if more.is_empty() => return text,
                 more => text.push_str(&more),
             }
