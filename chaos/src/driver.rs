@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reports::record::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
+use reports::{
+    record::{FaultEffect, FaultEnd, FaultRecord, FaultWindow},
+    units,
+};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -81,7 +84,7 @@ fn planned(fault: &TimedFault) -> FaultRecord {
         link: fault.link.clone(),
         kind: fault.fault.kind().to_owned(),
         description: fault.description(),
-        planned: FaultWindow { from_ns: nanos(fault.on), to_ns: nanos(fault.off) },
+        planned: FaultWindow { from_ns: units::nanos(fault.on), to_ns: units::nanos(fault.off) },
         window: None,
         end: FaultEnd::NeverOn,
         effect: None,
@@ -139,7 +142,7 @@ async fn lift(fault: &TimedFault, control: &Control) -> Result<Written, Error> {
 
 /// Writes down when the fault was really on and how it ended.
 fn conclude(record: &mut FaultRecord, origin: Instant, on: Written, held: Held, off: Result<Written, Error>) {
-    let since_origin = |instant: Instant| nanos(instant.saturating_duration_since(origin));
+    let since_origin = |instant: Instant| units::nanos(instant.saturating_duration_since(origin));
     let from_ns = since_origin(middle(on));
     let (end, to, error) = match (held, off) {
         (_, Err(error)) => (FaultEnd::LeftBehind, Instant::now(), Some(chain(&error))),
@@ -232,10 +235,6 @@ fn log(record: &FaultRecord) {
 
 fn middle(written: Written) -> Instant {
     written.before + (written.after - written.before) / 2
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The error with its causes, in one line.

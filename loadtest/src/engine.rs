@@ -28,7 +28,10 @@ use crate::{
 };
 use async_channel::{Receiver, Sender};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reports::record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, Origin, SecondCounts, Watcher};
+use reports::{
+    record::{Counts, GeneratorHealth, LoadRecord, Meter, MixEntry, Origin, SecondCounts, Watcher},
+    units,
+};
 use std::{
     io,
     path::PathBuf,
@@ -367,7 +370,7 @@ fn result(
         generator: GeneratorHealth {
             cpu_seconds: after.cpu_seconds - before.cpu_seconds,
             rss_max_bytes: after.rss_max_bytes,
-            clock_jump_ns: u64::try_from(recorded.clock_jump.as_nanos()).unwrap_or(u64::MAX),
+            clock_jump_ns: units::nanos(recorded.clock_jump),
         },
         meter,
         finished_ns: live.ns(finished),

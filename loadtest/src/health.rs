@@ -3,6 +3,7 @@ use nix::sys::{
     resource::{Resource, UsageWho, getrlimit, getrusage, rlim_t, setrlimit},
     time::TimeVal,
 };
+use reports::units;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -113,7 +114,7 @@ impl ClockWatch {
             (!step.is_zero()).then_some(step)
         });
         let smallest = steps.min().unwrap_or(Duration::MAX);
-        u64::try_from(smallest.as_nanos()).unwrap_or(u64::MAX)
+        units::nanos(smallest)
     }
 
     /// Compares the clocks once more.

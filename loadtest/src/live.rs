@@ -8,7 +8,7 @@ use crate::{
     stop::Stop,
     visit::User,
 };
-use reports::record::Sample;
+use reports::{record::Sample, units};
 use std::{
     fmt,
     sync::{
@@ -51,7 +51,7 @@ pub(crate) struct Live {
 impl Live {
     /// An instant, in nanoseconds since clock zero; 0 for one before it.
     pub(crate) fn ns(&self, instant: Instant) -> u64 {
-        u64::try_from(instant.saturating_duration_since(self.clock_zero).as_nanos()).unwrap_or(u64::MAX)
+        units::nanos(instant.saturating_duration_since(self.clock_zero))
     }
 
     /// The instant that lies so many nanoseconds after clock zero.

@@ -7,7 +7,10 @@ use crate::{
     warm_up::WarmUp,
 };
 use jiff::civil::Date;
-use reports::record::{self, Meter, ModelKind, StepInfo};
+use reports::{
+    record::{self, Meter, ModelKind, StepInfo},
+    units,
+};
 use std::time::Duration;
 
 /// A load that can be carried out. The same settings, seed and day give the same due times, journeys and payloads, byte for byte.
@@ -109,7 +112,7 @@ impl LoadPlan {
         let level_from = self.settings.arrivals.level_from(self.settings.duration);
         Meter {
             model: Some(if self.closed().is_some() { ModelKind::Closed } else { ModelKind::Open }),
-            level_from_ns: level_from.map(|from| u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)),
+            level_from_ns: level_from.map(units::nanos),
             warm_up: match self.settings.warm_up {
                 WarmUp::Fixed(_) => record::WarmUp::Given,
                 WarmUp::Auto => record::WarmUp::NotFound,
@@ -126,7 +129,7 @@ impl LoadPlan {
             let longest = self.routes.iter().map(|route| route.journey.steps().len() as u64).max().unwrap_or(0);
             return self.closed().map_or(0, |closed| closed.expected(self.settings.users, within)) * longest;
         };
-        let within_ns = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        let within_ns = units::nanos(within);
         let (mut behind, mut now, mut most) = (self.schedule().into_iter().flatten().peekable(), 0, 0);
         for arrival in ahead {
             now += steps(&arrival);
@@ -160,7 +163,7 @@ impl LoadPlan {
     }
 
     pub(crate) fn end_ns(&self) -> u64 {
-        u64::try_from(self.settings.duration.as_nanos()).unwrap_or(u64::MAX)
+        units::nanos(self.settings.duration)
     }
 
     /// How long users go on taking waiting arrivals after the last one was due.

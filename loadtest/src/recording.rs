@@ -12,7 +12,10 @@ use crate::{
     progress::{Progress, add},
     recent::Recent,
 };
-use reports::record::{CutOff, Outcome, Phase, Recorder, Round, SECOND_NS, Sample, SecondCounts, StepInfo, Watcher};
+use reports::{
+    record::{CutOff, Outcome, Phase, Recorder, Round, SECOND_NS, Sample, SecondCounts, StepInfo, Watcher},
+    units,
+};
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
@@ -263,7 +266,7 @@ impl Desk {
 
     /// Notes how many requests were there since the last look, over the time that really passed, however long that was.
     fn note_presence(&mut self, presence: &Presence) {
-        let now_ns = u64::try_from(self.clock_zero.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now_ns = units::nanos(self.clock_zero.elapsed());
         let (from_ns, before) = self.noted;
         if now_ns == from_ns {
             return;
@@ -284,7 +287,7 @@ impl Desk {
         let figures = progress.figures();
         self.looked_s = now.as_secs();
         watcher.look(&Round {
-            now_ns: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+            now_ns: units::nanos(now),
             is_over: known_before == u64::MAX,
             counts: figures.counts(),
             in_flight: figures.in_flight,

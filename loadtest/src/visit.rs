@@ -15,7 +15,10 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use jiff::civil::Date;
-use reports::record::{Connecting, JournalEntry, Outcome, Sample, Stream};
+use reports::{
+    record::{Connecting, JournalEntry, Outcome, Sample, Stream},
+    units,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -153,7 +156,7 @@ impl<'a> Visit<'a> {
 
     /// How soon an own write must show in an own read.
     pub(crate) fn own_writes_ns(&self) -> u64 {
-        u64::try_from(self.live.plan.settings().oracle.bounds.own_writes.as_nanos()).unwrap_or(u64::MAX)
+        units::nanos(self.live.plan.settings().oracle.bounds.own_writes)
     }
 
     /// When the last answer was complete, in nanoseconds since clock zero.
@@ -276,7 +279,7 @@ impl<'a> Visit<'a> {
 
     /// Lets the next step become due so much later than it would.
     pub fn pause(&mut self, pause: Duration) {
-        self.pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.pause_ns = units::nanos(pause);
     }
 
     /// Waits for the next step to become due; whether it did before the run was to end.
@@ -310,15 +313,14 @@ impl<'a> Visit<'a> {
             first_byte_ns: exchange.first_byte.map(|at| self.live.ns(at)),
             done_ns: self.done_ns,
             stream,
-            connecting: Connecting { waited_ns: exchange.waited.map(in_ns), opened_ns: exchange.opened.map(in_ns) },
+            connecting: Connecting {
+                waited_ns: exchange.waited.map(units::nanos),
+                opened_ns: exchange.opened.map(units::nanos),
+            },
         };
         if let Err(failure) = &exchange.end {
             tracing::debug!(user = self.user.index, "no answer for user {}: {failure}", self.user.index);
         }
         self.live.completed(self.user.index, sample);
     }
-}
-
-fn in_ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

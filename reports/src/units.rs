@@ -59,6 +59,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, Error> {
     Duration::try_from_secs_f64(seconds).map_err(|_| Error::OutOfRange(text.trim().to_owned()))
 }
 
+/// A length of time in whole nanoseconds; the largest number for one beyond 584 years.
+#[must_use]
+pub fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Prints a duration in the largest unit that keeps it exact to the nanosecond, such as `1.5s` or `250ms`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {

@@ -11,7 +11,7 @@ use loadtest::{LoadPlan, health::file_descriptors};
 use reports::{
     gate,
     record::{FaultWindow, FeederRecord, Phase, cut},
-    units::format_duration,
+    units::{self, format_duration},
 };
 use sha2::{Digest as _, Sha256};
 use std::{fmt::Write as _, time::Duration};
@@ -203,11 +203,10 @@ fn timeline(scenario: &Scenario) -> Result<Timeline, Vec<Mistake>> {
 }
 
 fn phases(scenario: &Scenario, timeline: &Timeline) -> Vec<Phase> {
-    let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let window = |on, off| FaultWindow { from_ns: ns(on), to_ns: ns(off) };
+    let window = |on, off| FaultWindow { from_ns: units::nanos(on), to_ns: units::nanos(off) };
     let faults: Vec<_> =
         timeline.faults().iter().map(|fault| (fault.name.clone(), window(fault.on, fault.off))).collect();
-    cut(ns(scenario.load.warm_up.planned()), ns(scenario.load.duration), &faults)
+    cut(units::nanos(scenario.load.warm_up.planned()), units::nanos(scenario.load.duration), &faults)
 }
 
 fn gate_mistakes(scenario: &Scenario, load: &LoadPlan, phases: &[Phase]) -> Vec<Mistake> {

@@ -1,8 +1,11 @@
 //! What the program knows of a run before its first request: the head of its record.
 use crate::{calibration, plan::Plan, scenario::Scenario};
-use reports::record::{
-    Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, Origin, ProcessUsage, Run, RunEnd, RunId,
-    ScenarioText, Target,
+use reports::{
+    record::{
+        Counts, FORMAT, GeneratorHealth, LoadRecord, Machine, Meter, Origin, ProcessUsage, Run, RunEnd, RunId,
+        ScenarioText, Target,
+    },
+    units,
 };
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
@@ -30,7 +33,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         calibration: calibration::load(Path::new(calibration::FOLDER), &machine),
         machine,
         clock_zero: timestamp(now),
-        planned_ns: u64::try_from(settings.duration.as_nanos()).unwrap_or(u64::MAX),
+        planned_ns: units::nanos(settings.duration),
         finished_ns: 0,
         end: RunEnd::Broken("the harness ended before the run did".to_owned()),
         load: LoadRecord {

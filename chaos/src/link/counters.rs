@@ -1,4 +1,5 @@
 //! Live counters of links and toxics, so that "the fault bit" can be shown and not assumed.
+use reports::units;
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
@@ -24,7 +25,7 @@ impl ToxicCounters {
     pub(crate) fn count_late(&self, bytes: usize, by: Duration) {
         self.chunks.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes as u64, Relaxed);
-        self.delayed_ns.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.delayed_ns.fetch_add(units::nanos(by), Relaxed);
     }
 
     pub(crate) fn count_dropped(&self, bytes: usize) {

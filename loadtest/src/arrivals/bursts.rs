@@ -35,7 +35,7 @@ pub struct Bursts {
 impl Bursts {
     /// When the arrivals of the bursts are due, in nanoseconds since clock zero.
     fn of_bursts(&self) -> impl Iterator<Item = u64> + Send + use<> {
-        let (size, every, over) = (u64::from(self.size), nanos(self.every), nanos(self.over));
+        let (size, every, over) = (u64::from(self.size), units::nanos(self.every), units::nanos(self.over));
         (size..).map(move |n| {
             let (burst, place) = (n / size, n % size);
             every.saturating_mul(burst).saturating_add(over * place / size)
@@ -64,7 +64,7 @@ impl Open for Bursts {
     }
 
     fn expected(&self, duration: Duration) -> f64 {
-        let in_bursts = self.of_bursts().take_while(|due_ns| *due_ns < nanos(duration)).count();
+        let in_bursts = self.of_bursts().take_while(|due_ns| *due_ns < units::nanos(duration)).count();
         in_bursts as f64 + self.profile(duration).expected_before(duration)
     }
 
@@ -91,10 +91,6 @@ impl fmt::Display for Bursts {
         }
         if *base > 0.0 { write!(f, ", beside {spacing} {}", format_rate(*base)) } else { Ok(()) }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Two ascending sequences as one.

@@ -6,7 +6,7 @@ use crate::{
     draw::{Draw, Purpose},
     settings::{Error, RATE_MAX},
 };
-use reports::units::format_rate;
+use reports::units::{self, format_rate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -99,7 +99,7 @@ impl Open for Recorded {
     }
 
     fn expected(&self, duration: Duration) -> f64 {
-        let end_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let end_ns = units::nanos(duration);
         self.due_times(0, duration).take_while(|due_ns| *due_ns < end_ns).count() as f64
     }
 

@@ -1,7 +1,10 @@
 //! How finely this machine's clock counts, and how late its timers are.
 use crate::timer::Timer;
 use hdrhistogram::Histogram;
-use reports::record::{ClockFigures, histogram};
+use reports::{
+    record::{ClockFigures, histogram},
+    units,
+};
 use std::{io, time::Duration};
 use tokio::time::Instant;
 
@@ -23,10 +26,10 @@ pub(super) async fn measure() -> io::Result<ClockFigures> {
     for _ in 0..WAITS {
         let due = Instant::now() + WAIT;
         timer.until(due).await?;
-        late.saturating_record(nanos(due.elapsed()).max(1));
+        late.saturating_record(units::nanos(due.elapsed()).max(1));
     }
     Ok(ClockFigures {
-        resolution_ns: nanos(resolution()),
+        resolution_ns: units::nanos(resolution()),
         timer_late_p50_ns: quantile_ns(&late, 0.5),
         timer_late_p99_ns: quantile_ns(&late, 0.99),
     })
@@ -44,8 +47,4 @@ fn resolution() -> Duration {
         }
     };
     (0..STEPS).map(|_| step()).min().unwrap_or_default()
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -16,7 +16,10 @@ pub use scene::{POOL, QUEUE, Scene};
 pub use trial::Trial;
 
 use crate::{engine, executor::Executor, health, settings, stop::Stop, target};
-use reports::record::{Calibration, Machine};
+use reports::{
+    record::{Calibration, Machine},
+    units,
+};
 use std::{io, time::Duration};
 use tokio::time::Instant;
 
@@ -106,7 +109,7 @@ pub async fn calibrate(
         machine: Machine::this(),
         at: at.round(jiff::Unit::Second).unwrap_or(at).to_string(),
         took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        allowance_ns: u64::try_from(allowance.as_nanos()).unwrap_or(u64::MAX),
+        allowance_ns: units::nanos(allowance),
         clock,
         scenes,
         rates,

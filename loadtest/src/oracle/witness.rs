@@ -66,7 +66,7 @@ impl Witness {
         };
         let mut oracle = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         oracle.incomplete = incomplete;
-        oracle.took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        oracle.took_ns = units::nanos(begun.elapsed());
         oracle.examples.sort_by_key(|example| (example.violation, example.owner));
         oracle
     }

@@ -269,7 +269,7 @@ fn comparison_of(token: &Token<'_>) -> Result<Comparison, ParseError> {
 fn limit_ns(token: &Token<'_>) -> Result<u64, ParseError> {
     let hint = "write a number and a unit without a space, such as 500ms or 1.5s";
     let duration = units::parse_duration(token.text).map_err(|_| token.not_a("a time", hint))?;
-    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let nanos = units::nanos(duration);
     match nanos {
         0 => Err(token.not_a("a time above zero", hint)),
         nanos if nanos > crate::record::LONGEST_NS => Err(token.not_a("a time that is measured", "at most 10 minutes")),

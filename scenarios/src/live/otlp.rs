@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
 };
 use prost::Message as _;
-use reports::record::Outcome;
+use reports::{record::Outcome, units};
 use reqwest::Url;
 use std::{
     sync::Arc,
@@ -95,7 +95,7 @@ impl Exporter {
 
 fn unix_ns() -> u64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+    units::nanos(since_epoch)
 }
 
 /// When a figure was taken, and since when it counts.

@@ -11,6 +11,7 @@ use loadtest::{Figures, Progress};
 use reports::{
     gate::GateOutcome,
     record::{Outcome, Phase},
+    units,
 };
 use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -86,7 +87,7 @@ async fn each(period: Duration, source: &Source, mut draw: impl FnMut(&Moment<'_
         ticks.tick().await;
         let (figures, now) = (source.progress.figures(), Instant::now());
         let Some(elapsed) = now.checked_duration_since(source.clock_zero) else { continue };
-        let phase = source.board.phase_at(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+        let phase = source.board.phase_at(units::nanos(elapsed));
         draw(&Moment { elapsed, phase, before, now: figures, over: now - at });
         (before, at) = (figures, now);
     }

@@ -1,7 +1,10 @@
 //! Five lines that are redrawn on a terminal: time and faults, load, latency, classes, gates.
 use super::{Gates, Moment, Source, each, line::milliseconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
-use reports::record::{Outcome, Phase};
+use reports::{
+    record::{Outcome, Phase},
+    units,
+};
 use std::time::Duration;
 
 /// Characters of the phase bar.
@@ -26,7 +29,7 @@ fn text(moment: &Moment<'_>, phases: &[Phase], planned_ns: u64, gates: &Gates) -
         [] => String::new(),
         on => format!("  {}", on.join(", ")),
     };
-    let bar = bar(phases, planned_ns, u64::try_from(moment.elapsed.as_nanos()).unwrap_or(u64::MAX));
+    let bar = bar(phases, planned_ns, units::nanos(moment.elapsed));
     let total = format!("{:02}:{:02}", planned_s / 60, planned_s % 60);
     let now = &moment.now;
     [
