@@ -6,7 +6,9 @@
 mod calibration;
 pub mod cli;
 pub mod command;
+mod digest;
 pub mod exit;
+mod hosts;
 mod import;
 mod live;
 pub mod output;

@@ -2,6 +2,7 @@
 //!
 //! Pure: the same scenario, seed and day give the same plan, byte for byte.
 use crate::{
+    digest::hex,
     exit::{Failure, OrExit as _},
     scenario::{Mistake, Mistakes, Scenario},
 };
@@ -14,7 +15,7 @@ use reports::{
     units::{self, format_duration},
 };
 use sha2::{Digest as _, Sha256};
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 /// What a scenario will do.
 #[derive(Debug, Clone)]
@@ -148,10 +149,7 @@ impl Plan {
         for feeder in &self.feeders {
             hash.update(format!("{feeder:?}"));
         }
-        hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&hash.finalize()[..8])
     }
 
     /// The longest that a run of this plan can take once it is loading.

@@ -2,6 +2,7 @@
 //!
 //! Read-only. A request must name a host that is ours, so that a page of another site cannot reach it through a name of its own.
 use super::{board::Board, page, prometheus};
+use crate::hosts;
 use axum::{
     Router,
     extract::{Query, Request, State},
@@ -11,10 +12,7 @@ use axum::{
     routing::get,
 };
 use serde::Deserialize;
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{sync::Notify, time::Instant};
 
 const DASHBOARD: &str = include_str!("dashboard.html");
@@ -101,9 +99,7 @@ fn is_ours(headers: &HeaderMap, allow_hosts: &[String]) -> bool {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_loopback || bare.eq_ignore_ascii_case("localhost") || allow_hosts.iter().any(|allowed| allowed == bare)
+    hosts::is_allowed(name, allow_hosts)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cli,
     exit::{Failure, OrExit as _},
-    output,
+    hosts, output,
     stack::allowed,
 };
 use anyhow::{Context as _, anyhow};
@@ -150,7 +150,7 @@ impl Drop for Observers {
 
 fn bind(flag: &'static str, address: SocketAddr, allow_hosts: &[String]) -> Result<TcpListener, Failure> {
     let ip = address.ip();
-    if !ip.is_loopback() && !allow_hosts.contains(&ip.to_string()) {
+    if !hosts::is_allowed(&ip.to_string(), allow_hosts) {
         let error = anyhow!("{flag}: {ip} is beyond loopback, so others could read along");
         let hint = format!("if that is meant, add --allow-host {ip}");
         return Err(error).or_usage(&hint);

@@ -1,5 +1,6 @@
 //! A file with recorded arrivals, read line by line.
 use super::{Format, Line};
+use crate::digest::hex;
 use anyhow::{Context as _, bail, ensure};
 use loadtest::arrivals::{ARRIVALS_MAX, spread};
 use reports::record::RecordedArrivals;
@@ -52,7 +53,7 @@ impl Log {
             lines.take(line.trim_end(), number).with_context(|| format!("{}, line {number}", path.display()))?;
             piece.clear();
         }
-        lines.arrivals(seed, hex(hash)).with_context(|| path.display().to_string())
+        lines.arrivals(seed, hex(&hash.finalize())).with_context(|| path.display().to_string())
     }
 
     /// What the run's record says of it.
@@ -134,10 +135,6 @@ impl<V: FnMut(Line)> Lines<'_, V> {
     }
 }
 
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +160,7 @@ mod tests {
         assert!(log.due_ns.is_sorted() && log.due_ns.iter().any(|ns| !ns.is_multiple_of(SECOND_NS)));
         let told = log.told(Path::new("logs/it.log"));
         assert_eq!((told.source.as_str(), told.count), ("logs/it.log", 4));
-        assert_eq!(told.digest, hex(Sha256::new_with_prefix(&text)));
+        assert_eq!(told.digest, hex(&Sha256::digest(&text)));
         assert_eq!(
             told.note,
             "Common Log Format, spread evenly at random over each second, 1 lines skipped (the first is line 3), 2 put into order"

@@ -1,6 +1,7 @@
 //! The scenario file itself: found, read, changed by flags and checked as a whole.
 use crate::{
     cli::Which,
+    digest::hex,
     exit::{Failure, OrExit as _},
     recorded,
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
@@ -227,7 +228,7 @@ impl Scenario {
     /// SHA-256 of the text, in hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.text.as_bytes()))
     }
 
     fn change(&mut self, flags: &Overrides) -> Result<(), Failure> {

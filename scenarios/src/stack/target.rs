@@ -2,6 +2,7 @@
 use super::{bundled, child::Running};
 use crate::{
     exit::{Failure, OrExit as _},
+    hosts,
     scenario::Scenario,
 };
 use anyhow::{Context as _, anyhow};
@@ -12,7 +13,7 @@ use loadtest::{
     connection::Connection,
 };
 use reports::record::{ProcessUsage, Target};
-use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 /// How long a part may take to stop in order. The service drains for up to 25 s; nothing is asked of it any more by then.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -112,11 +113,8 @@ impl Stack {
 pub(crate) fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
     let parsed: reqwest::Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
     let host = parsed.host_str().with_context(|| format!("`{url}` names no host"))?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let is_listed = allow_hosts.iter().any(|allowed| allowed == bare);
     let refused = || anyhow!("{host} is beyond loopback and not on the list of allowed hosts");
-    (is_loopback || is_listed).then_some(()).ok_or_else(refused)
+    hosts::is_allowed(host, allow_hosts).then_some(()).ok_or_else(refused)
 }
 
 /// The fault proxy whose proxies are the links of a target that runs already.
