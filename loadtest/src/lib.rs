@@ -30,6 +30,7 @@ pub mod executor;
 pub mod health;
 pub mod host;
 mod live;
+mod mailboxes;
 mod pacer;
 mod presence;
 mod progress;

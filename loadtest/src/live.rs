@@ -1,10 +1,10 @@
 //! A load that is going on: what its users share.
 use crate::{
     directory::Directory,
+    mailboxes::Mailboxes,
     oracle::Journal,
     plan::LoadPlan,
     progress::{Progress, add},
-    recording::Mailboxes,
     stop::Stop,
     visit::User,
 };

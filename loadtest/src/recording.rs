@@ -8,6 +8,7 @@
 //! Handing in a sample never waits and wakes nobody: the thread comes by every few milliseconds.
 use crate::{
     health::ClockWatch,
+    mailboxes::{BOXES, Event, Mailboxes},
     presence::{Integrals, Presence},
     progress::{Progress, add},
     recent::Recent,
@@ -19,10 +20,7 @@ use reports::{
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
@@ -53,119 +51,10 @@ pub(crate) struct Recorded {
     pub(crate) cut_off: CutOff,
 }
 
-/// Mailboxes, so that users on different threads rarely meet.
-const BOXES: usize = 16;
-/// Events that wait in all mailboxes together, at most.
-pub(crate) const WAITING_MAX: usize = 1 << 18;
 /// How often the recorder thread comes by.
 const ROUND: Duration = Duration::from_millis(10);
 /// Seconds of measures that are kept in memory when they cannot be written; beyond them, samples are lost.
 const UNWRITTEN_MAX_S: u64 = 600;
-
-#[derive(Debug)]
-enum Event {
-    Sample(Sample),
-    Dropped { due_ns: u64 },
-    Unfinished { due_ns: u64, sent_ns: Option<u64> },
-}
-
-/// The users' end of the recording.
-#[derive(Debug)]
-pub(crate) struct Mailboxes {
-    boxes: Vec<Mutex<Vec<Event>>>,
-    capacity: usize,
-    progress: Arc<Progress>,
-    outstanding: Outstanding,
-    /// How many requests are there, counted apart from the samples.
-    pub(crate) presence: Presence,
-    is_closed: AtomicBool,
-}
-
-/// The earliest due instants that can still come in, so that a second is written once, when it is complete, however long its last
-/// answer took.
-#[derive(Debug)]
-struct Outstanding {
-    /// Due instant of what each user is at, or waits for; `u64::MAX` when it waits for the queue.
-    users: Vec<AtomicU64>,
-    /// Nothing that is still in the queue was due before this.
-    queue: AtomicU64,
-}
-
-impl Outstanding {
-    fn earliest_ns(&self) -> u64 {
-        // The queue first: a user enters its own mark before it moves the queue's.
-        let queue = self.queue.load(Ordering::SeqCst);
-        self.users.iter().map(|user| user.load(Ordering::SeqCst)).fold(queue, u64::min)
-    }
-
-    /// What is out, by the second in which it was due, and the first second that may still have more in the queue.
-    fn by_second(&self, now_s: u64) -> (u64, BTreeMap<u64, u64>) {
-        // One second is left open, because a user enters its mark a moment after it took an arrival from the queue.
-        let known_before = (self.queue.load(Ordering::SeqCst) / SECOND_NS).saturating_sub(1).min(now_s);
-        let mut out = BTreeMap::new();
-        for user in &self.users {
-            let second = user.load(Ordering::SeqCst) / SECOND_NS;
-            if second < known_before {
-                *out.entry(second).or_default() += 1;
-            }
-        }
-        (known_before, out)
-    }
-}
-
-impl Mailboxes {
-    pub(crate) fn new(users: u32, waiting_max: usize, progress: Arc<Progress>) -> Self {
-        let outstanding =
-            Outstanding { users: (0..users).map(|_| AtomicU64::new(0)).collect(), queue: AtomicU64::new(0) };
-        let boxes = (0..BOXES).map(|_| Mutex::default()).collect();
-        Self {
-            boxes,
-            capacity: waiting_max.div_ceil(BOXES),
-            progress,
-            outstanding,
-            presence: Presence::default(),
-            is_closed: AtomicBool::new(false),
-        }
-    }
-
-    /// Says that a user now is at, or waits for, what is due then. Everything still in the queue is due later.
-    pub(crate) fn user_is_at(&self, user: u32, due_ns: u64) {
-        self.outstanding.users[user as usize].store(due_ns, Ordering::SeqCst);
-        self.outstanding.queue.fetch_max(due_ns, Ordering::SeqCst);
-    }
-
-    /// Says that a user waits for the queue.
-    pub(crate) fn user_is_free(&self, user: u32) {
-        self.outstanding.users[user as usize].store(u64::MAX, Ordering::SeqCst);
-    }
-
-    pub(crate) fn sample(&self, user: u32, sample: Sample) {
-        add(&self.progress.completed);
-        self.put(user as usize, Event::Sample(sample));
-    }
-
-    pub(crate) fn dropped(&self, due_ns: u64) {
-        add(&self.progress.dropped);
-        self.put(0, Event::Dropped { due_ns });
-    }
-
-    pub(crate) fn unfinished(&self, user: u32, due_ns: u64, sent_ns: Option<u64>) {
-        add(&self.progress.unfinished);
-        if sent_ns.is_none() {
-            add(&self.progress.unsent);
-        }
-        self.put(user as usize, Event::Unfinished { due_ns, sent_ns });
-    }
-
-    fn put(&self, number: usize, event: Event) {
-        let mut waiting = self.boxes[number % BOXES].lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < self.capacity {
-            waiting.push(event);
-        } else {
-            add(&self.progress.lost);
-        }
-    }
-}
 
 /// The recorder thread. Dropped without [`Running::finish`], it ends by itself.
 pub(crate) struct Running {
@@ -195,7 +84,7 @@ impl Running {
 
     /// Folds what is left, writes it, and ends the thread.
     pub(crate) fn finish(self) -> Recorded {
-        self.mailboxes.is_closed.store(true, Ordering::SeqCst);
+        self.mailboxes.close();
         self.thread.thread().unpark();
         self.thread.join().expect("the recorder thread does not panic")
     }
@@ -238,7 +127,7 @@ impl Desk {
     fn work(mut self, mailboxes: &Arc<Mailboxes>) -> Recorded {
         let mut taken = Vec::new();
         // The users' end is gone without a word when the load was given up.
-        while !mailboxes.is_closed.load(Ordering::SeqCst) && Arc::strong_count(mailboxes) > 1 {
+        while !mailboxes.is_closed() && Arc::strong_count(mailboxes) > 1 {
             thread::park_timeout(ROUND);
             // Read before the mailboxes are emptied: what is not outstanding now is in them. One second is left open, because a user
             // enters its mark a moment after it took an arrival from the queue.
@@ -299,8 +188,8 @@ impl Desk {
     }
 
     fn empty(&mut self, mailboxes: &Mailboxes, taken: &mut Vec<Event>) {
-        for mailbox in &mailboxes.boxes {
-            std::mem::swap(&mut *mailbox.lock().unwrap_or_else(PoisonError::into_inner), taken);
+        for number in 0..BOXES {
+            mailboxes.swap(number, taken);
             for event in taken.drain(..) {
                 match event {
                     Event::Sample(sample) => self.observe(&sample, &mailboxes.progress),
@@ -355,6 +244,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailboxes::WAITING_MAX;
     use reports::record::PhaseKind;
 
     fn sample(due_ns: u64) -> Sample {
@@ -429,21 +319,6 @@ mod tests {
         assert_eq!((offered, recorded.late_count), (vec![1, 2, 2, 1, 1], 0));
     }
 
-    #[tokio::test]
-    async fn a_second_stays_open_while_an_answer_of_it_is_outstanding() {
-        let mailboxes = Arc::new(Mailboxes::new(2, WAITING_MAX, Arc::default()));
-        assert_eq!(mailboxes.outstanding.earliest_ns(), 0, "nobody has started");
-        mailboxes.user_is_free(0);
-        mailboxes.user_is_free(1);
-        mailboxes.user_is_at(0, 5);
-        mailboxes.user_is_at(1, 70);
-        assert_eq!(mailboxes.outstanding.earliest_ns(), 5);
-        mailboxes.user_is_free(0);
-        assert_eq!(mailboxes.outstanding.earliest_ns(), 70);
-        mailboxes.user_is_free(1);
-        assert_eq!(mailboxes.outstanding.earliest_ns(), 70, "what is in the queue was due after what was taken");
-    }
-
     /// Hands over the seconds that were closed, and whether a look was the last.
     struct Seen(std::sync::mpsc::SyncSender<Result<u64, (bool, u64)>>);
 
@@ -467,18 +342,6 @@ mod tests {
         let seen: Vec<_> = receiver.into_iter().collect();
         let closed: Vec<u64> = seen.iter().filter_map(|seen| seen.ok()).collect();
         assert_eq!((closed, seen.last()), (vec![0, 1, 4], Some(&Err((true, 4)))));
-    }
-
-    #[test]
-    fn what_is_out_is_told_by_the_second_in_which_it_was_due() {
-        let mailboxes = Mailboxes::new(4, WAITING_MAX, Arc::default());
-        mailboxes.user_is_free(3);
-        for (user, due_ms) in [(0, 500), (1, 2_100), (2, 7_300)] {
-            mailboxes.user_is_at(user, due_ms * 1_000_000);
-        }
-        let expected = BTreeMap::from([(0, 1), (2, 1)]);
-        assert_eq!(mailboxes.outstanding.by_second(60), (6, expected), "of later ones, some may still be in the queue");
-        assert_eq!(mailboxes.outstanding.by_second(2).0, 2, "the future is not known");
     }
 
     #[tokio::test]
