@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use soak::Soak;
 pub use spacing::Spacing;
 pub use spike::Spike;
-pub use stages::Stage;
+pub use stages::{Rates, Stage};
 use std::{fmt, time::Duration};
 pub use step::Step;
 

@@ -20,15 +20,24 @@ pub struct Stage {
     pub length: Duration,
 }
 
-/// One rate with its ramp, or stages.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rates<'a> {
-    pub(super) rate: f64,
-    pub(super) ramp: Duration,
-    pub(super) stages: &'a [Stage],
+/// One rate with its ramp, or stages: the settings of the models that differ by their spacing alone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Arrivals per second (where they scatter: on average), such as "25/s". Needed unless there are stages.
+    #[serde(with = "units::rate", skip_serializing_if = "super::is_nothing")]
+    #[schemars(with = "String")]
+    pub rate: f64,
+    /// Time in which the rate grows from nothing to its full value, such as "5s". Default: none.
+    #[serde(with = "units::duration", skip_serializing_if = "Duration::is_zero")]
+    #[schemars(with = "String")]
+    pub ramp: Duration,
+    /// Instead of one rate: rates one after the other, such as [{ rate = "50/s", for = "1m" }, { rate = "0/s", for = "10s" }].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
 }
 
-impl Rates<'_> {
+impl Rates {
     pub(super) fn profile(&self) -> Profile {
         if self.stages.is_empty() {
             return Profile::ramped(self.rate, self.ramp);
@@ -50,6 +59,11 @@ impl Rates<'_> {
             return Err(Error::TooMuch { key: "arrivals.stages", value, limit });
         }
         check_peak("arrivals.rate", &self.profile())
+    }
+
+    /// The one rate, where there are no stages.
+    pub(super) fn rate_mut(&mut self) -> Option<&mut f64> {
+        self.stages.is_empty().then_some(&mut self.rate)
     }
 
     /// Such as `25/s, ramp 5s` or `stages 50/s in 1m, 50/s for 5m, 0/s in 30s`.
@@ -90,7 +104,7 @@ mod tests {
         let stages = stages(
             r#"stages = [{ rate = "50/s", for = "10s" }, { rate = "50/s", for = "20s" }, { rate = "90/s", for = "0s" }, { rate = "0/s", for = "4s" }]"#,
         );
-        let rates = Rates { rate: 0.0, ramp: Duration::ZERO, stages: &stages };
+        let rates = Rates { rate: 0.0, ramp: Duration::ZERO, stages };
         let profile = rates.profile();
         let expected = |seconds| profile.expected_before(Duration::from_secs(seconds));
         assert_eq!([5, 10, 30, 34, 60].map(expected), [62.5, 250.0, 1_250.0, 1_430.0, 1_430.0]);
