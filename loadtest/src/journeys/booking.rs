@@ -42,14 +42,7 @@ impl Journey for BookingJourney {
     }
 
     fn steps(&self) -> &'static [Step] {
-        const ALL: [Step; 5] = [
-            Step { name: "flights.search", is_streamed: false },
-            Step { name: "trips.create", is_streamed: false },
-            STEPS[0],
-            STEPS[1],
-            STEPS[2],
-        ];
-        &ALL
+        &[flight_search::STEP, trip::CREATE, STEPS[0], STEPS[1], STEPS[2]]
     }
 
     fn writes(&self) -> bool {

@@ -18,6 +18,9 @@ pub(super) enum Length {
     Long,
 }
 
+/// The step of a question with its streamed answer.
+pub(super) const STEP: Step = Step { name: "chat.message", is_streamed: true };
+
 /// The journey of one session of its own.
 pub(super) struct Chat(pub(super) Length);
 
@@ -30,7 +33,7 @@ impl Journey for Chat {
     }
 
     fn steps(&self) -> &'static [Step] {
-        &[Step { name: "chat.message", is_streamed: true }]
+        &[STEP]
     }
 
     fn writes(&self) -> bool {

@@ -33,12 +33,12 @@ impl Journey for Collaboration {
 
     fn steps(&self) -> &'static [Step] {
         &[
-            Step { name: "trips.create", is_streamed: false },
+            trip::CREATE,
             Step { name: "trips.share", is_streamed: false },
             Step { name: "trips.guest-read", is_streamed: false },
             Step { name: "trips.guest-edit", is_streamed: false },
             Step { name: "trips.stranger-read", is_streamed: false },
-            Step { name: "trips.read", is_streamed: false },
+            trip::READ,
         ]
     }
 

@@ -33,6 +33,9 @@ pub(super) enum Which {
     Own,
 }
 
+/// The step of a search.
+pub(super) const STEP: Step = Step { name: "flights.search", is_streamed: false };
+
 /// The journey of one search.
 pub(super) struct FlightSearch(pub(super) Which);
 
@@ -46,7 +49,7 @@ impl Journey for FlightSearch {
     }
 
     fn steps(&self) -> &'static [Step] {
-        &[Step { name: "flights.search", is_streamed: false }]
+        &[STEP]
     }
 
     fn travel<'a>(&'a self, visit: &'a mut Visit<'_>) -> BoxFuture<'a, ()> {

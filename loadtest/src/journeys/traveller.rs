@@ -24,9 +24,9 @@ impl Journey for Traveller {
 
     fn steps(&self) -> &'static [Step] {
         const ALL: [Step; 8] = [
-            Step { name: "flights.search", is_streamed: false },
-            Step { name: "chat.message", is_streamed: true },
-            Step { name: "trips.create", is_streamed: false },
+            flight_search::STEP,
+            chat::STEP,
+            trip::CREATE,
             itinerary::STEPS[0],
             itinerary::STEPS[1],
             booking::STEPS[0],

@@ -1,4 +1,5 @@
 //! Trips: what users save, and whether what they are shown is what they saved.
+use super::Step;
 use crate::{
     client::{Answer, get, post},
     draw::Draw,
@@ -13,6 +14,10 @@ use reports::record::{Outcome, RecordKind};
 use serde::{Deserialize, Serialize};
 
 pub(super) const PATH: &str = "/api/v1/trips";
+/// The step of saving a trip.
+pub(super) const CREATE: Step = Step { name: "trips.create", is_streamed: false };
+/// The step of opening a trip of one's own.
+pub(super) const READ: Step = Step { name: "trips.read", is_streamed: false };
 
 /// How many places a trip leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

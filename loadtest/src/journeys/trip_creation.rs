@@ -21,7 +21,7 @@ impl Journey for TripCreation {
     }
 
     fn steps(&self) -> &'static [Step] {
-        &[Step { name: "trips.create", is_streamed: false }, Step { name: "trips.read", is_streamed: false }]
+        &[trip::CREATE, trip::READ]
     }
 
     fn writes(&self) -> bool {
