@@ -13,7 +13,7 @@ mod peers;
 mod scene;
 
 use axum::{Router, routing::get};
-use goose::prelude::*;
+use goose::metrics::GooseCoordinatedOmissionMitigation;
 use loadtest::{Stop, calibration::truth::Stall, executor, timer::Timer};
 use peers::{Server, block_on, end_with_parent, finish, is_there, locust, number, ourselves, pinned, read_locust};
 use reports::record::Measure;
@@ -95,23 +95,11 @@ async fn ours(url: &str) {
 }
 
 async fn plain_goose(url: &str, is_mitigated: bool) {
-    async fn root(user: &mut GooseUser) -> TransactionResult {
-        user.get("/").await?;
-        Ok(())
-    }
-    let mut configuration = goose::config::GooseConfiguration::default();
-    configuration.host = Some(url.to_owned());
-    configuration.users = Some(USERS as usize);
-    configuration.increase_rate = Some("1000000".to_owned());
-    configuration.run_time = Some(SECONDS.to_string());
-    configuration.throttle_requests = Some(RATE as usize);
-    configuration.co_mitigation = is_mitigated.then_some(goose::metrics::GooseCoordinatedOmissionMitigation::Average);
-    configuration.no_telnet = true;
-    configuration.no_print_metrics = true;
-    configuration.quiet = 2;
-    let scenario = scenario!("root").register_transaction(transaction!(root));
-    let attack = GooseAttack::initialize_with_config(configuration).unwrap().register_scenario(scenario);
-    let metrics = attack.execute().await.unwrap();
+    let metrics = peers::plain_goose(url, USERS, SECONDS, |configuration| {
+        configuration.throttle_requests = Some(RATE as usize);
+        configuration.co_mitigation = is_mitigated.then_some(GooseCoordinatedOmissionMitigation::Average);
+    })
+    .await;
     let request = metrics.requests.values().next().unwrap();
     let corrected = request.coordinated_omission_data.as_ref().filter(|_| is_mitigated);
     let times = corrected.unwrap_or(&request.raw_data);

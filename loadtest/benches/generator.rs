@@ -14,7 +14,6 @@ mod peers;
 mod scene;
 
 use axum::{Router, routing::get};
-use goose::prelude::*;
 use loadtest::{
     Stop,
     executor::{Executor, Goose, Tasks},
@@ -89,21 +88,7 @@ async fn closed(executor: impl Executor, url: &str, connections: u32, seconds: u
 }
 
 async fn plain_goose(url: &str, connections: u32, seconds: u32) -> u64 {
-    async fn root(user: &mut GooseUser) -> TransactionResult {
-        user.get("/").await?;
-        Ok(())
-    }
-    let mut configuration = goose::config::GooseConfiguration::default();
-    configuration.host = Some(url.to_owned());
-    configuration.users = Some(connections as usize);
-    configuration.increase_rate = Some("1000000".to_owned());
-    configuration.run_time = Some(seconds.to_string());
-    configuration.no_telnet = true;
-    configuration.no_print_metrics = true;
-    configuration.quiet = 2;
-    let scenario = scenario!("root").register_transaction(transaction!(root));
-    let attack = GooseAttack::initialize_with_config(configuration).unwrap().register_scenario(scenario);
-    let metrics = attack.execute().await.unwrap();
+    let metrics = peers::plain_goose(url, connections, seconds, |_| {}).await;
     metrics.requests.values().map(|request| request.success_count as u64).sum()
 }
 

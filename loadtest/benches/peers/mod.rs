@@ -1,4 +1,5 @@
 //! What the benchmarks share: this program as a child of itself, its peers where they are installed, and what they used.
+use goose::{config::GooseConfiguration, metrics::GooseMetrics, prelude::*};
 use nix::sys::{
     resource::{UsageWho, getrusage},
     time::TimeVal,
@@ -41,6 +42,31 @@ pub(crate) fn is_there(program: &str) -> bool {
 pub(crate) fn number(arguments: &[String], flag: &str, default: u32) -> u32 {
     let position = arguments.iter().position(|argument| argument == flag);
     position.map_or(default, |position| arguments[position + 1].parse().unwrap())
+}
+
+/// Loads a URL with goose as it comes; `more` is what its configuration has beside users and time.
+pub(crate) async fn plain_goose(
+    url: &str,
+    users: u32,
+    seconds: u32,
+    more: impl FnOnce(&mut GooseConfiguration),
+) -> GooseMetrics {
+    async fn root(user: &mut GooseUser) -> TransactionResult {
+        user.get("/").await?;
+        Ok(())
+    }
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(url.to_owned());
+    configuration.users = Some(users as usize);
+    configuration.increase_rate = Some("1000000".to_owned());
+    configuration.run_time = Some(seconds.to_string());
+    configuration.no_telnet = true;
+    configuration.no_print_metrics = true;
+    configuration.quiet = 2;
+    more(&mut configuration);
+    let scenario = scenario!("root").register_transaction(transaction!(root));
+    let attack = GooseAttack::initialize_with_config(configuration).unwrap().register_scenario(scenario);
+    attack.execute().await.unwrap()
 }
 
 pub(crate) fn block_on(future: impl Future<Output = ()>) {
