@@ -29,6 +29,7 @@ mod evidence;
 mod judge;
 mod lanes;
 mod live;
+mod metric;
 mod names;
 mod parse;
 mod rule;
