@@ -115,6 +115,16 @@ fn logarithm(x: f64) -> f64 {
     exponent as f64 * std::f64::consts::LN_2 + 2.0 * t * series
 }
 
+/// χ² of counts that should all be the same, and how likely a larger one is.
+#[cfg(test)]
+pub(crate) fn evenness(seen: &[f64]) -> (f64, f64) {
+    use statrs::distribution::{ChiSquared, ContinuousCDF as _};
+    let expected = seen.iter().sum::<f64>() / seen.len() as f64;
+    let chi_square: f64 = seen.iter().map(|seen| (seen - expected).powi(2) / expected).sum();
+    let law = ChiSquared::new(seen.len() as f64 - 1.0).expect("two counts or more");
+    (chi_square, 1.0 - law.cdf(chi_square))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

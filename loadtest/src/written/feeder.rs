@@ -96,7 +96,7 @@ const ROUNDS: u64 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use statrs::distribution::{ChiSquared, ContinuousCDF as _};
+    use crate::draw::evenness;
     use std::collections::BTreeSet;
 
     fn feeder(name: &str, order: RowOrder, n: u64) -> Feeder {
@@ -132,9 +132,7 @@ mod tests {
                 places[(k % 6) as usize] += 1.0;
             }
         }
-        let expected = 10_000.0 / 6.0;
-        let chi_square: f64 = places.iter().map(|seen: &f64| (seen - expected).powi(2) / expected).sum();
-        let p = 1.0 - ChiSquared::new(5.0).unwrap().cdf(chi_square);
+        let (chi_square, p) = evenness(&places);
         assert!(p > 0.001, "chi-square {chi_square:.1}, p {p:.5}: {places:?}");
     }
 
