@@ -97,10 +97,10 @@ mod tests {
     use super::*;
     use crate::{dependency::Failure, domain::memory as domain, metrics::OutcomeLabels};
 
-    /// A memory server that never answers.
-    struct Hung;
+    /// A memory server that takes so long to remember; `None`: it never answers.
+    struct Takes(Option<Duration>);
 
-    impl Memory for Hung {
+    impl Memory for Takes {
         fn recall<'a>(
             &'a self,
             _: Uuid,
@@ -111,32 +111,18 @@ mod tests {
             std::future::pending().boxed()
         }
         fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
-            std::future::pending().boxed()
-        }
-    }
-
-    /// A memory server that takes its time.
-    struct Slow;
-
-    impl Memory for Slow {
-        fn recall<'a>(
-            &'a self,
-            _: Uuid,
-            _: &'a str,
-            _: u32,
-            _: &'a Caller,
-        ) -> BoxFuture<'a, Result<Vec<domain::Memory>, Failure>> {
-            std::future::pending().boxed()
-        }
-        fn remember<'a>(&'a self, _: Uuid, _: Vec<String>, _: &'a Caller) -> BoxFuture<'a, Result<(), Failure>> {
-            tokio::time::sleep(WAIT_MAX + Duration::from_millis(1)).map(Ok).boxed()
+            match self.0 {
+                Some(time) => tokio::time::sleep(time).map(Ok).boxed(),
+                None => std::future::pending().boxed(),
+            }
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_has_waited_too_long_is_dropped_and_counted() {
         let metrics = Arc::new(Metrics::new());
-        let writer = MemoryWriter::start(Some(Arc::new(Slow)), Arc::clone(&metrics));
+        let writer =
+            MemoryWriter::start(Some(Arc::new(Takes(Some(WAIT_MAX + Duration::from_millis(1))))), Arc::clone(&metrics));
         for _ in 0..=CONCURRENT {
             writer.remember(Uuid::nil(), vec!["likes trains".into()]).unwrap();
         }
@@ -148,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_drops_and_counts() {
         let metrics = Arc::new(Metrics::new());
-        let writer = MemoryWriter::start(Some(Arc::new(Hung)), Arc::clone(&metrics));
+        let writer = MemoryWriter::start(Some(Arc::new(Takes(None))), Arc::clone(&metrics));
         for _ in 0..QUEUE + 3 {
             let _ = writer.remember(Uuid::nil(), vec!["likes trains".into()]);
         }
