@@ -218,14 +218,14 @@ async fn a_session_goes_on_with_its_history_for_its_owner_only(
 
 #[tokio::test]
 async fn a_memory_that_fails_is_not_noticed() {
-    let stack = Stack::start(&[]).await;
+    let stack = Stack::start(&[("TRIPSAGE_MCP_ATTEMPT_TIMEOUT", "5s")]).await;
     let user = stack.user().await;
     for answers in [Answers::Status(500), Answers::Never] {
         stack.memory.now_answers(answers);
         let started = std::time::Instant::now();
         let answer = say(&stack, &user, "Hello", json!({"stream": false})).await.json();
         assert_eq!(answer["meta"]["degraded"], false);
-        assert!(started.elapsed() < std::time::Duration::from_millis(600), "{:?}", started.elapsed());
+        assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}", started.elapsed());
     }
     assert!(
         stack.metric("tripsage_mcp_calls_total{server=\"memory\",tool=\"search_nodes\",outcome=\"bad_status\"}").await
