@@ -66,7 +66,8 @@ impl Course {
 
     /// The first seconds, in batches; `None` when they are too few, or nothing was answered in one of the batches.
     ///
-    /// Each step counts relative to its own mean: a second with more slow steps in it is not a slower second.
+    /// Each step counts relative to its own mean in these seconds: a second with more slow steps in it is not a slower second, and what a
+    /// fault does to a step later says nothing.
     #[must_use]
     pub fn batches(&self, seconds: u64) -> Option<Batches> {
         if seconds < SHORTEST_S {
@@ -74,9 +75,10 @@ impl Course {
         }
         let length = BATCH_S.min(seconds / FEWEST_BATCHES);
         let mut sums = vec![Sum::default(); usize::try_from(seconds / length).ok()?];
+        let covered = sums.len() * length as usize;
         for step in &self.steps {
             let mut whole = Sum::default();
-            step.iter().for_each(|second| whole.add(*second));
+            step.iter().take(covered).for_each(|second| whole.add(*second));
             let mean = whole.mean().unwrap_or(0.0);
             for (second, sum) in step.iter().enumerate() {
                 if let Some(batch) = sums.get_mut(second / length as usize) {

@@ -1,5 +1,5 @@
 //! The end of an automatic warm-up, found in the measures of a run that has ended.
-use super::{Batches, Change, Course, cut};
+use super::{Batches, Change, Course, SHORTEST_S, course::undisturbed_s, cut};
 use crate::{
     distribution::Distribution,
     record::{
@@ -15,7 +15,7 @@ const P_UNSETTLED: f64 = 0.05;
 
 /// Finds the end of the warm-up in the measures of a run that left it open, and makes its phases what they would have been.
 ///
-/// A run that is not steady stays as it is: [`WarmUp::NotFound`], which makes it invalid.
+/// A ramp belongs to the warm-up, however steady the answers were in it. A run that is not steady stays as it is: [`WarmUp::NotFound`], which makes it invalid.
 ///
 /// # Errors
 /// When the measures cannot be read.
@@ -26,7 +26,11 @@ pub fn find_warm_up(folder: &Path, run: &mut Run) -> Result<(), Error> {
     let mut course = Course::default();
     read_measures(folder, run, |interval| course.add(&interval, &Distribution::from(&interval.histogram)))?;
     let found = Batches::undisturbed(&course, run).ok().and_then(|batches| end_of_warm_up(&batches));
-    if let Some(until_ns) = found {
+    let level_from_ns = run.meter.level_from_ns.unwrap_or(0).div_ceil(SECOND_NS) * SECOND_NS;
+    let until_ns = found.map(|until_ns| until_ns.max(level_from_ns));
+    // After the ramp, as without one, there must be time enough to see that it is steady.
+    let is_long_enough = |until_ns: &u64| until_ns / SECOND_NS + SHORTEST_S <= undisturbed_s(run);
+    if let Some(until_ns) = until_ns.filter(|until_ns| level_from_ns == 0 || is_long_enough(until_ns)) {
         run.meter.warm_up = WarmUp::Found { until_ns };
         warm_up_until(until_ns, &mut run.phases);
     }

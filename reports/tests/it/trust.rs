@@ -1,7 +1,7 @@
 //! A meter that lies is found out: records with samples lost, doubled or stamped wrongly, and runs that never were steady.
 use crate::synthetic::{Draft, Shape, quickstart};
 use reports::{
-    record::{ArrivalFit, HostUse, Sample, Scatter, WarmUp, folder},
+    record::{ArrivalFit, FaultWindow, HostUse, Sample, Scatter, WarmUp, folder},
     render::{plain, render_all, terminal},
     report::Report,
     steady::find_warm_up,
@@ -180,6 +180,44 @@ fn the_end_of_the_warm_up_is_found_and_read_back_from_disk() {
     assert_eq!(judged, after as u64, "samples before it are not judged");
     let summary = terminal(&written, plain);
     assert_eq!(terminal(&Report::read(&path).unwrap(), plain), summary);
+}
+
+#[test]
+fn a_ramp_is_a_part_of_the_warm_up_however_steady_the_answers() {
+    assert_eq!(found_after_a_ramp(20), WarmUp::Found { until_ns: 20_000_000_000 });
+    assert_eq!(found_after_a_ramp(45), WarmUp::Found { until_ns: 45_000_000_000 });
+    assert_eq!(found_after_a_ramp(105), WarmUp::NotFound, "too long to see what comes after it");
+}
+
+/// What is found after a ramp that ends a little before so many seconds.
+fn found_after_a_ramp(ramp_s: u64) -> WarmUp {
+    let root = tempfile::tempdir().unwrap();
+    let mut draft = undisturbed();
+    draft.run.phases = reports::record::cut(0, draft.run.planned_ns, &[]);
+    draft.run.meter.warm_up = WarmUp::NotFound;
+    draft.run.meter.level_from_ns = Some(ramp_s * 1_000_000_000 - 400_000_000);
+    let path = draft.write(root.path());
+    let mut run = folder::read_run(&path).unwrap();
+    find_warm_up(&path, &mut run).unwrap();
+    run.meter.warm_up
+}
+
+#[test]
+fn what_a_fault_does_to_a_step_later_does_not_look_like_a_slow_start() {
+    let mut draft = undisturbed();
+    // Only one of the steps is asked for in the first seconds, and a fault makes that one 300 times as slow for the second half.
+    let first = draft.samples[0].step_index;
+    draft.samples.retain(|sample| sample.due_ns > 8_000_000_000 || sample.step_index == first);
+    let half_ns = draft.run.planned_ns / 2;
+    for sample in draft.samples.iter_mut().filter(|sample| sample.due_ns > half_ns && sample.step_index == first) {
+        sample.done_ns = sample.sent_ns + 300 * (sample.done_ns - sample.sent_ns);
+    }
+    draft.count();
+    let fault = FaultWindow { from_ns: half_ns, to_ns: draft.run.planned_ns };
+    draft.run.phases = reports::record::cut(0, draft.run.planned_ns, &[("slow".to_owned(), fault)]);
+    let report = judged(&draft);
+    let check = find(&report, "warm-up long enough");
+    assert_eq!(check.outcome, CheckOutcome::Pass, "{check:?}");
 }
 
 #[test]
