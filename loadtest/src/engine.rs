@@ -303,6 +303,7 @@ impl Ready {
             journey_counts,
             journal: journaling.as_ref().map(Journaling::journal),
             home: Home::default(),
+            ended_ns: AtomicU64::new(0),
         });
         let (before, host_before) = (Usage::now(), HostTime::now());
         start.send_replace(Some(live.clone()));
@@ -317,10 +318,9 @@ impl Ready {
         };
         let ended = users.await;
         while let Ok(left) = waiting.try_recv() {
-            live.unfinished(0, left.arrival.due_ns, None);
+            live.left(left.arrival.due_ns);
         }
         let (after, host_after) = (Usage::now(), HostTime::now());
-        let finished = Instant::now();
         let closed = tokio::task::spawn_blocking(|| (recorder.finish(), journaling.map(Journaling::finish))).await;
         let arrivals = pacing.map_err(|source| Error::SetUp { attempt: "pace the arrivals", source })?;
         ended.map_err(|_| executor::Error::Panicked(1))??;
@@ -333,20 +333,14 @@ impl Ready {
             host: host_after.zip(host_before).and_then(|(after, before)| after.since(before)),
             ..plan.meter()
         };
-        let mut result = result(&live, recorded, meter, (before, after), finished);
+        let mut result = result(&live, recorded, meter, (before, after));
         result.load.connection = connection;
         result.witness = journaled.map(|journaled| witness(&live, journaled));
         Ok(result)
     }
 }
 
-fn result(
-    live: &Live,
-    recorded: Recorded,
-    meter: Meter,
-    (before, after): (Usage, Usage),
-    finished: Instant,
-) -> LoadResult {
+fn result(live: &Live, recorded: Recorded, meter: Meter, (before, after): (Usage, Usage)) -> LoadResult {
     let figures = live.progress.figures();
     let entry = |(route, count): (&crate::plan::Route, &AtomicU64)| MixEntry {
         journey: route.journey.name().to_owned(),
@@ -374,11 +368,17 @@ fn result(
             clock_jump_ns: units::nanos(recorded.clock_jump),
         },
         meter,
-        finished_ns: live.ns(finished),
+        finished_ns: finished_ns(live),
         is_interrupted: live.stop.is_stopping(),
         measures_written: recorded.written,
         witness: None,
     }
+}
+
+/// When the last user ended, in nanoseconds since clock zero; a load that was carried out lasted to the end of its plan at least.
+fn finished_ns(live: &Live) -> u64 {
+    let ended_ns = live.ended_ns.load(Relaxed);
+    if live.stop.is_stopping() { ended_ns } else { ended_ns.max(live.plan.end_ns()) }
 }
 
 fn witness(live: &Live, journaled: Journaled) -> Witness {

@@ -6,7 +6,7 @@ use crate::{
     plan::LoadPlan,
     progress::{Progress, add},
     stop::Stop,
-    visit::User,
+    visit::{Open, User},
 };
 use reports::{record::Sample, units};
 use std::{
@@ -46,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) journal: Option<Arc<Journal>>,
     /// Users who are done, while their writes are still to be read back.
     pub(crate) home: Home,
+    /// When the last user ended so far, in nanoseconds since clock zero.
+    pub(crate) ended_ns: AtomicU64,
 }
 
 impl Live {
@@ -107,12 +109,23 @@ impl Live {
         self.mailboxes.dropped(due_ns);
     }
 
-    /// Hands in a request that was given up; `sent_ns` when it was out.
-    pub(crate) fn unfinished(&self, user: u32, due_ns: u64, sent_ns: Option<u64>) {
+    /// Hands in an arrival that nobody took before the run was ended.
+    pub(crate) fn left(&self, due_ns: u64) {
+        self.mailboxes.presence.is_cut_off(0, self.ns(Instant::now()), due_ns, None);
+        self.mailboxes.left(due_ns);
+    }
+
+    /// Hands in a request that was given up.
+    pub(crate) fn unfinished(&self, user: u32, Open { due_ns, sent_ns, is_arrival }: Open) {
         if sent_ns.is_some() {
             self.progress.in_flight.fetch_sub(1, Relaxed);
         }
         self.mailboxes.presence.is_cut_off(user, self.ns(Instant::now()), due_ns, sent_ns);
-        self.mailboxes.unfinished(user, due_ns, sent_ns);
+        self.mailboxes.unfinished(user, due_ns, sent_ns, is_arrival);
+    }
+
+    /// Says that a user has ended.
+    pub(crate) fn ended(&self) {
+        self.ended_ns.fetch_max(self.ns(Instant::now()), Relaxed);
     }
 }

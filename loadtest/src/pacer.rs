@@ -111,7 +111,7 @@ async fn release_all(
             Ok(()) => {}
             Err(TrySendError::Full(released)) => live.dropped(released.arrival.due_ns),
             // Every user has ended: the run was stopped at once.
-            Err(TrySendError::Closed(released)) => live.unfinished(0, released.arrival.due_ns, None),
+            Err(TrySendError::Closed(released)) => live.left(released.arrival.due_ns),
         }
     }
     Ok(())

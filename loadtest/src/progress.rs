@@ -37,7 +37,8 @@ pub struct Figures {
     pub lost: u64,
     /// Requests that are out now.
     pub in_flight: u64,
-    /// Median response time of the last five seconds, in nanoseconds since due; 0 when there was none.
+    /// Median response time of the last five seconds, in nanoseconds since due; 0 when there was none, [`u64::MAX`] when it is infinite,
+    /// because so many requests got no good answer.
     pub p50_ns: u64,
     /// 99th percentile of the same.
     pub p99_ns: u64,

@@ -8,7 +8,7 @@
 //! Handing in a sample never waits and wakes nobody: the thread comes by every few milliseconds.
 use crate::{
     health::ClockWatch,
-    mailboxes::{BOXES, Event, Mailboxes},
+    mailboxes::{BOXES, Event, Mailboxes, NotTaken},
     presence::{Integrals, Presence},
     progress::{Progress, add},
     recent::Recent,
@@ -193,10 +193,15 @@ impl Desk {
             for event in taken.drain(..) {
                 match event {
                     Event::Sample(sample) => self.observe(&sample, &mailboxes.progress),
-                    Event::Dropped { due_ns } => self.recorder.dropped(due_ns),
-                    Event::Unfinished { due_ns, sent_ns } => self.recorder.unfinished(due_ns, sent_ns),
+                    Event::Unfinished { due_ns, sent_ns, is_arrival } => {
+                        self.recorder.unfinished(due_ns, sent_ns, is_arrival);
+                    }
                 }
             }
+        }
+        for (second, NotTaken { dropped, left }) in mailboxes.take_not_taken() {
+            self.recorder.dropped(second, dropped);
+            self.recorder.left(second, left);
         }
     }
 
@@ -251,6 +256,7 @@ mod tests {
         Sample {
             step_index: 0,
             outcome: Outcome::Full,
+            is_arrival: true,
             due_ns,
             released_ns: due_ns,
             sent_ns: due_ns,
@@ -312,7 +318,7 @@ mod tests {
         let running = start(Box::new(Full { room: 400 }), &mailboxes);
         (0..5).for_each(|second| mailboxes.sample(0, sample(second * SECOND_NS)));
         mailboxes.dropped(SECOND_NS);
-        mailboxes.unfinished(0, 2 * SECOND_NS, None);
+        mailboxes.left(2 * SECOND_NS);
         let recorded = running.finish();
         assert_eq!(recorded.written.unwrap_err().kind(), io::ErrorKind::StorageFull);
         let offered: Vec<u64> = recorded.seconds.iter().map(|second| second.offered).collect();

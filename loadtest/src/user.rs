@@ -6,16 +6,18 @@ use crate::{
     visit::{Open, User, Visit},
 };
 use async_channel::Receiver;
-use std::sync::Arc;
+use reports::units;
+use std::{sync::Arc, thread};
 use tokio::time::Instant;
 
 /// Carries out arrivals until there are no more, or the run is stopped. What was under way when it was stopped at once is counted.
-pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Released>) {
-    let index = user.index;
+pub(crate) async fn live(user: User, live: Arc<Live>, queue: Receiver<Released>) {
+    let mut life = Life { user: Some(user), live };
+    let Life { user: Some(user), live } = &mut life else { return };
     let work = async {
         match live.plan.closed() {
-            Some(_) => make_arrivals(&mut user, &live).await,
-            None => take_arrivals(&mut user, &live, queue).await,
+            Some(_) => make_arrivals(user, live).await,
+            None => take_arrivals(user, live, queue).await,
         }
     };
     tokio::select! {
@@ -23,25 +25,45 @@ pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Releas
         () = live.stop.now.cancelled() => {}
         () = work => {}
     }
-    if let Some(Open { due_ns, sent_ns }) = user.open.take() {
-        live.unfinished(index, due_ns, sent_ns);
+}
+
+/// A user at work. However it ends, what it was at is handed in, and its seconds are not kept open for it.
+struct Life {
+    user: Option<User>,
+    live: Arc<Live>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let Some(mut user) = self.user.take() else { return };
+        if let Some(open) = user.open.take() {
+            self.live.unfinished(user.index, open);
+        }
+        self.live.mailboxes.user_is_free(user.index);
+        self.live.ended();
+        self.live.come_home(user);
+        if thread::panicking() {
+            // The run cannot be what was planned any more: no reason to carry on for hours.
+            self.live.stop.now.cancel();
+        }
     }
-    live.mailboxes.user_is_free(index);
-    live.come_home(user);
 }
 
 /// Open model: whatever is next in the queue.
 async fn take_arrivals(user: &mut User, live: &Arc<Live>, queue: Receiver<Released>) {
     let (index, last_start) = (user.index, live.last_start());
     live.mailboxes.user_is_free(index);
+    let mut free_ns = live.ns(Instant::now());
     while let Ok(Released { arrival, released_ns }) = queue.recv().await {
         live.mailboxes.user_is_at(index, arrival.due_ns);
         if live.stop.is_stopping() || Instant::now() > last_start {
-            live.unfinished(index, arrival.due_ns, None);
+            live.left(arrival.due_ns);
         } else {
-            carry_out(user, live, arrival, released_ns).await;
+            // From the later of the two on, the generator has all that it needs.
+            carry_out(user, live, arrival, free_ns.saturating_sub(released_ns)).await;
         }
         live.mailboxes.user_is_free(index);
+        free_ns = live.ns(Instant::now());
     }
 }
 
@@ -58,8 +80,7 @@ async fn make_arrivals(user: &mut User, live: &Arc<Live>) {
         }
         let arrival = Arrival { index: k, due_ns, journey_index: order.journey_index(k) };
         live.arrived(index, arrival.journey_index, due_ns);
-        let released_ns = live.ns(Instant::now()).max(due_ns);
-        let done_ns = carry_out(user, live, arrival, released_ns).await;
+        let done_ns = carry_out(user, live, arrival, 0).await;
         due_ns = closed.next_due_ns(plan.seed(), k, due_ns, done_ns);
     }
 }
@@ -77,14 +98,17 @@ async fn is_due(user: &User, live: &Live, due_ns: u64) -> bool {
     }
 }
 
-/// Carries out one arrival, and says when its last answer was complete.
-async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, released_ns: u64) -> u64 {
-    user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
+/// Carries out one arrival that waited so long for its user, and says when its last answer was complete.
+async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, mut waited_ns: u64) -> u64 {
+    user.open = Some(Open::arrival(arrival.due_ns));
     if let Some(session) = &mut user.session {
+        let begun = Instant::now();
         session.keep_alive(&mut user.client).await;
+        // A user who logs in again is not free yet.
+        waited_ns += units::nanos(begun.elapsed());
     }
     let journey = live.plan.routes()[arrival.journey_index].journey.clone();
-    let mut visit = Visit::new(live, user, arrival, released_ns);
+    let mut visit = Visit::new(live, user, arrival, waited_ns);
     journey.travel(&mut visit).await;
     visit.done_ns()
 }

@@ -36,6 +36,15 @@ pub(crate) struct User {
 pub(crate) struct Open {
     pub(crate) due_ns: u64,
     pub(crate) sent_ns: Option<u64>,
+    /// Whether it is the first request of its arrival.
+    pub(crate) is_arrival: bool,
+}
+
+impl Open {
+    /// An arrival of which nothing is sent yet.
+    pub(crate) fn arrival(due_ns: u64) -> Self {
+        Self { due_ns, sent_ns: None, is_arrival: true }
+    }
 }
 
 /// One arrival, in the hands of one user.
@@ -45,7 +54,8 @@ pub struct Visit<'a> {
     arrival: Arrival,
     first_step_index: usize,
     due_ns: u64,
-    released_ns: u64,
+    /// How long the request waited for a free user, or for a connection of a pool.
+    waited_ns: u64,
     done_ns: u64,
     asked: u64,
     think: Option<Duration>,
@@ -64,9 +74,9 @@ pub(crate) struct Attempt {
 }
 
 impl<'a> Visit<'a> {
-    pub(crate) fn new(live: &'a Arc<Live>, user: &'a mut User, arrival: Arrival, released_ns: u64) -> Self {
+    pub(crate) fn new(live: &'a Arc<Live>, user: &'a mut User, arrival: Arrival, waited_ns: u64) -> Self {
         let first_step_index = live.plan.routes()[arrival.journey_index].first_step_index;
-        user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
+        user.open = Some(Open::arrival(arrival.due_ns));
         let due_ns = arrival.due_ns;
         Self {
             live,
@@ -74,7 +84,7 @@ impl<'a> Visit<'a> {
             arrival,
             first_step_index,
             due_ns,
-            released_ns,
+            waited_ns,
             done_ns: due_ns,
             asked: 0,
             think: None,
@@ -258,16 +268,19 @@ impl<'a> Visit<'a> {
             return None;
         }
         self.asked += 1;
-        self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: None });
+        let open = Open { due_ns: self.due_ns, sent_ns: None, is_arrival: self.asked == 1 };
+        self.user.open = Some(open);
         // Waiting for a free connection of a pool is this side's: the request is not out yet.
         let turn = self.user.client.wait_for_turn(timeout).await;
         let sent_ns = self.live.ns(Instant::now());
-        self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
+        self.user.open = Some(Open { sent_ns: Some(sent_ns), ..open });
         write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
         self.live.sending(self.user.index);
         let exchange = match turn {
             Ok(waited) => {
-                let left = timeout.saturating_sub(waited.unwrap_or_default());
+                let waited = waited.unwrap_or_default();
+                self.waited_ns += units::nanos(waited);
+                let left = timeout.saturating_sub(waited);
                 self.user.client.exchange(request, left, on_piece).await
             }
             Err(failure) => Exchange::unsent(Some(timeout), failure),
@@ -289,6 +302,8 @@ impl<'a> Visit<'a> {
         let think_ns = mean_ns * (0.5 + Draw::new(self.live.plan.seed(), Purpose::Think, number).unit());
         let pause_ns = std::mem::take(&mut self.pause_ns);
         self.due_ns = self.done_ns.saturating_add(think_ns as u64).saturating_add(pause_ns);
+        self.waited_ns = 0;
+        self.live.mailboxes.request_is_at(self.user.index, self.due_ns);
         let due = self.live.instant(self.due_ns);
         let is_due = tokio::select! {
             biased;
@@ -296,7 +311,6 @@ impl<'a> Visit<'a> {
             waited = self.user.timer.until(due) => waited.is_ok(),
         };
         if is_due {
-            self.released_ns = self.live.ns(Instant::now()).max(self.due_ns);
             self.live.offered(self.user.index, self.due_ns);
         }
         is_due
@@ -307,8 +321,9 @@ impl<'a> Visit<'a> {
         let sample = Sample {
             step_index: self.first_step_index + step,
             outcome,
+            is_arrival: self.asked == 1,
             due_ns: self.due_ns,
-            released_ns: self.released_ns,
+            released_ns: sent_ns.saturating_sub(self.waited_ns).max(self.due_ns),
             sent_ns,
             first_byte_ns: exchange.first_byte.map(|at| self.live.ns(at)),
             done_ns: self.done_ns,
@@ -322,5 +337,6 @@ impl<'a> Visit<'a> {
             tracing::debug!(user = self.user.index, "no answer for user {}: {failure}", self.user.index);
         }
         self.live.completed(self.user.index, sample);
+        self.live.mailboxes.request_is_over(self.user.index);
     }
 }

@@ -1,10 +1,18 @@
 //! How a load ends: by itself, drained, at once, again, and with signals that stay ours.
-use crate::scene::{SIGNALS, Server, drive_with, plan, settings, until};
+use crate::scene::{Get, SIGNALS, Server, drive_with, plan, settings, until};
 use futures_util::future::BoxFuture;
-use loadtest::{Stop, executor::Goose};
+use loadtest::{
+    Mix, Recording, Stop, Target, Visit,
+    executor::{Goose, Tasks},
+    journeys::{Journey, Step},
+};
 use nix::sys::signal::{Signal, raise};
-use reports::record::Outcome;
-use std::{sync::atomic::Ordering, time::Duration};
+use reports::record::{Outcome, Phase, PhaseKind};
+use std::{
+    fs::File,
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
 use tokio::time::Instant;
 
 const LONG: &str = "duration = \"60s\"\nusers = 8\narrivals = { constant = { rate = \"100/s\" } }";
@@ -25,6 +33,49 @@ async fn goose_runs_twice_in_one_process_and_leaves_the_signals_alone() {
         raise(Signal::SIGINT).unwrap();
         until("a signal reaches our handler", || SIGNALS.load(Ordering::SeqCst) >= received).await;
     }
+}
+
+/// As [`Get`], but its users panic from some arrival on.
+struct Panics;
+
+impl Journey for Panics {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn steps(&self) -> &'static [Step] {
+        Get.steps()
+    }
+
+    fn needs_session(&self) -> bool {
+        false
+    }
+
+    fn travel<'a>(&'a self, visit: &'a mut Visit<'_>) -> BoxFuture<'a, ()> {
+        assert!(visit.arrival() < 20, "a fault of this program");
+        Get.travel(visit)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_panics_ends_the_run_at_once_and_its_second_is_written() {
+    let server = Server::slow(Duration::from_millis(1)).await;
+    let mut settings = settings(LONG);
+    settings.mix = Mix::of(&[(&Panics, 1)]);
+    let target = Target::resolve(&server.url).await.unwrap();
+    let stop = Stop::default();
+    let ready = loadtest::prepare(plan(settings), target, "run-1", Tasks, &stop).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("measures.hlog");
+    let phase =
+        Phase { kind: PhaseKind::Steady, label: "steady".into(), from_ns: 0, to_ns: u64::MAX, faults: Vec::new() };
+    let measures = Box::new(File::create(&path).unwrap());
+    let recording = Recording { measures, phases: vec![phase], clock_zero: SystemTime::now() };
+    let driving = ready.drive(Instant::now(), recording, &stop);
+    let ended = tokio::time::timeout(Duration::from_secs(20), driving).await.expect("long before its 60 s");
+    assert!(ended.unwrap_err().to_string().contains("cannot run the users"));
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.contains("steady/root/full/response"), "what was measured before is there: {log}");
 }
 
 #[test]

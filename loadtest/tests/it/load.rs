@@ -27,6 +27,26 @@ async fn arrivals_beyond_the_queue_are_dropped_and_counted() {
     );
 }
 
+#[tokio::test]
+async fn a_generator_that_has_no_time_for_its_users_is_late_though_its_pacer_is_not() {
+    let server = Server::slow(Duration::from_millis(1)).await;
+    let text = "duration = \"1s\"\nusers = 50\narrivals = { constant = { rate = \"200/s\" } }";
+    // The one thread of this runtime has something else to do.
+    let hog = |clock_zero: Instant| -> futures_util::future::BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let (from, until) = (clock_zero + Duration::from_millis(300), clock_zero + Duration::from_millis(500));
+            tokio::time::sleep_until(from).await;
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        })
+    };
+    let done = drive_with(Tasks, plan(settings(text)), &server.url, &Stop::default(), hog).await;
+    done.assert_conserved();
+    let latest = done.histogram(Measure::ScheduleLag).max();
+    assert!(latest > 100_000_000, "users were free, and what was due early in those 200 ms was not sent: {latest} ns");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_answer_is_a_timeout_and_a_cut_one_a_broken_transport() {
     let hangs = Server::slow(Duration::from_secs(60)).await;

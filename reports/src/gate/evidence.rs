@@ -1,5 +1,5 @@
 //! What speaks for and against a gate, counted second by second: while a record is read, or while it is made.
-use super::{Gate, ParseError, Rule, check_names, parse};
+use super::{Gate, ParseError, Rule, names::check_recorded, parse};
 use crate::{
     distribution::Distribution,
     proportion::Tally,
@@ -16,6 +16,8 @@ pub struct Evidence {
     /// The gate and whose requests it is put on; an error when the run has no such thing.
     pub gate: Result<(Gate, Scope), ParseError>,
     is_in_window: Vec<bool>,
+    /// When each phase was planned to end, in nanoseconds: later steps of its last journeys may be due after that.
+    phase_ends_ns: Vec<u64>,
     is_in_scope: Vec<bool>,
     is_streamed: Vec<bool>,
     seconds: BTreeMap<u64, Seen>,
@@ -38,7 +40,7 @@ impl Evidence {
     #[must_use]
     pub fn new(text: &str, run: &Run) -> Self {
         let gate = parse(text).and_then(|gate| {
-            check_names(&gate, &run.steps, &run.phases)?;
+            check_recorded(&gate, &run.steps, &run.phases)?;
             let name = gate.name.as_ref().and_then(|name| Scope::named(&name.value, &run.steps));
             Ok((gate, name.unwrap_or(Scope::All)))
         });
@@ -47,6 +49,7 @@ impl Evidence {
         Self {
             text: text.to_owned(),
             is_in_window: run.phases.iter().map(in_window).collect(),
+            phase_ends_ns: run.phases.iter().map(|phase| phase.to_ns).collect(),
             is_in_scope: run.steps.iter().map(in_scope).collect(),
             is_streamed: run.steps.iter().map(|step| step.is_streamed).collect(),
             seconds: BTreeMap::new(),
@@ -69,6 +72,11 @@ impl Evidence {
         let Ok((gate, _)) = &self.gate else { return };
         let is_meant = self.is_in_window[place.phase_index] && self.is_in_scope[place.step_index];
         if !is_meant || !gate.window.value.holds_second(place.second) {
+            return;
+        }
+        // A rate divides by the time that was planned, so what was due after it is not of it.
+        let is_after_end = place.second.saturating_mul(SECOND_NS) >= self.phase_ends_ns[place.phase_index];
+        if is_after_end && matches!(gate.rule, Rule::Rate { .. }) {
             return;
         }
         if place.measure == Measure::Response {
@@ -101,10 +109,7 @@ impl Evidence {
     /// fail in the end.
     pub fn add_outstanding(&mut self, second: u64, count: u64, phases: &[Phase]) {
         let Ok((gate, _)) = &self.gate else { return };
-        let due_ns = second * SECOND_NS;
-        let is_touched = |phase: &Phase| phase.from_ns < due_ns + SECOND_NS && due_ns < phase.to_ns;
-        let in_window = phases.iter().zip(&self.is_in_window).any(|(phase, is_meant)| *is_meant && is_touched(phase));
-        if !in_window || !gate.window.value.holds_second(second) {
+        if !self.may_hold(second, phases) {
             return;
         }
         let is_upper = gate.rule.comparison().is_upper();
@@ -120,6 +125,15 @@ impl Evidence {
         let seen = self.seconds.entry(second).or_default();
         seen.total += count;
         seen.matching += if is_matching { count } else { 0 };
+    }
+
+    /// Whether what was due in a second may lie in the window.
+    #[must_use]
+    pub fn may_hold(&self, second: u64, phases: &[Phase]) -> bool {
+        let due_ns = second.saturating_mul(SECOND_NS);
+        let is_touched = |phase: &Phase| phase.from_ns < due_ns.saturating_add(SECOND_NS) && due_ns < phase.to_ns;
+        let in_window = phases.iter().zip(&self.is_in_window).any(|(phase, is_meant)| *is_meant && is_touched(phase));
+        in_window && self.gate.as_ref().is_ok_and(|(gate, _)| gate.window.value.holds_second(second))
     }
 
     /// Per second of the window that has any: for latencies, requests that are slower than the limit or failed; for shares, those of the group.

@@ -2,12 +2,12 @@
 use super::{Comparison, Evidence, Gate, Rule, STALL_NS, lanes};
 use crate::{
     number,
-    proportion::{Tally, bounds, requests_missing},
+    proportion::{ALPHA, Tally, bounds_at, requests_missing},
     record::{Measure, Run, RunEnd, SecondCounts},
     summary::{Latency, Quantile},
 };
 use serde::Serialize;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// What became of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -105,7 +105,7 @@ impl GateResult {
 /// Judges one gate by its evidence. A gate that does not hold is a result, never an error.
 #[must_use]
 pub fn judge(evidence: &Evidence, run: &Run, seconds: &[SecondCounts]) -> GateResult {
-    let mut result = judge_so_far(evidence, run, seconds);
+    let mut result = judge_so_far(evidence, run, &Seen { seconds, in_flight: &BTreeMap::new(), alpha: ALPHA });
     if let (GateOutcome::Inconclusive, Some(share), Ok((gate, _))) = (result.outcome, result.share, &evidence.gate) {
         result.more_requests = requests_missing(&evidence.seconds(), share.limit);
         result.reason = reason(gate, result.outcome, &share, result.request_count, result.more_requests);
@@ -113,8 +113,18 @@ pub fn judge(evidence: &Evidence, run: &Run, seconds: &[SecondCounts]) -> GateRe
     result
 }
 
+/// What was seen beside the evidence, and how sure a verdict has to be.
+pub(super) struct Seen<'a> {
+    pub(super) seconds: &'a [SecondCounts],
+    /// Requests that were out at the end of a second, while the run goes on: what has no outcome yet is not among the counts.
+    pub(super) in_flight: &'a BTreeMap<u64, u64>,
+    /// Chance of either bound of a share to be on the wrong side.
+    pub(super) alpha: f64,
+}
+
 /// The same without an estimate of what is missing, which takes longest.
-pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seconds: &[SecondCounts]) -> GateResult {
+pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seen: &Seen<'_>) -> GateResult {
+    let Seen { seconds, in_flight, alpha } = *seen;
     let gate = match &evidence.gate {
         Ok((gate, _)) => gate,
         Err(error) => {
@@ -128,12 +138,12 @@ pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seconds: &[SecondCoun
         Rule::Quantile { quantile, comparison, limit_ns, .. } => {
             let latency = evidence.latency();
             let observed = latency.quantile(*quantile).map(|value| observed_latency(value, &latency));
-            observed.map(|seen| by_share(evidence, gate, *comparison, 1.0 - quantile, seen, *limit_ns as f64))
+            observed.map(|seen| by_share(evidence, gate, alpha, (*comparison, 1.0 - quantile), seen, *limit_ns as f64))
         }
         Rule::Share { comparison, limit, .. } => {
             let tally: Tally = evidence.seconds().into_iter().sum();
             let observed = (tally.total > 0).then(|| Observed::Share(tally.share()));
-            observed.map(|seen| by_share(evidence, gate, *comparison, *limit, seen, *limit))
+            observed.map(|seen| by_share(evidence, gate, alpha, (*comparison, *limit), seen, *limit))
         }
         Rule::Max { comparison, limit_ns, .. } => {
             let latency = evidence.latency();
@@ -156,7 +166,7 @@ pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seconds: &[SecondCoun
             counted(stalls, gaps.count()).map(|(seen, of)| exact(gate, *comparison, seen, *limit as f64, of))
         }
         Rule::InFlight { comparison, limit } => {
-            let observed = lanes::in_flight_max(seconds, &run.phases, window).map(Observed::Count);
+            let observed = lanes::in_flight_max(seconds, in_flight, &run.phases, window).map(Observed::Count);
             observed.map(|seen| exact(gate, *comparison, seen, *limit as f64, offered))
         }
         Rule::AchievedRate { comparison, limit } => {
@@ -188,14 +198,14 @@ fn observed_latency(value: Quantile, latency: &Latency) -> Observed {
 fn by_share(
     evidence: &Evidence,
     gate: &Gate,
-    comparison: Comparison,
-    limit: f64,
+    alpha: f64,
+    (comparison, limit): (Comparison, f64),
     observed: Observed,
     value_limit: f64,
 ) -> GateResult {
     let seconds = evidence.seconds();
     let tally: Tally = seconds.iter().copied().sum();
-    let found = bounds(&seconds);
+    let found = bounds_at(&seconds, alpha);
     // A limit from above on the quantity: few may lie beyond. From below, many must.
     let outcome = match comparison.is_upper() {
         true if found.upper <= limit => GateOutcome::Pass,

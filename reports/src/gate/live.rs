@@ -1,15 +1,24 @@
 //! Gates while the run goes on: how each stands by what is known, and whether one ends the run.
-use super::{Comparison, Evidence, Gate, GateOutcome, GateResult, Rule, judge::judge_so_far};
+use super::{
+    Comparison, Evidence, Gate, GateOutcome, GateResult, Rule,
+    judge::{Seen, judge_so_far},
+};
 use crate::{
     distribution::Distribution,
+    proportion::{ALPHA, FEWEST_SECONDS},
     record::{LiveSecond, Measure, Round, Run, SECOND_NS, SecondCounts},
 };
+use std::collections::BTreeMap;
 
 /// The evidence of every gate of a run, so far.
 #[derive(Debug)]
 pub struct LiveGates {
     run: Run,
     evidence: Vec<Evidence>,
+    /// How often each gate was asked whether it ends the run.
+    looks: Vec<u32>,
+    /// Requests that were out at the end of each second.
+    in_flight: BTreeMap<u64, u64>,
 }
 
 /// How one gate stands.
@@ -27,7 +36,7 @@ impl LiveGates {
     #[must_use]
     pub fn new(run: &Run) -> Self {
         let evidence = run.gates.iter().map(|text| Evidence::new(text, run)).collect();
-        Self { run: run.clone(), evidence }
+        Self { run: run.clone(), evidence, looks: vec![0; run.gates.len()], in_flight: BTreeMap::new() }
     }
 
     /// Counts a second that is complete.
@@ -54,24 +63,53 @@ impl LiveGates {
         for (second, count) in round.outstanding.iter().filter(|(second, _)| is_known(**second)) {
             evidence.iter_mut().for_each(|gate| gate.add_outstanding(*second, *count, &self.run.phases));
         }
+        // Looks come just after the end of a second. In the end, the counts know all.
+        match round.is_over {
+            true => self.in_flight.clear(),
+            false => {
+                let second = (round.now_ns / SECOND_NS).saturating_sub(1);
+                let most = self.in_flight.entry(second).or_default();
+                *most = round.in_flight.max(*most);
+            }
+        }
         let seconds = known_seconds(round);
-        evidence.iter().map(|gate| self.stands(gate, round, &seconds)).collect()
+        (0..).zip(&evidence).map(|(position, gate)| self.stands(position, gate, round, &seconds)).collect()
     }
 
-    fn stands(&self, evidence: &Evidence, round: &Round<'_>, seconds: &[SecondCounts]) -> SoFar {
-        let mut result = judge_so_far(evidence, &self.run, seconds);
+    fn stands(&mut self, position: usize, evidence: &Evidence, round: &Round<'_>, seconds: &[SecondCounts]) -> SoFar {
+        let seen = |alpha: f64| Seen { seconds, in_flight: &self.in_flight, alpha };
+        let mut result = judge_so_far(evidence, &self.run, &seen(ALPHA));
         let Ok((gate, _)) = &evidence.gate else { return SoFar { result, aborts: false } };
         let window = &gate.window.value;
-        let is_window_over =
-            window.length_until_ns(&self.run.phases, self.run.finished_ns) >= window.length_ns(&self.run.phases);
+        let is_out = |second: &u64| evidence.may_hold(*second, &self.run.phases);
+        let is_window_over = window.length_until_ns(&self.run.phases, self.run.finished_ns)
+            >= window.length_ns(&self.run.phases)
+            && !round.outstanding.keys().any(is_out);
         if result.outcome == GateOutcome::Fail && may_still_hold(gate, &result) && !is_window_over && !round.is_over {
             result.outcome = GateOutcome::Inconclusive;
         }
         let passed_ns = window.length_until_ns(&self.run.phases, round.now_ns);
         let is_late_enough = |after_ns: u128| u128::from(passed_ns) >= after_ns;
         let may_abort = gate.abort.as_ref().is_some_and(|abort| is_late_enough(abort.after.value.as_nanos()));
-        SoFar { aborts: may_abort && result.outcome == GateOutcome::Fail, result }
+        let is_sure = match result.share {
+            _ if !may_abort => false,
+            None => result.outcome == GateOutcome::Fail,
+            Some(_) if evidence.seconds().len() < FEWEST_SECONDS => false,
+            Some(_) => {
+                self.looks[position] = self.looks[position].saturating_add(1);
+                let alpha = spent_at(self.looks[position]);
+                judge_so_far(evidence, &self.run, &seen(alpha)).outcome == GateOutcome::Fail
+            }
+        };
+        SoFar { aborts: is_sure && result.outcome == GateOutcome::Fail, result }
     }
+}
+
+/// The chance of error that a look may take, so that all the looks of a run together take no more than one judgement in the end does:
+/// `α/(k(k+1))` at the k-th adds up to α.
+fn spent_at(look: u32) -> f64 {
+    let look = f64::from(look);
+    ALPHA / (look * (look + 1.0))
 }
 
 /// The counts of the seconds that are known, with what is still out among the offered: what was given up is counted at once.

@@ -31,7 +31,7 @@ const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
 const JOURNAL: &str = "journal.ndjson";
 const ARRIVALS: &str = "arrivals.txt";
-const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns";
+const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns,arrived";
 
 /// Why a run folder could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -241,14 +241,20 @@ pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
     let row = |(index, line): (usize, &str)| {
         let numbers: Result<Vec<u64>, _> = line.split(',').map(str::parse).collect();
         match numbers.as_deref() {
+            Ok(&[_, offered, sent, completed, dropped, unsent, present_ns, in_flight_ns, arrived]) => {
+                Ok(SecondCounts { offered, arrived, sent, completed, dropped, unsent, present_ns, in_flight_ns })
+            }
+            // Tables written before first requests were told from later ones.
             Ok(&[_, offered, sent, completed, dropped, unsent, present_ns, in_flight_ns]) => {
-                Ok(SecondCounts { offered, sent, completed, dropped, unsent, present_ns, in_flight_ns })
+                let arrived = offered;
+                Ok(SecondCounts { offered, arrived, sent, completed, dropped, unsent, present_ns, in_flight_ns })
             }
             // Tables written before presence was noted.
             Ok(&[_, offered, sent, completed, dropped, unsent]) => {
-                Ok(SecondCounts { offered, sent, completed, dropped, unsent, ..SecondCounts::default() })
+                let arrived = offered;
+                Ok(SecondCounts { offered, arrived, sent, completed, dropped, unsent, ..SecondCounts::default() })
             }
-            _ => Err(bad(index + 1, "not eight whole numbers")),
+            _ => Err(bad(index + 1, "not nine whole numbers")),
         }
     };
     text.lines().enumerate().skip(1).map(row).collect()
@@ -349,8 +355,8 @@ fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u6
 
 fn seconds_table(seconds: &[SecondCounts]) -> String {
     let row = |(second, counts): (usize, &SecondCounts)| {
-        let SecondCounts { offered, sent, completed, dropped, unsent, present_ns, in_flight_ns } = counts;
-        format!("{second},{offered},{sent},{completed},{dropped},{unsent},{present_ns},{in_flight_ns}\n")
+        let SecondCounts { offered, arrived, sent, completed, dropped, unsent, present_ns, in_flight_ns } = counts;
+        format!("{second},{offered},{sent},{completed},{dropped},{unsent},{present_ns},{in_flight_ns},{arrived}\n")
     };
     let rows: String = seconds.iter().enumerate().map(row).collect();
     format!("{SECONDS_HEAD}\n{rows}")

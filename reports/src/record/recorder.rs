@@ -35,6 +35,8 @@ pub fn histogram() -> Histogram<u64> {
 pub struct SecondCounts {
     /// Requests due in it.
     pub offered: u64,
+    /// Those of them that are the first of their arrival. In older records, all of them.
+    pub arrived: u64,
     /// Requests sent in it.
     pub sent: u64,
     /// Answers complete in it.
@@ -94,7 +96,9 @@ impl<W: Write> Recorder<W> {
 
     /// Counts one sample.
     pub fn observe(&mut self, sample: &Sample) {
-        self.second(sample.due_ns).offered += 1;
+        let second = self.second(sample.due_ns);
+        second.offered += 1;
+        second.arrived += u64::from(sample.is_arrival);
         self.second(sample.sent_ns).sent += 1;
         self.second(sample.done_ns).completed += 1;
         let second = sample.due_ns / SECOND_NS;
@@ -110,19 +114,30 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Counts one arrival that was given up.
-    pub fn dropped(&mut self, due_ns: u64) {
-        let second = self.second(due_ns);
-        second.offered += 1;
-        second.dropped += 1;
+    /// Counts arrivals due in a second that were given up.
+    pub fn dropped(&mut self, second: u64, count: u64) {
+        let second = self.second(second.saturating_mul(SECOND_NS));
+        second.offered += count;
+        second.arrived += count;
+        second.dropped += count;
     }
 
-    /// Counts one request that was sent and has no outcome, because the run was ended.
-    pub fn unfinished(&mut self, due_ns: u64, sent_ns: Option<u64>) {
-        self.second(due_ns).offered += 1;
+    /// Counts arrivals due in a second that were left over when the run was ended.
+    pub fn left(&mut self, second: u64, count: u64) {
+        let second = self.second(second.saturating_mul(SECOND_NS));
+        second.offered += count;
+        second.arrived += count;
+        second.unsent += count;
+    }
+
+    /// Counts one request that has no outcome, because the run was ended.
+    pub fn unfinished(&mut self, due_ns: u64, sent_ns: Option<u64>, is_arrival: bool) {
+        let second = self.second(due_ns);
+        second.offered += 1;
+        second.arrived += u64::from(is_arrival);
         match sent_ns {
             Some(sent_ns) => self.second(sent_ns).sent += 1,
-            None => self.second(due_ns).unsent += 1,
+            None => second.unsent += u64::from(is_arrival),
         }
     }
 
@@ -290,6 +305,7 @@ mod tests {
                 recorder.observe(&Sample {
                     step_index: 0,
                     outcome: Outcome::Full,
+                    is_arrival: true,
                     due_ns,
                     released_ns: due_ns + 5,
                     sent_ns: due_ns + 9,

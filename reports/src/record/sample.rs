@@ -9,9 +9,12 @@ pub struct Sample {
     pub step_index: usize,
     /// Its class.
     pub outcome: Outcome,
+    /// Whether it is the first request of its arrival.
+    pub is_arrival: bool,
     /// When the schedule wanted it sent.
     pub due_ns: u64,
-    /// When the pacer let it go: later than due only by the generator's own lateness.
+    /// When it would have been sent, had it not waited for a free user or a connection of a pool: later than due only by the generator's
+    /// own lateness.
     pub released_ns: u64,
     /// When its first byte was about to be written; later than released while it waited for a free user, or for a connection of a pool.
     pub sent_ns: u64,

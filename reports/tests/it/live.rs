@@ -1,7 +1,9 @@
 //! What is known of a gate while the run goes on: it never fails what will pass in the end, and in the end it is the verdict.
 use crate::synthetic::{Draft, Shape, quickstart};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use reports::{
-    gate::{GateOutcome, GateResult, LiveGates, SoFar},
+    gate::{GateOutcome, GateResult, LiveGates, Observed, SoFar},
     record::{LiveSecond, Outcome, Recorder, Round, Run, RunEnd, SECOND_NS, Sample},
     report::Report,
     verdict::Overall,
@@ -35,13 +37,14 @@ fn draft(gates: &[&'static str]) -> Draft {
 struct Watched {
     recorder: Recorder<Sink>,
     gates: LiveGates,
+    in_flight: u64,
 }
 
 impl Watched {
     fn start(run: &Run) -> Self {
         let (phases, steps) = (run.phases.clone(), run.steps.clone());
         let recorder = Recorder::start(std::io::sink(), SystemTime::UNIX_EPOCH, phases, steps).unwrap();
-        Self { recorder, gates: LiveGates::new(run) }
+        Self { recorder, gates: LiveGates::new(run), in_flight: 0 }
     }
 
     fn close_before(&mut self, second: u64) {
@@ -55,7 +58,7 @@ impl Watched {
             now_ns: if is_over { draft.run.finished_ns } else { now_s * SECOND_NS },
             is_over,
             counts: draft.run.load.counts,
-            in_flight: 0,
+            in_flight: self.in_flight,
             seconds: self.recorder.seconds(),
             open: self.recorder.open().collect(),
             known_before: now_s,
@@ -68,7 +71,7 @@ impl Watched {
 fn watch(draft: &Draft) -> Vec<Vec<SoFar>> {
     let mut watched = Watched::start(&draft.run);
     let mut coming: Vec<&Sample> = draft.samples.iter().collect();
-    draft.dropped_ns.iter().for_each(|due_ns| watched.recorder.dropped(*due_ns));
+    draft.dropped_ns.iter().for_each(|due_ns| watched.recorder.dropped(*due_ns / SECOND_NS, 1));
     let mut course = Vec::new();
     for now_s in 1..=draft.run.planned_ns / SECOND_NS {
         let (in_now, later): (Vec<_>, Vec<_>) =
@@ -205,4 +208,83 @@ fn a_window_in_seconds_holds_what_was_due_in_them() {
     let gates = Report::read(&draft.write(root.path())).unwrap().verdict.gates;
     let seen: Vec<String> = gates.iter().map(|gate| gate.observed.unwrap().to_string()).collect();
     assert_eq!(seen, [two.to_string(), format!("{:.1}/s", two as f64 / 2.0), last.to_string()]);
+}
+
+/// In how many of so many healthy runs the gate `error-rate < 1% abort` ends the run, when 0.9 % fail.
+fn false_aborts(runs: u64) -> usize {
+    let mut draft = draft(&["error-rate < 1% abort"]);
+    let aborts = |seed: u64| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        for sample in &mut draft.samples {
+            sample.outcome = if random.random_bool(0.009) { Outcome::Shed } else { Outcome::Full };
+            sample.done_ns = sample.due_ns + 1_000_000;
+        }
+        watch(&draft).iter().any(|gates| gates[0].aborts)
+    };
+    (0..runs).map(aborts).filter(|aborted| *aborted).count()
+}
+
+#[test]
+fn a_healthy_run_is_not_aborted_because_it_was_looked_at_often() {
+    let aborted = false_aborts(100);
+    assert!(aborted <= 2, "{aborted} of 100: a judgement at the end would be wrong in 5 at most, at the very limit");
+}
+
+#[test]
+fn what_is_out_counts_against_a_limit_of_requests_in_flight_at_once() {
+    let draft = draft(&["in-flight < 200 abort"]);
+    let mut watched = Watched::start(&draft.run);
+    watched.close_before(20);
+    let mut judge = |now_s: u64, in_flight: u64| {
+        watched.in_flight = in_flight;
+        watched.judge(&draft, now_s, BTreeMap::new())[0].aborts
+    };
+    assert_eq!((judge(21, 90), judge(22, 199), judge(23, 200), judge(24, 0)), (false, false, true, true));
+}
+
+#[test]
+fn a_count_may_still_come_to_its_bound_while_answers_are_out_after_its_window() {
+    let mut draft = draft(&["good >= 100 window=10s..20s abort"]);
+    draft.samples.retain(|sample| sample.due_ns / SECOND_NS < 10 || sample.due_ns / SECOND_NS >= 30);
+    let like = draft.samples[0].clone();
+    for k in 0..102 {
+        let due_ns = 10 * SECOND_NS + k * 95_000_000;
+        let done_ns = due_ns + if k < 3 { 15 * SECOND_NS } else { 1_000_000 };
+        draft.samples.push(Sample {
+            due_ns,
+            sent_ns: due_ns,
+            released_ns: due_ns,
+            done_ns,
+            outcome: Outcome::Full,
+            ..like.clone()
+        });
+    }
+    draft.count();
+    for (second, gates) in watch(&draft).iter().enumerate() {
+        assert!(!gates[0].aborts, "after {} s: {:?}", second + 1, gates[0]);
+    }
+}
+
+#[test]
+fn a_rate_counts_what_was_due_in_the_time_that_it_divides_by() {
+    let mut draft = draft(&["rate > 0/s", "rate > 0/s window=steady"]);
+    let due_before_the_end = draft.samples.len() + draft.dropped_ns.len();
+    let last = draft.samples.last().unwrap().clone();
+    for k in 0..500 {
+        // Later steps of the last journeys.
+        let due_ns = draft.run.planned_ns + k * 10_000_000;
+        draft.samples.push(Sample {
+            due_ns,
+            sent_ns: due_ns,
+            done_ns: due_ns + 1_000_000,
+            is_arrival: false,
+            ..last.clone()
+        });
+    }
+    draft.count();
+    let root = tempfile::tempdir().unwrap();
+    let gates = Report::read(&draft.write(root.path())).unwrap().verdict.gates;
+    let Some(Observed::Rate(rate)) = gates[0].observed else { panic!("{gates:?}") };
+    let planned_s = draft.run.planned_ns as f64 / 1e9;
+    assert!(rate <= due_before_the_end as f64 / (planned_s - 4.0), "{rate}/s of {due_before_the_end} in {planned_s} s");
 }

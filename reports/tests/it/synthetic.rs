@@ -173,7 +173,7 @@ impl Draft {
         let log = std::io::BufWriter::new(File::create(folder.measures_path()).unwrap());
         let mut recorder = Recorder::start(log, clock_zero, self.run.phases.clone(), self.run.steps.clone()).unwrap();
         self.samples.iter().for_each(|sample| recorder.observe(sample));
-        self.dropped_ns.iter().for_each(|due_ns| recorder.dropped(*due_ns));
+        self.dropped_ns.iter().for_each(|due_ns| recorder.dropped(*due_ns / SECOND_NS, 1));
         for seen in self.counted.as_ref().unwrap_or(&self.samples) {
             recorder.present(seen.due_ns, seen.done_ns, seen.done_ns - seen.due_ns, 0);
             recorder.present(seen.sent_ns, seen.done_ns, 0, seen.done_ns - seen.sent_ns);
@@ -220,6 +220,7 @@ fn sample(random: &mut ChaCha8Rng, step_index: usize, due_ns: u64, is_during: bo
     Sample {
         step_index,
         outcome,
+        is_arrival: true,
         due_ns,
         released_ns,
         sent_ns,
