@@ -8,10 +8,11 @@ use crate::{
 };
 use chaos::Timeline;
 use jiff::civil::Date;
-use loadtest::{LoadPlan, health::file_descriptors};
+use loadtest::{LoadPlan, WarmUp, health::file_descriptors};
 use reports::{
-    gate,
+    gate::{self, Gate, ParseError, Problem},
     record::{FaultWindow, FeederRecord, Phase, cut},
+    summary::Window,
     units::{self, format_duration},
 };
 use sha2::{Digest as _, Sha256};
@@ -210,10 +211,23 @@ fn phases(scenario: &Scenario, timeline: &Timeline) -> Vec<Phase> {
 fn gate_mistakes(scenario: &Scenario, load: &LoadPlan, phases: &[Phase]) -> Vec<Mistake> {
     let wrong = |gate: &toml::Spanned<String>| {
         let parsed = gate::parse(gate.get_ref()).ok()?;
-        let error = gate::check_names(&parsed, load.steps(), phases).err()?;
+        let checked = gate::check_names(&parsed, load.steps(), phases);
+        let error = checked.and_then(|()| abort_in_search(&parsed, scenario.load.warm_up, phases)).err()?;
         Some(Mistake::in_gate(gate, &error))
     };
     scenario.gates.iter().filter_map(wrong).collect()
+}
+
+/// While the run goes on, a warm-up that is found in its end cannot be left out.
+fn abort_in_search(gate: &Gate, warm_up: WarmUp, phases: &[Phase]) -> Result<(), ParseError> {
+    let is_touched = phases.first().is_some_and(|first| gate.window.value.holds(first));
+    let has_place = matches!(gate.window.value, Window::Span { .. }) || !is_touched;
+    if gate.abort.is_none() || warm_up != WarmUp::Auto || has_place {
+        return Ok(());
+    }
+    let problem = Problem::Misplaced { word: "abort".to_owned(), metric: "warm_up = \"auto\"".to_owned() };
+    let hint = "the warm-up is known only in the end: give it a length, or the gate a window such as `window=30s..60s`";
+    Err(ParseError { range: 0..gate.text.len(), problem, hint: Some(hint.to_owned()) })
 }
 
 fn seconds(ns: u64) -> String {

@@ -3,7 +3,7 @@
 //! A collector that does not take them is told of once and changes nothing about the run.
 use super::{
     board::Board,
-    totals::{BOUNDS_S, Buckets, EXPORTED},
+    totals::{BOUNDS_S, Buckets, EXPORTED, StepTotals},
 };
 use crate::output;
 use anyhow::{Context as _, bail};
@@ -130,7 +130,7 @@ fn metrics(board: &Board, taken: Taken) -> Vec<Metric> {
         let counts = &state.counts;
         let by_class = state.totals.steps.iter().flat_map(|step| {
             Outcome::ALL.map(|outcome| {
-                let attributes = [("step", step.name.as_str()), ("outcome", outcome.name())];
+                let attributes = [("journey", &*step.journey), ("step", &*step.name), ("outcome", outcome.name())];
                 number(&attributes, step.outcomes[outcome as usize], taken)
             })
         });
@@ -145,7 +145,7 @@ fn metrics(board: &Board, taken: Taken) -> Vec<Metric> {
         ];
         all.extend(EXPORTED.iter().enumerate().map(|(position, (_, measure, help))| {
             let points = state.totals.steps.iter();
-            let points = points.map(|step| histogram_point(&step.name, &step.histograms[position], taken));
+            let points = points.map(|step| histogram_point(step, &step.histograms[position], taken));
             histogram(measure, help, points.collect())
         }));
         all
@@ -182,9 +182,9 @@ fn histogram(measure: &str, description: &str, data_points: Vec<HistogramDataPoi
     metric(&format!("harness.{measure}"), description, "s", data)
 }
 
-fn histogram_point(step: &str, buckets: &Buckets, taken: Taken) -> HistogramDataPoint {
+fn histogram_point(step: &StepTotals, buckets: &Buckets, taken: Taken) -> HistogramDataPoint {
     HistogramDataPoint {
-        attributes: vec![attribute(("step", step))],
+        attributes: [("journey", step.journey.as_str()), ("step", step.name.as_str())].map(attribute).to_vec(),
         start_time_unix_nano: taken.started_unix_ns,
         time_unix_nano: taken.unix_ns,
         count: buckets.count(),

@@ -90,7 +90,7 @@ fn steps(board: &Board, state: &State) -> Vec<Value> {
     let row = |(step, figures): (&reports::record::StepInfo, &super::history::StepFigures)| {
         let latency = &figures.latency;
         json!({
-            "step": step.name, "per_second": figures.outcomes.total() as f64 / length_s,
+            "step": step.tag(&board.subject.steps), "per_second": figures.outcomes.total() as f64 / length_s,
             "good_share": figures.outcomes.good_share(),
             "p50": ms(latency.quantile(0.5)), "p95": ms(latency.quantile(0.95)), "p99": ms(latency.quantile(0.99)),
         })

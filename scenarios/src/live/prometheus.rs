@@ -1,7 +1,7 @@
 //! The board as Prometheus reads it: text format 0.0.4.
 use super::{
     board::{Board, standing},
-    totals::{BOUNDS_S, EXPORTED},
+    totals::{BOUNDS_S, EXPORTED, StepTotals},
 };
 use reports::record::Outcome;
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -56,7 +56,7 @@ pub(super) fn text(board: &Board) -> String {
         page.describe(name, "counter", "Requests with an outcome, by step and class of the outcome.");
         for step in &state.totals.steps {
             for outcome in Outcome::ALL {
-                let labels = [("step", step.name.as_str()), ("outcome", outcome.name())];
+                let labels = [("journey", &*step.journey), ("step", &*step.name), ("outcome", outcome.name())];
                 page.value(name, &labels, step.outcomes[outcome as usize]);
             }
         }
@@ -64,7 +64,7 @@ pub(super) fn text(board: &Board) -> String {
             let name = format!("harness_{measure}_seconds");
             page.describe(&name, "histogram", help);
             for step in &state.totals.steps {
-                histogram(&mut page, &name, &step.name, &step.histograms[position]);
+                histogram(&mut page, &name, step, &step.histograms[position]);
             }
         }
         let name = "harness_fault_on";
@@ -93,15 +93,16 @@ pub(super) fn text(board: &Board) -> String {
     page.0
 }
 
-fn histogram(page: &mut Text, name: &str, step: &str, buckets: &super::totals::Buckets) {
+fn histogram(page: &mut Text, name: &str, step: &StepTotals, buckets: &super::totals::Buckets) {
+    let labels = [("journey", step.journey.as_str()), ("step", step.name.as_str())];
     let mut below = 0;
     let bounds = BOUNDS_S.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
     for (bound, count) in bounds.zip(buckets.counts) {
         below += count;
-        page.value(&format!("{name}_bucket"), &[("step", step), ("le", &bound)], below);
+        page.value(&format!("{name}_bucket"), &[labels[0], labels[1], ("le", &bound)], below);
     }
-    page.value(&format!("{name}_sum"), &[("step", step)], buckets.sum_s);
-    page.value(&format!("{name}_count"), &[("step", step)], buckets.count());
+    page.value(&format!("{name}_sum"), &labels, buckets.sum_s);
+    page.value(&format!("{name}_count"), &labels, buckets.count());
 }
 
 #[cfg(test)]
@@ -125,16 +126,31 @@ mod tests {
     }
 
     #[test]
+    fn no_series_is_there_twice_though_journeys_share_the_name_of_a_step() {
+        let page = page();
+        let series: Vec<&str> = page
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| Some(line.rsplit_once(' ')?.0))
+            .collect();
+        let once: BTreeSet<&str> = series.iter().copied().collect();
+        assert_eq!(series.len(), once.len());
+        assert!(
+            once.contains("harness_requests_total{journey=\"traveller\",step=\"flights.search\",outcome=\"full\"}")
+        );
+    }
+
+    #[test]
     fn counters_and_histograms_say_what_was_measured() {
         let page = page();
         for line in [
-            "harness_requests_total{step=\"flights.search\",outcome=\"full\"} 12",
-            "harness_requests_total{step=\"trips.create\",outcome=\"shed\"} 12",
-            "harness_response_seconds_bucket{step=\"flights.search\",le=\"0.01\"} 0",
-            "harness_response_seconds_bucket{step=\"flights.search\",le=\"0.02\"} 12",
-            "harness_response_seconds_bucket{step=\"trips.create\",le=\"60\"} 0",
-            "harness_response_seconds_bucket{step=\"trips.create\",le=\"+Inf\"} 12",
-            "harness_response_seconds_count{step=\"trips.create\"} 12",
+            "harness_requests_total{journey=\"flight-search\",step=\"flights.search\",outcome=\"full\"} 12",
+            "harness_requests_total{journey=\"trip-creation\",step=\"trips.create\",outcome=\"shed\"} 12",
+            "harness_response_seconds_bucket{journey=\"flight-search\",step=\"flights.search\",le=\"0.01\"} 0",
+            "harness_response_seconds_bucket{journey=\"flight-search\",step=\"flights.search\",le=\"0.02\"} 12",
+            "harness_response_seconds_bucket{journey=\"trip-creation\",step=\"trips.create\",le=\"60\"} 0",
+            "harness_response_seconds_bucket{journey=\"trip-creation\",step=\"trips.create\",le=\"+Inf\"} 12",
+            "harness_response_seconds_count{journey=\"trip-creation\",step=\"trips.create\"} 12",
             "harness_requests_in_flight 3",
             "harness_requests_offered_total 24",
             "harness_fault_on{fault=\"mcp.flights latency\"} 1",

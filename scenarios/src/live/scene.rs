@@ -42,6 +42,7 @@ impl Scene {
         let sample = Sample {
             step_index,
             outcome,
+            is_arrival: true,
             due_ns,
             released_ns,
             sent_ns,
@@ -117,7 +118,11 @@ fn head(gates: &[&str]) -> Run {
             origin: Origin::default(),
         },
         phases: cut(0, 40 * SECOND_NS, &[("mcp.flights latency".to_owned(), window)]),
-        steps: vec![step("flights.search", "flight-search"), step("trips.create", "trip-creation")],
+        steps: vec![
+            step("flights.search", "flight-search"),
+            step("trips.create", "trip-creation"),
+            step("flights.search", "traveller"),
+        ],
         faults: Vec::new(),
         gates: gates.iter().map(|gate| (*gate).to_owned()).collect(),
         generator: GeneratorHealth::default(),

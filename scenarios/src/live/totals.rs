@@ -39,6 +39,8 @@ impl Buckets {
 /// What one step adds up to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StepTotals {
+    /// Its journey: two of them may have steps of one name.
+    pub(crate) journey: String,
     /// Its name.
     pub(crate) name: String,
     /// Requests by class, in the order of [`Outcome::ALL`].
@@ -56,7 +58,11 @@ pub(crate) struct Totals {
 
 impl Totals {
     pub(super) fn new(steps: &[StepInfo]) -> Self {
-        let step = |step: &StepInfo| StepTotals { name: step.name.clone(), ..StepTotals::default() };
+        let step = |step: &StepInfo| StepTotals {
+            journey: step.journey.clone(),
+            name: step.name.clone(),
+            ..StepTotals::default()
+        };
         Self { steps: steps.iter().map(step).collect() }
     }
 

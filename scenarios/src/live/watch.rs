@@ -89,7 +89,9 @@ impl Watcher for Watch {
         let open = self.open(round);
         let mut totals = self.totals.clone();
         round.open.iter().for_each(|second| totals.add(second));
-        let abort = gates.iter().find(|gate| gate.aborts && !round.is_over).map(|gate| gate.result.gate.clone());
+        // Once the plan is carried out, there is nothing left to abort.
+        let may_abort = !round.is_over && round.now_ns < self.planned_ns;
+        let abort = gates.iter().find(|gate| gate.aborts && may_abort).map(|gate| gate.result.gate.clone());
         let lanes = self.lanes(round);
         let first_open = round.open.iter().map(LiveSecond::second).chain(round.outstanding.keys().copied()).min();
         let is_stopping = self.stop.drain.is_cancelled();
@@ -108,7 +110,7 @@ impl Watcher for Watch {
                 }
             }
             // While the last answers come in, the figures of the steps stay those of the load's last seconds.
-            let now_s = round.now_ns.min(self.planned_ns).div_ceil(SECOND_NS);
+            let now_s = round.now_ns.min(self.planned_ns) / SECOND_NS;
             state.steps = state.history.steps(now_s, self.steps.len());
             state.history.thin(now_s);
             let aborted = abort.filter(|_| !is_stopping).map(|rule| Aborted { rule, at_ns: round.now_ns });

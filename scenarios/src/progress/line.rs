@@ -35,6 +35,7 @@ fn text(moment: &Moment<'_>, gates: &Gates) -> String {
 pub(super) fn milliseconds(ns: u64) -> String {
     match ns {
         0 => "–".to_owned(),
+        u64::MAX => "∞".to_owned(),
         1..1_000_000 => "<1ms".to_owned(),
         ns if ns < 10_000_000_000 => format!("{}ms", ns / 1_000_000),
         ns => format!("{}s", ns / 1_000_000_000),
