@@ -177,7 +177,7 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Ste
         let took = Duration::try_from_secs_f64(entry.time.max(0.0) / 1e3).unwrap_or_default();
         let ended = started.checked_add(took).unwrap_or(started);
         free_at = Some(free_at.map_or(ended, |before| before.max(ended)));
-        Filling { known: &mut known, step: &mut step }.fill(url, entry, &mut dropped);
+        Filling::new(&mut known, &mut step).fill(url, entry, &mut dropped);
         step.name = draft::name(&format!("{}.{}", step.method.to_ascii_lowercase(), shape(&step.path)), &mut taken);
         note_answer(&mut step, entry);
         if let Some(answer) = json_of(&entry.response.content) {

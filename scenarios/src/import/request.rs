@@ -1,6 +1,6 @@
 //! One recorded request carried over to a step: what answers have brought is filled in, secrets are left out.
 use super::{
-    correlation::Known,
+    correlation::{Known, Position},
     draft::{Step, escaped},
     har::{Entry, Header, PostData},
     secret,
@@ -14,14 +14,25 @@ const KEPT_HEADERS: [&str; 6] = ["accept", "content-type", "if-match", "if-none-
 
 /// One request being carried over.
 pub(super) struct Filling<'a> {
-    pub(super) known: &'a mut Known,
-    pub(super) step: &'a mut Step,
+    known: &'a mut Known,
+    step: &'a mut Step,
+    /// What was filled in from earlier answers, and where.
+    filled: Vec<String>,
 }
 
-impl Filling<'_> {
+impl<'a> Filling<'a> {
+    pub(super) fn new(known: &'a mut Known, step: &'a mut Step) -> Self {
+        Self { known, step, filled: Vec::new() }
+    }
+
     /// Fills the step, and notes which headers were left out.
     pub(super) fn fill(mut self, url: &Url, entry: &Entry, dropped: &mut BTreeSet<String>) {
-        let words: Vec<String> = url.path().split('/').map(|word| self.encoded(word)).collect();
+        let mut after = String::new();
+        let mut words = Vec::new();
+        for word in url.path().split('/') {
+            words.push(self.word(word, &after));
+            after = decoded(word);
+        }
         self.step.path = words.join("/");
         let pairs = url.query().map(|query| self.pairs(query, "the query"));
         self.step.path.extend(pairs.map(|pairs| format!("?{pairs}")));
@@ -34,28 +45,37 @@ impl Filling<'_> {
         if self.step.body.is_none() {
             self.step.headers.retain(|(name, _)| name != "content-type");
         }
+        if !self.filled.is_empty() {
+            let filled = self.filled.join(", ");
+            self.step.notes.push(format!("Filled in from earlier answers, as the values are equal: {filled}."));
+        }
     }
 
-    /// A word of a path or a query, as it is encoded there.
-    fn encoded(&mut self, word: &str) -> String {
+    /// A word of a path, as it is encoded there.
+    fn word(&mut self, word: &str, after: &str) -> String {
         let plain = decoded(word);
-        match self.saved(&plain) {
+        let position = Position::Path { after };
+        match self.saved(&plain, position) {
             Some(place) => place,
             None if secret::looks_secret(&plain) => {
                 self.leave_out("A word of the path");
                 secret::TEMPLATE.to_owned()
             }
-            None => escaped(&tidy(word)),
+            None => {
+                self.known.sent(&plain, position);
+                escaped(&tidy(word))
+            }
         }
     }
 
-    /// The place of a value that an answer has brought; else it is the client's own.
-    fn saved(&mut self, plain: &str) -> Option<String> {
-        let found = self.known.find(plain).map(|name| format!("${{saved.{name}}}"));
-        if found.is_none() {
-            self.known.sent(plain);
+    /// The place of a value that an answer has brought.
+    fn saved(&mut self, plain: &str, position: Position<'_>) -> Option<String> {
+        let name = self.known.find(plain, position)?;
+        let filled = format!("{name} in {position}");
+        if !self.filled.contains(&filled) {
+            self.filled.push(filled);
         }
-        found
+        Some(format!("${{saved.{name}}}"))
     }
 
     /// Says, once, that a secret was left out.
@@ -72,14 +92,18 @@ impl Filling<'_> {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name_plain = decoded(&name.replace('+', " "));
-            let saved = self.known.find(&decoded(&value.replace('+', " "))).map(|name| format!("${{saved.{name}}}"));
-            let value = match saved {
+            let plain = decoded(&value.replace('+', " "));
+            let position = Position::Named { name: &name_plain, owner: "" };
+            let value = match self.saved(&plain, position) {
                 Some(place) => place,
                 None if (secret::is_secret(&name_plain) && !value.is_empty()) || secret::looks_secret(value) => {
                     self.leave_out(&format!("{name_plain} in {place}"));
                     secret::TEMPLATE.to_owned()
                 }
-                None => self.encoded(value),
+                None => {
+                    self.known.sent(&plain, position);
+                    escaped(&tidy(value))
+                }
             };
             pairs.push(format!("{}={value}", escaped(&tidy(name))));
         }
@@ -91,7 +115,8 @@ impl Filling<'_> {
             Some((scheme, rest)) if name == "authorization" => (format!("{scheme} "), rest),
             _ => (String::new(), value),
         };
-        let saved = self.known.find(credential).map(|saved| format!("{}${{saved.{saved}}}", escaped(&scheme)));
+        let position = Position::Named { name: name.trim_start_matches("x-"), owner: "" };
+        let saved = self.saved(credential, position).map(|place| format!("{}{place}", escaped(&scheme)));
         let is_kept = KEPT_HEADERS.contains(&name) || (name.starts_with("x-") && !name.starts_with("x-forwarded"));
         let value = match saved {
             Some(place) => place,
@@ -125,7 +150,7 @@ impl Filling<'_> {
         }
         match serde_json::from_str::<Value>(&data.text) {
             Ok(mut value) if value.is_object() || value.is_array() => {
-                self.json("", false, &mut value);
+                self.json(Position::Named { name: "", owner: "" }, false, &mut value);
                 self.step.body = Some(pretty(&value));
             }
             // Without names nobody can tell what in it is a secret.
@@ -136,39 +161,37 @@ impl Filling<'_> {
     }
 
     /// Replaces what was saved and what is secret in a JSON body; everything below a secret name is secret.
-    fn json(&mut self, field: &str, is_within_secret: bool, value: &mut Value) {
+    fn json(&mut self, position: Position<'_>, is_within_secret: bool, value: &mut Value) {
+        let Position::Named { name: field, .. } = position else { return };
         let is_secret = is_within_secret || secret::is_secret(field);
         match value {
             Value::Object(members) => {
                 for (key, mut member) in std::mem::take(members) {
-                    self.json(&key, is_secret, &mut member);
+                    self.json(Position::Named { name: &key, owner: field }, is_secret, &mut member);
                     members.insert(escaped(&key), member);
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.json(field, is_secret, item)),
-            Value::String(text) => {
-                let found = self.known.find(text);
-                *text = match found {
-                    Some(name) => format!("${{saved.{name}}}"),
-                    None if (is_secret && !text.is_empty()) || secret::looks_secret(text) => {
-                        self.leave_out(&format!("{field} in the body"));
-                        secret::TEMPLATE.to_owned()
-                    }
-                    None => {
-                        self.known.sent(text);
-                        escaped(text)
-                    }
-                };
-            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(position, is_secret, item)),
+            Value::String(text) => match self.saved(text, position) {
+                Some(place) => *text = place,
+                None if (is_secret && !text.is_empty()) || secret::looks_secret(text) => {
+                    self.leave_out(&format!("{field} in the body"));
+                    secret::TEMPLATE.clone_into(text);
+                }
+                None => {
+                    self.known.sent(text, position);
+                    *text = escaped(text);
+                }
+            },
             Value::Number(number) => {
                 let text = number.to_string();
-                match self.known.find(&text) {
-                    Some(name) => *value = format!("{BARE}${{saved.{name}}}{BARE}").into(),
+                match self.saved(&text, position) {
+                    Some(place) => *value = format!("{BARE}{place}{BARE}").into(),
                     None if is_secret => {
                         self.leave_out(&format!("{field} in the body"));
                         *value = format!("{BARE}{}{BARE}", secret::NUMBER).into();
                     }
-                    None => self.known.sent(&text),
+                    None => self.known.sent(&text, position),
                 }
             }
             Value::Bool(_) | Value::Null => {}
@@ -225,7 +248,7 @@ mod tests {
     fn step(kind: &str, text: &str) -> Step {
         let data = PostData { mime_type: kind.to_owned(), text: text.to_owned() };
         let mut step = Step::default();
-        Filling { known: &mut Known::default(), step: &mut step }.body(&data);
+        Filling::new(&mut Known::default(), &mut step).body(&data);
         step
     }
 
@@ -272,7 +295,7 @@ mod tests {
         let entry: Entry = serde_json::from_str(entry).unwrap();
         let url = Url::parse("http://a.b/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln/new").unwrap();
         let mut step = Step::default();
-        Filling { known: &mut Known::default(), step: &mut step }.fill(&url, &entry, &mut BTreeSet::new());
+        Filling::new(&mut Known::default(), &mut step).fill(&url, &entry, &mut BTreeSet::new());
         assert_eq!(step.path, "/reset/${random.hex(16)}/new");
         assert_eq!(step.notes, [secret::note("A word of the path")]);
     }
