@@ -3,7 +3,7 @@
 //! By default a connection belongs to one user, as a browser's does, and is kept. It is opened again when the service closed it. hyper
 //! costs half of what a full-blown client costs per request, and hands over the instants that are needed here.
 use crate::{
-    connection::{self, Connection, Connector, Line, Sender, Turn},
+    connection::{self, Connection, Connector, Line, Opening, Sender, Turn},
     target::Target,
 };
 use bytes::Bytes;
@@ -82,7 +82,7 @@ pub struct Exchange {
     pub done: Instant,
     /// How long it waited for a free connection of a pool, before it was sent; `None` without a pool.
     pub waited: Option<Duration>,
-    /// How long opening a connection for it took, after it was sent; `None` when one was open.
+    /// How long opening a connection for it took, after it was sent, and until it was given up; `None` when one was open.
     pub opened: Option<Duration>,
     /// The answer.
     pub end: Result<Answer, Failure>,
@@ -106,7 +106,7 @@ pub struct Client {
 #[derive(Debug, Default)]
 struct Seen {
     first_byte: Option<Instant>,
-    opened: Option<Duration>,
+    opening: Opening,
 }
 
 impl Client {
@@ -145,7 +145,7 @@ impl Client {
     /// When it cannot be opened.
     pub async fn connect(&mut self) -> Result<(), Failure> {
         self.wait_for_turn(self.connector.settings().connect_timeout).await?;
-        let opened = self.open(&mut None).await.map(|_| ());
+        let opened = self.open(&mut Opening::default()).await.map(|_| ());
         self.end_turn(opened.is_err());
         opened
     }
@@ -191,8 +191,7 @@ impl Client {
         self.alarm = Some(alarm);
         let end = within.unwrap_or(Err(Failure::Timeout(timeout)));
         self.end_turn(end.is_err());
-        let Seen { first_byte, opened } = seen;
-        Exchange { sent, first_byte, done, waited, opened, end }
+        Exchange { sent, first_byte: seen.first_byte, done, waited, opened: seen.opening.took(done), end }
     }
 
     /// Puts the connection away after a request, or gives it up.
@@ -214,7 +213,7 @@ impl Client {
         seen: &mut Seen,
         on_piece: Option<&mut OnPiece<'_>>,
     ) -> Result<Answer, Failure> {
-        let response = self.send(request, &mut seen.opened).await?;
+        let response = self.send(request, &mut seen.opening).await?;
         seen.first_byte = Some(Instant::now());
         let (head, body) = response.into_parts();
         let on_piece = on_piece.filter(|_| head.status == StatusCode::OK && is_event_stream(&head.headers));
@@ -227,7 +226,7 @@ impl Client {
     async fn send(
         &mut self,
         mut request: Request<Full<Bytes>>,
-        opened: &mut Option<Duration>,
+        opening: &mut Opening,
     ) -> Result<http::Response<Incoming>, Failure> {
         self.connector.address(&mut request);
         let headers = request.headers_mut();
@@ -236,7 +235,7 @@ impl Client {
             headers.insert(header::AUTHORIZATION, bearer.clone());
         }
         loop {
-            let (connection, is_new) = self.open(opened).await?;
+            let (connection, is_new) = self.open(opening).await?;
             let mut error = match connection.try_send(request).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -252,20 +251,18 @@ impl Client {
     }
 
     /// The open connection, and whether it was opened just now.
-    async fn open(&mut self, opened: &mut Option<Duration>) -> Result<(&mut Sender, bool), Failure> {
+    async fn open(&mut self, opening: &mut Opening) -> Result<(&mut Sender, bool), Failure> {
         let is_usable = match &mut self.connection {
             Some(connection) => connection.is_usable().await,
             None => false,
         };
         let mut is_new = false;
         if !is_usable {
-            let before = Instant::now();
             let (connection, was_opened) = match &self.line {
-                Line::Own | Line::Pooled { .. } => (self.connector.open().await?, true),
-                Line::Shared(shared) => shared.sender(&self.connector).await?,
+                Line::Own | Line::Pooled { .. } => (self.connector.open(opening).await?, true),
+                Line::Shared(shared) => shared.sender(&self.connector, opening).await?,
             };
             is_new = was_opened;
-            *opened = is_new.then(|| before.elapsed());
             self.connection = Some(connection);
         }
         let connection = self.connection.as_mut().expect("opened above if there was none");

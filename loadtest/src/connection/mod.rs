@@ -15,7 +15,7 @@ mod settings;
 mod share;
 mod tls;
 
-pub(crate) use connector::Connector;
+pub(crate) use connector::{Connector, Opening};
 pub(crate) use pool::{Pool, Turn};
 pub(crate) use sender::Sender;
 pub use settings::{Connection, Http, Resolve};

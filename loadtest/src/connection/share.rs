@@ -1,5 +1,5 @@
 //! Who uses which connection: each user its own, a pool, or streams of shared ones.
-use super::{Connection, Connector, Error, Http, Pool, Sender, Turn};
+use super::{Connection, Connector, Error, Http, Opening, Pool, Sender, Turn};
 use crate::{
     client::{Client, Failure},
     target::Target,
@@ -71,7 +71,7 @@ impl Connections {
 
 impl Shared {
     /// A sender on the connection, which is opened if there is none; and whether it was.
-    pub(crate) async fn sender(&self, connector: &Connector) -> Result<(Sender, bool), Failure> {
+    pub(crate) async fn sender(&self, connector: &Connector, opening: &mut Opening) -> Result<(Sender, bool), Failure> {
         // Held while it is opened, so that all who come meanwhile share what they wait for.
         let mut shared = self.0.lock().await;
         if let Some(open) = &mut *shared
@@ -80,7 +80,7 @@ impl Shared {
         {
             return Ok((sender, false));
         }
-        let opened = connector.open().await?;
+        let opened = connector.open(opening).await?;
         *shared = opened.share();
         Ok((opened, true))
     }

@@ -207,8 +207,28 @@ async fn a_handshake_that_does_not_come_to_its_end_is_given_up() {
     let url = format!("https://{}", silent.local_addr().unwrap());
     let settings = connection("connect_timeout = \"50ms\"");
     let mut client = Client::with(target(&url).await, settings).unwrap();
-    let failure = ask(&mut client).await.end.unwrap_err();
-    assert!(matches!(failure, Failure::ConnectTimeout(limit) if limit == Duration::from_millis(50)), "{failure:?}");
+    let given_up = ask(&mut client).await;
+    let (failure, limit) = (given_up.end.unwrap_err(), Duration::from_millis(50));
+    assert!(matches!(failure, Failure::ConnectTimeout(after) if after == limit), "{failure:?}");
+    assert!(given_up.opened.is_some_and(|opened| opened >= limit), "{:?}", given_up.opened);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_not_opened_counts_with_the_time_that_it_was_tried() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let limit = Duration::from_millis(50);
+    for settings in ["", "pool = 1", "http = \"2\"\npool = 1"] {
+        let mut client = Connections::new(target(&url).await, &connection(settings)).unwrap().client(0);
+        let given_up = client.exchange(client::get("/".parse().unwrap()), limit, None).await;
+        assert!(matches!(given_up.end, Err(Failure::Timeout(_))), "{:?}", given_up.end);
+        assert!(given_up.opened.is_some_and(|opened| opened >= limit), "{settings}: {:?}", given_up.opened);
+    }
+    drop(silent);
+    let mut client = Client::with(target(&url).await, Connection::default()).unwrap();
+    let refused = ask(&mut client).await;
+    assert!(matches!(refused.end, Err(Failure::Connect(_))), "{:?}", refused.end);
+    assert!(refused.opened.is_some_and(|opened| opened <= refused.done - refused.sent), "{:?}", refused.opened);
 }
 
 #[tokio::test]
