@@ -163,7 +163,8 @@ impl Client {
         Ok(turn.as_ref().map(|Turn { waited, .. }| *waited))
     }
 
-    /// Sends a request and reads the whole answer, all within `timeout` from now.
+    /// Sends a request and reads the whole answer within `timeout` from sending it. Waiting for a turn before has the same limit of its
+    /// own.
     ///
     /// With `on_piece`, the body of an event stream goes there instead of into the answer.
     pub async fn exchange(
@@ -179,9 +180,9 @@ impl Client {
         };
         let sent = if waited.is_some() { Instant::now() } else { asked };
         let mut seen = Seen::default();
-        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(asked + timeout)));
+        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(sent + timeout)));
         let conversation = self.converse(request, &mut seen, on_piece);
-        alarm.as_mut().reset(asked + timeout);
+        alarm.as_mut().reset(sent + timeout);
         let within = tokio::select! {
             biased;
             end = conversation => Some(end),

@@ -266,10 +266,7 @@ impl<'a> Visit<'a> {
         write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
         self.live.sending(self.user.index);
         let exchange = match turn {
-            Ok(waited) => {
-                let left = timeout.saturating_sub(waited.unwrap_or_default());
-                self.user.client.exchange(request, left, on_piece).await
-            }
+            Ok(_) => self.user.client.exchange(request, timeout, on_piece).await,
             Err(failure) => Exchange::unsent(Some(timeout), failure),
         };
         self.live.answered(self.user.index);

@@ -187,6 +187,22 @@ async fn who_waits_too_long_for_a_connection_gets_no_answer_and_nothing_is_sent(
     assert_eq!(wire.opened(), 1, "the connection was given back");
 }
 
+#[tokio::test]
+async fn who_got_its_turn_late_has_the_whole_time_for_its_request() {
+    let wire = Wire::start(Manner { delay: Duration::from_millis(500), ..Manner::default() }).await;
+    let target = target(&format!("http://127.0.0.1:{}", wire.port)).await;
+    let pool = Connections::new(target, &connection("pool = 1")).unwrap();
+    let (mut first, mut second) = (pool.client(0), pool.client(1));
+    // Together the wait and the answer take longer than this, each of them does not.
+    let limit = Duration::from_millis(900);
+    let late = second.exchange(client::get("/".parse().unwrap()), limit, None);
+    let (answered, late) = tokio::join!(ask(&mut first), late);
+    assert_eq!(answered.end.unwrap().body, b"ok");
+    assert!(late.waited.is_some_and(|waited| waited >= Duration::from_millis(400)), "{:?}", late.waited);
+    assert_eq!(late.end.unwrap().body, b"ok");
+    assert_eq!(wire.opened(), 1, "the connection was not closed");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_opened_for_each_request_where_the_scenario_says_so_and_its_time_is_recorded() {
     let wire = Wire::start(Manner::default()).await;
