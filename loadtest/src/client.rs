@@ -35,7 +35,7 @@ pub enum Failure {
     /// The deadline passed.
     #[error("no complete answer within {0:?}")]
     Timeout(Duration),
-    /// No connection of the pool became free.
+    /// No connection of the pool, or no stream on a shared one, became free.
     #[error("no connection of the pool was free within {0:?}")]
     PoolTimeout(Duration),
     /// No connection in time.
@@ -80,7 +80,7 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// When the answer was complete, or given up.
     pub done: Instant,
-    /// How long it waited for a free connection of a pool, before it was sent; `None` without a pool.
+    /// How long it waited for a free connection of a pool, or a free stream, before it was sent; `None` without a pool.
     pub waited: Option<Duration>,
     /// How long opening a connection for it took, after it was sent, and until it was given up; `None` when one was open.
     pub opened: Option<Duration>,
@@ -146,20 +146,33 @@ impl Client {
     pub async fn connect(&mut self) -> Result<(), Failure> {
         self.wait_for_turn(self.connector.settings().connect_timeout).await?;
         let opened = self.open(&mut Opening::default()).await.map(|_| ());
+        if let (Ok(()), Line::Shared { shared, .. }) = (&opened, &self.line) {
+            // A server that does not say in time how many streams it allows is taken to allow the usual number.
+            let _ = tokio::time::timeout(self.connector.settings().connect_timeout, shared.streams.said()).await;
+        }
         self.end_turn(opened.is_err());
         opened
     }
 
-    /// Waits until a connection is free for the next request, and says for how long; without a pool it is at once, and `None`.
+    /// Waits until a connection, or a stream of a shared one, is free for the next request, and says for how long; without a pool it is
+    /// at once, and `None`.
     ///
     /// # Errors
     /// When none is free in time.
     pub async fn wait_for_turn(&mut self, timeout: Duration) -> Result<Option<Duration>, Failure> {
-        let Line::Pooled { pool, turn } = &mut self.line else { return Ok(None) };
-        if turn.is_none() {
-            *turn = Some(pool.turn(timeout).await?);
-            self.connection = pool.take();
-        }
+        let turn = match &mut self.line {
+            Line::Own => return Ok(None),
+            Line::Pooled { turn, .. } | Line::Shared { turn, .. } if turn.is_some() => turn,
+            Line::Pooled { pool, turn } => {
+                *turn = Some(pool.turn(timeout).await?);
+                self.connection = pool.take();
+                turn
+            }
+            Line::Shared { shared, turn } => {
+                *turn = Some(shared.streams.turn(timeout).await?);
+                turn
+            }
+        };
         Ok(turn.as_ref().map(|Turn { waited, .. }| *waited))
     }
 
@@ -202,9 +215,13 @@ impl Client {
         if is_torn || !self.connector.settings().keep_alive {
             self.connection = None;
         }
-        if let Line::Pooled { pool, turn } = &mut self.line {
-            self.connection.take().into_iter().for_each(|connection| pool.give_back(connection));
-            *turn = None;
+        match &mut self.line {
+            Line::Own => {}
+            Line::Pooled { pool, turn } => {
+                self.connection.take().into_iter().for_each(|connection| pool.give_back(connection));
+                *turn = None;
+            }
+            Line::Shared { shared, turn } => turn.take().into_iter().for_each(|turn| shared.streams.end(turn)),
         }
     }
 
@@ -260,8 +277,8 @@ impl Client {
         let mut is_new = false;
         if !is_usable {
             let (connection, was_opened) = match &self.line {
-                Line::Own | Line::Pooled { .. } => (self.connector.open(opening).await?, true),
-                Line::Shared(shared) => shared.sender(&self.connector, opening).await?,
+                Line::Own | Line::Pooled { .. } => (self.connector.open(opening, None).await?, true),
+                Line::Shared { shared, .. } => shared.sender(&self.connector, opening).await?,
             };
             is_new = was_opened;
             self.connection = Some(connection);

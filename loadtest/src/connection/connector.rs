@@ -1,5 +1,5 @@
 //! Opens connections to the target: address, TCP, TLS, HTTP.
-use super::{Connection, Error, Http, Sender, address::Addresses, tls::Tls};
+use super::{Connection, Error, Http, Sender, Streams, address::Addresses, tls::Tls};
 use crate::{client::Failure, target::Target};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, Version, header, uri::PathAndQuery};
@@ -47,21 +47,21 @@ impl Connector {
         &self.settings
     }
 
-    /// Opens a connection, within the time allowed for it.
-    pub(crate) async fn open(&self, opening: &mut Opening) -> Result<Sender, Failure> {
+    /// Opens a connection, within the time allowed for it; with `shared`, for those who share these streams.
+    pub(crate) async fn open(&self, opening: &mut Opening, shared: Option<&Arc<Streams>>) -> Result<Sender, Failure> {
         let limit = self.settings.connect_timeout;
         *opening = Opening { begun: Some(Instant::now()), ended: None };
-        let opened = tokio::time::timeout(limit, self.dial()).await;
+        let opened = tokio::time::timeout(limit, self.dial(shared)).await;
         opening.ended = Some(Instant::now());
         opened.unwrap_or(Err(Failure::ConnectTimeout(limit)))
     }
 
-    async fn dial(&self) -> Result<Sender, Failure> {
+    async fn dial(&self, shared: Option<&Arc<Streams>>) -> Result<Sender, Failure> {
         let stream = self.addresses.connect().await?;
         let http = self.settings.http;
         let sender = match &self.tls {
-            None => Sender::over(http, stream).await,
-            Some(tls) => Sender::over(http, tls.handshake(stream).await?).await,
+            None => Sender::over(http, stream, shared).await,
+            Some(tls) => Sender::over(http, tls.handshake(stream).await?, shared).await,
         };
         sender.map_err(Failure::Connection)
     }

@@ -167,7 +167,25 @@ async fn waiting_for_a_free_connection_of_a_pool_counts_and_shows() {
     let wire = Wire::start(Manner { delay, is_http2: true, ..Manner::default() }).await;
     let done = four_at_once("pool = 1\nhttp = \"2\"", &wire).await;
     assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (1, 4), "streams share the connection");
-    assert_eq!(done.histogram(Measure::PoolWait).len(), 0);
+    let waits = done.histogram(Measure::PoolWait);
+    assert_eq!((waits.len(), waits.max()), (4, 1), "nobody waits for a stream; the least that is recorded is 1 ns");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_stream_that_the_server_allows_is_not_sent_yet() {
+    let (delay, streams_max) = (Duration::from_millis(40), Some(2));
+    let wire = Wire::start(Manner { delay, streams_max, is_http2: true, ..Manner::default() }).await;
+    let done = four_at_once("pool = 1\nhttp = \"2\"", &wire).await;
+    assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (1, 2));
+    // Two at a time: the third and the fourth wait for the first and the second.
+    for measure in [Measure::PoolWait, Measure::SendLag] {
+        let waits = done.histogram(measure);
+        assert_eq!(waits.len(), 4);
+        assert!(waits.value_at_quantile(0.75) >= 39_000_000, "{measure}: {}", waits.value_at_quantile(0.75));
+    }
+    assert!(done.histogram(Measure::Response).max() >= 79_000_000);
+    let done_ns = done.histogram(Measure::Service).min();
+    assert!(done_ns >= 39_000_000, "{done_ns}");
 }
 
 #[tokio::test]
