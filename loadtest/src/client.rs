@@ -144,14 +144,26 @@ impl Client {
     /// # Errors
     /// When it cannot be opened.
     pub async fn connect(&mut self) -> Result<(), Failure> {
-        self.wait_for_turn(self.connector.settings().connect_timeout).await?;
-        let opened = self.open(&mut Opening::default()).await.map(|_| ());
-        if let (Ok(()), Line::Shared { shared, .. }) = (&opened, &self.line) {
+        let held = self.hold().await;
+        self.end_turn(held.is_err());
+        held
+    }
+
+    /// The same, and holds its turn until it is released: nobody else can use the connection.
+    pub(crate) async fn hold(&mut self) -> Result<(), Failure> {
+        let limit = self.connector.settings().connect_timeout;
+        self.wait_for_turn(limit).await?;
+        self.open(&mut Opening::default()).await?;
+        if let Line::Shared { shared, .. } = &self.line {
             // A server that does not say in time how many streams it allows is taken to allow the usual number.
-            let _ = tokio::time::timeout(self.connector.settings().connect_timeout, shared.streams.said()).await;
+            let _ = tokio::time::timeout(limit, shared.streams.said()).await;
         }
-        self.end_turn(opened.is_err());
-        opened
+        Ok(())
+    }
+
+    /// Gives back what it holds, to be used again.
+    pub(crate) fn release(mut self) {
+        self.end_turn(false);
     }
 
     /// Waits until a connection, or a stream of a shared one, is free for the next request, and says for how long; without a pool it is

@@ -39,7 +39,7 @@ impl Turn {
     }
 }
 
-/// Connections that users take and give back. They are opened when they are first needed.
+/// Connections that users take and give back. They are opened before the start, and again when they are needed.
 #[derive(Debug)]
 pub(crate) struct Pool {
     turns: Arc<Semaphore>,

@@ -4,6 +4,7 @@ use crate::{
     client::{Client, Failure},
     target::Target,
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -63,6 +64,25 @@ impl Connections {
             Sharing::Streams(all) => Line::Shared { shared: all[user as usize % all.len()].clone(), turn: None },
         };
         Client::over(self.connector.clone(), line)
+    }
+
+    /// Opens as many connections of a pool as so many users can use at a time, some at once. Users who are prepared in turn open fewer.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub(crate) async fn fill(&self, users: u32, at_once: usize) -> Result<(), Failure> {
+        let count = match &self.sharing {
+            Sharing::Pool(_) => self.connector.settings().open_at_most(users),
+            Sharing::None | Sharing::Streams(_) => 0,
+        };
+        let holding = (0..count).map(|user| async move {
+            let mut client = self.client(user);
+            client.hold().await.map(|()| client)
+        });
+        let held: Vec<Client> = stream::iter(holding).buffer_unordered(at_once).try_collect().await?;
+        // Only now: one that was given back would be taken again instead of opening the next.
+        held.into_iter().for_each(Client::release);
+        Ok(())
     }
 
     /// One line for people, such as `HTTP/1.1 over TLS, one connection per user`.

@@ -188,6 +188,18 @@ async fn who_waits_for_a_stream_that_the_server_allows_is_not_sent_yet() {
     assert!(done_ns >= 39_000_000, "{done_ns}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_is_open_before_the_start_however_few_prepare_at_once() {
+    let delay = Duration::from_millis(40);
+    let wire = Wire::start(Manner { delay, ..Manner::default() }).await;
+    let text = "duration = \"200ms\"\nusers = 20\narrivals = { bursts = { size = 20, every = \"100ms\" } }";
+    let settings = Settings { connection: connection("pool = 12"), ..settings(text) };
+    let done = drive(scene::plan(settings), &format!("http://127.0.0.1:{}", wire.port)).await;
+    done.assert_conserved();
+    assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (12, 12));
+    assert_eq!(done.histogram(Measure::Connect).len(), 0, "no request had to open one");
+}
+
 #[tokio::test]
 async fn who_waits_too_long_for_a_connection_gets_no_answer_and_nothing_is_sent() {
     let wire = Wire::start(Manner { delay: Duration::from_millis(300), ..Manner::default() }).await;
