@@ -3,7 +3,7 @@
 //! By default a connection belongs to one user, as a browser's does, and is kept. It is opened again when the service closed it. hyper
 //! costs half of what a full-blown client costs per request, and hands over the instants that are needed here.
 use crate::{
-    connection::{self, Connection, Connector, Line, Opening, Sender, Turn},
+    connection::{self, Connection, Connector, Line, Opening, Sender, Turn, shortage},
     target::Target,
 };
 use bytes::Bytes;
@@ -50,7 +50,7 @@ pub enum Failure {
         source: io::Error,
     },
     /// No connection.
-    #[error("cannot connect")]
+    #[error("cannot connect{}", shortage::of(.0).map(|what| format!(": {what}")).unwrap_or_default())]
     Connect(#[source] io::Error),
     /// Whoever answered could not be believed, or does not speak TLS.
     #[error("no trusted TLS connection to {host}")]
@@ -69,6 +69,14 @@ pub enum Failure {
     /// The body is larger than [`BODY_MAX`].
     #[error("the answer has more than {BODY_MAX} bytes")]
     TooLarge,
+}
+
+impl Failure {
+    /// Whether it is this machine that could not open one more connection, which says nothing about the target.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Connect(error) if shortage::of(error).is_some())
+    }
 }
 
 /// One request and what came of it.

@@ -377,6 +377,7 @@ fn result(
             cpu_seconds: after.cpu_seconds - before.cpu_seconds,
             rss_max_bytes: after.rss_max_bytes,
             clock_jump_ns: units::nanos(recorded.clock_jump),
+            unopened: live.progress.unopened.load(Relaxed),
         },
         meter,
         finished_ns: live.ns(finished),

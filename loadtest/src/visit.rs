@@ -7,6 +7,7 @@ use crate::{
     live::Live,
     oracle::{Own, Write},
     outcome::{self, Said},
+    progress::add,
     schedule::Arrival,
     session::Session,
     timer::Timer,
@@ -316,6 +317,9 @@ impl<'a> Visit<'a> {
             },
         };
         if let Err(failure) = &exchange.end {
+            if failure.is_own() {
+                add(&self.live.progress.unopened);
+            }
             tracing::debug!(user = self.user.index, "no answer for user {}: {failure}", self.user.index);
         }
         self.live.completed(self.user.index, sample);

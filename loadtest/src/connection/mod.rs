@@ -13,6 +13,7 @@ pub mod ports;
 mod sender;
 mod settings;
 mod share;
+pub(crate) mod shortage;
 mod streams;
 mod tls;
 
