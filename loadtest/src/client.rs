@@ -3,7 +3,7 @@
 //! By default a connection belongs to one user, as a browser's does, and is kept. It is opened again when the service closed it. hyper
 //! costs half of what a full-blown client costs per request, and hands over the instants that are needed here.
 use crate::{
-    connection::{self, Connection, Connector, Line, Sender, Turn},
+    connection::{self, Connection, Connector, Line, Opening, Sender, Turn, shortage},
     target::Target,
 };
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub enum Failure {
     /// The deadline passed.
     #[error("no complete answer within {0:?}")]
     Timeout(Duration),
-    /// No connection of the pool became free.
+    /// No connection of the pool, or no stream on a shared one, became free.
     #[error("no connection of the pool was free within {0:?}")]
     PoolTimeout(Duration),
     /// No connection in time.
@@ -50,7 +50,7 @@ pub enum Failure {
         source: io::Error,
     },
     /// No connection.
-    #[error("cannot connect")]
+    #[error("cannot connect{}", shortage::of(.0).map(|what| format!(": {what}")).unwrap_or_default())]
     Connect(#[source] io::Error),
     /// Whoever answered could not be believed, or does not speak TLS.
     #[error("no trusted TLS connection to {host}")]
@@ -71,6 +71,14 @@ pub enum Failure {
     TooLarge,
 }
 
+impl Failure {
+    /// Whether it is this machine that could not open one more connection, which says nothing about the target.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Connect(error) if shortage::of(error).is_some())
+    }
+}
+
 /// One request and what came of it.
 #[derive(Debug)]
 pub struct Exchange {
@@ -80,9 +88,9 @@ pub struct Exchange {
     pub first_byte: Option<Instant>,
     /// When the answer was complete, or given up.
     pub done: Instant,
-    /// How long it waited for a free connection of a pool, before it was sent; `None` without a pool.
+    /// How long it waited for a free connection of a pool, or a free stream, before it was sent; `None` without a pool.
     pub waited: Option<Duration>,
-    /// How long opening a connection for it took, after it was sent; `None` when one was open.
+    /// How long opening a connection for it took, after it was sent, and until it was given up; `None` when one was open.
     pub opened: Option<Duration>,
     /// The answer.
     pub end: Result<Answer, Failure>,
@@ -106,7 +114,7 @@ pub struct Client {
 #[derive(Debug, Default)]
 struct Seen {
     first_byte: Option<Instant>,
-    opened: Option<Duration>,
+    opening: Opening,
 }
 
 impl Client {
@@ -144,26 +152,52 @@ impl Client {
     /// # Errors
     /// When it cannot be opened.
     pub async fn connect(&mut self) -> Result<(), Failure> {
-        self.wait_for_turn(self.connector.settings().connect_timeout).await?;
-        let opened = self.open(&mut None).await.map(|_| ());
-        self.end_turn(opened.is_err());
-        opened
+        let held = self.hold().await;
+        self.end_turn(held.is_err());
+        held
     }
 
-    /// Waits until a connection is free for the next request, and says for how long; without a pool it is at once, and `None`.
+    /// The same, and holds its turn until it is released: nobody else can use the connection.
+    pub(crate) async fn hold(&mut self) -> Result<(), Failure> {
+        let limit = self.connector.settings().connect_timeout;
+        self.wait_for_turn(limit).await?;
+        self.open(&mut Opening::default()).await?;
+        if let Line::Shared { shared, .. } = &self.line {
+            // A server that does not say in time how many streams it allows is taken to allow the usual number.
+            let _ = tokio::time::timeout(limit, shared.streams.said()).await;
+        }
+        Ok(())
+    }
+
+    /// Gives back what it holds, to be used again.
+    pub(crate) fn release(mut self) {
+        self.end_turn(false);
+    }
+
+    /// Waits until a connection, or a stream of a shared one, is free for the next request, and says for how long; without a pool it is
+    /// at once, and `None`.
     ///
     /// # Errors
     /// When none is free in time.
     pub async fn wait_for_turn(&mut self, timeout: Duration) -> Result<Option<Duration>, Failure> {
-        let Line::Pooled { pool, turn } = &mut self.line else { return Ok(None) };
-        if turn.is_none() {
-            *turn = Some(pool.turn(timeout).await?);
-            self.connection = pool.take();
-        }
+        let turn = match &mut self.line {
+            Line::Own => return Ok(None),
+            Line::Pooled { turn, .. } | Line::Shared { turn, .. } if turn.is_some() => turn,
+            Line::Pooled { pool, turn } => {
+                *turn = Some(pool.turn(timeout).await?);
+                self.connection = pool.take();
+                turn
+            }
+            Line::Shared { shared, turn } => {
+                *turn = Some(shared.streams.turn(timeout).await?);
+                turn
+            }
+        };
         Ok(turn.as_ref().map(|Turn { waited, .. }| *waited))
     }
 
-    /// Sends a request and reads the whole answer, all within `timeout` from now.
+    /// Sends a request and reads the whole answer within `timeout` from sending it. Waiting for a turn before has the same limit of its
+    /// own.
     ///
     /// With `on_piece`, the body of an event stream goes there instead of into the answer.
     pub async fn exchange(
@@ -179,9 +213,9 @@ impl Client {
         };
         let sent = if waited.is_some() { Instant::now() } else { asked };
         let mut seen = Seen::default();
-        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(asked + timeout)));
+        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(sent + timeout)));
         let conversation = self.converse(request, &mut seen, on_piece);
-        alarm.as_mut().reset(asked + timeout);
+        alarm.as_mut().reset(sent + timeout);
         let within = tokio::select! {
             biased;
             end = conversation => Some(end),
@@ -191,8 +225,7 @@ impl Client {
         self.alarm = Some(alarm);
         let end = within.unwrap_or(Err(Failure::Timeout(timeout)));
         self.end_turn(end.is_err());
-        let Seen { first_byte, opened } = seen;
-        Exchange { sent, first_byte, done, waited, opened, end }
+        Exchange { sent, first_byte: seen.first_byte, done, waited, opened: seen.opening.took(done), end }
     }
 
     /// Puts the connection away after a request, or gives it up.
@@ -202,9 +235,13 @@ impl Client {
         if is_torn || !self.connector.settings().keep_alive {
             self.connection = None;
         }
-        if let Line::Pooled { pool, turn } = &mut self.line {
-            self.connection.take().into_iter().for_each(|connection| pool.give_back(connection));
-            *turn = None;
+        match &mut self.line {
+            Line::Own => {}
+            Line::Pooled { pool, turn } => {
+                self.connection.take().into_iter().for_each(|connection| pool.give_back(connection));
+                *turn = None;
+            }
+            Line::Shared { shared, turn } => turn.take().into_iter().for_each(|turn| shared.streams.end(turn)),
         }
     }
 
@@ -214,7 +251,7 @@ impl Client {
         seen: &mut Seen,
         on_piece: Option<&mut OnPiece<'_>>,
     ) -> Result<Answer, Failure> {
-        let response = self.send(request, &mut seen.opened).await?;
+        let response = self.send(request, &mut seen.opening).await?;
         seen.first_byte = Some(Instant::now());
         let (head, body) = response.into_parts();
         let on_piece = on_piece.filter(|_| head.status == StatusCode::OK && is_event_stream(&head.headers));
@@ -227,7 +264,7 @@ impl Client {
     async fn send(
         &mut self,
         mut request: Request<Full<Bytes>>,
-        opened: &mut Option<Duration>,
+        opening: &mut Opening,
     ) -> Result<http::Response<Incoming>, Failure> {
         self.connector.address(&mut request);
         let headers = request.headers_mut();
@@ -236,7 +273,7 @@ impl Client {
             headers.insert(header::AUTHORIZATION, bearer.clone());
         }
         loop {
-            let (connection, is_new) = self.open(opened).await?;
+            let (connection, is_new) = self.open(opening).await?;
             let mut error = match connection.try_send(request).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -252,20 +289,18 @@ impl Client {
     }
 
     /// The open connection, and whether it was opened just now.
-    async fn open(&mut self, opened: &mut Option<Duration>) -> Result<(&mut Sender, bool), Failure> {
+    async fn open(&mut self, opening: &mut Opening) -> Result<(&mut Sender, bool), Failure> {
         let is_usable = match &mut self.connection {
             Some(connection) => connection.is_usable().await,
             None => false,
         };
         let mut is_new = false;
         if !is_usable {
-            let before = Instant::now();
             let (connection, was_opened) = match &self.line {
-                Line::Own | Line::Pooled { .. } => (self.connector.open().await?, true),
-                Line::Shared(shared) => shared.sender(&self.connector).await?,
+                Line::Own | Line::Pooled { .. } => (self.connector.open(opening, None).await?, true),
+                Line::Shared { shared, .. } => shared.sender(&self.connector, opening).await?,
             };
             is_new = was_opened;
-            *opened = is_new.then(|| before.elapsed());
             self.connection = Some(connection);
         }
         let connection = self.connection.as_mut().expect("opened above if there was none");

@@ -69,6 +69,9 @@ pub enum Error {
         /// Why.
         source: Failure,
     },
+    /// The target does not take as many connections as the pool has.
+    #[error("cannot open every connection of the pool")]
+    Fill(#[source] Failure),
     /// A user has no session.
     #[error("cannot prepare user {user} at {url}")]
     Session {
@@ -197,7 +200,9 @@ async fn make_users(
     directory: &Arc<Directory>,
 ) -> Result<Vec<User>, Error> {
     let users = (0..plan.settings().users).map(|index| make_user(plan, connections, directory, index));
-    stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await
+    let made = stream::iter(users).buffer_unordered(PREPARING_AT_ONCE).try_collect().await?;
+    connections.fill(plan.settings().users, PREPARING_AT_ONCE).await.map_err(Error::Fill)?;
+    Ok(made)
 }
 
 async fn make_user(
@@ -366,6 +371,7 @@ fn result(live: &Live, recorded: Recorded, meter: Meter, (before, after): (Usage
             cpu_seconds: after.cpu_seconds - before.cpu_seconds,
             rss_max_bytes: after.rss_max_bytes,
             clock_jump_ns: units::nanos(recorded.clock_jump),
+            unopened: live.progress.unopened.load(Relaxed),
         },
         meter,
         finished_ns: finished_ns(live),

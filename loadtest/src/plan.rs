@@ -124,17 +124,17 @@ impl LoadPlan {
     /// The most requests that come within a time, if no journey ends early: of an open model those of the plan, of a closed one about.
     #[must_use]
     pub fn most_requests_within(&self, within: Duration) -> u64 {
-        let steps = |arrival: &Arrival| self.routes[arrival.journey_index].journey.steps().len() as u64;
+        let requests = |arrival: &Arrival| self.routes[arrival.journey_index].journey.requests_max();
         let Some(ahead) = self.schedule() else {
-            let longest = self.routes.iter().map(|route| route.journey.steps().len() as u64).max().unwrap_or(0);
+            let longest = self.routes.iter().map(|route| route.journey.requests_max()).max().unwrap_or(0);
             return self.closed().map_or(0, |closed| closed.expected(self.settings.users, within)) * longest;
         };
         let within_ns = units::nanos(within);
         let (mut behind, mut now, mut most) = (self.schedule().into_iter().flatten().peekable(), 0, 0);
         for arrival in ahead {
-            now += steps(&arrival);
+            now += requests(&arrival);
             while let Some(gone) = behind.next_if(|gone| gone.due_ns.saturating_add(within_ns) <= arrival.due_ns) {
-                now -= steps(&gone);
+                now -= requests(&gone);
             }
             most = most.max(now);
         }
@@ -169,5 +169,24 @@ impl LoadPlan {
     /// How long users go on taking waiting arrivals after the last one was due.
     pub(crate) fn grace(&self) -> Duration {
         self.settings.longest_timeout()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_requests_within_a_time_are_those_of_journeys_that_repeat_a_step() {
+        for (mix, arrivals, expected) in [
+            ("chat = 1", r#"constant = { rate = "10/s" }"#, 10),
+            ("chat-long = 1", r#"constant = { rate = "10/s" }"#, 10 * 5),
+            ("booking = 1", r#"constant = { rate = "10/s" }"#, 10 * 64),
+            ("chat = 1, booking = 1", r#"closed = { pacing = "2s" }"#, 10 * 64),
+        ] {
+            let text = format!("duration = \"10s\"\nusers = 20\nmix = {{ {mix} }}\narrivals = {{ {arrivals} }}");
+            let plan = LoadPlan::new(toml::from_str(&text).unwrap(), 1, "2030-01-01".parse().unwrap()).unwrap();
+            assert_eq!(plan.most_requests_within(Duration::from_secs(1)), expected, "{mix}");
+        }
     }
 }

@@ -12,6 +12,8 @@ pub struct Progress {
     pub(crate) unfinished: AtomicU64,
     pub(crate) unsent: AtomicU64,
     pub(crate) lost: AtomicU64,
+    /// Connections that this machine could not open.
+    pub(crate) unopened: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) p50_ns: AtomicU64,
     pub(crate) p99_ns: AtomicU64,

@@ -27,6 +27,14 @@ pub enum Error {
         /// What was given.
         url: String,
     },
+    /// What stands for the port is none.
+    #[error("`{port}` in `{url}` is not a port; write a number from 0 to 65535, or nothing after the host")]
+    NotAPort {
+        /// What was given.
+        url: String,
+        /// Its part after the host.
+        port: String,
+    },
     /// The scheme is not one of HTTP.
     #[error("`{url}` is neither http nor https")]
     NotHttp {
@@ -69,7 +77,12 @@ impl Target {
             false => None,
         };
         let default_port = if is_tls { 443 } else { 80 };
-        let host_and_port = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(default_port));
+        let not_a_port = |port: &str| Error::NotAPort { url: url.to_owned(), port: port.to_owned() };
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            None | Some("") => default_port,
+            Some(port) => authority.port_u16().ok_or_else(|| not_a_port(port))?,
+        };
+        let host_and_port = format!("{}:{port}", authority.host());
         let unknown = |source| Error::Resolve { host: host_and_port.clone(), source };
         let addresses: Vec<_> = tokio::net::lookup_host(&host_and_port).await.map_err(unknown)?.collect();
         if addresses.is_empty() {
@@ -150,6 +163,13 @@ mod tests {
             ["", "127.0.0.1:8000", "http://", "http://127.0.0.1/api", "http://127.0.0.1?x", "http://a:b@127.0.0.1"]
         {
             let text = format!("`{url}` is not the URL of a service; write one such as http://127.0.0.1:8000");
+            check(url, Err(&text)).await;
+        }
+        for (url, port) in
+            [("http://127.0.0.1:80000", ":80000"), ("https://[::1]:8o00", ":8o00"), ("http://localhost:", ":")]
+        {
+            let text =
+                format!("`{port}` in `{url}` is not a port; write a number from 0 to 65535, or nothing after the host");
             check(url, Err(&text)).await;
         }
     }

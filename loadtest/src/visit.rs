@@ -7,6 +7,7 @@ use crate::{
     live::Live,
     oracle::{Own, Write},
     outcome::{self, Said},
+    progress::add,
     schedule::Arrival,
     session::Session,
     timer::Timer,
@@ -278,12 +279,13 @@ impl<'a> Visit<'a> {
         self.live.sending(self.user.index);
         let exchange = match turn {
             Ok(waited) => {
-                let waited = waited.unwrap_or_default();
-                self.waited_ns += units::nanos(waited);
-                let left = timeout.saturating_sub(waited);
-                self.user.client.exchange(request, left, on_piece).await
+                self.waited_ns += units::nanos(waited.unwrap_or_default());
+                self.user.client.exchange(request, timeout, on_piece).await
             }
-            Err(failure) => Exchange::unsent(Some(timeout), failure),
+            Err(failure) => {
+                self.waited_ns += units::nanos(timeout);
+                Exchange::unsent(Some(timeout), failure)
+            }
         };
         self.live.answered(self.user.index);
         self.done_ns = self.live.ns(exchange.done);
@@ -334,6 +336,9 @@ impl<'a> Visit<'a> {
             },
         };
         if let Err(failure) = &exchange.end {
+            if failure.is_own() {
+                add(&self.live.progress.unopened);
+            }
             tracing::debug!(user = self.user.index, "no answer for user {}: {failure}", self.user.index);
         }
         self.live.completed(self.user.index, sample);

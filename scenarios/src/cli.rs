@@ -268,7 +268,8 @@ pub enum Import {
     Har {
         /// The recording.
         file: PathBuf,
-        /// Host (with its port, unless the usual one) whose requests are kept; by default the one that was asked most.
+        /// Host whose requests are kept, with its port unless the usual one, or with http:// or https:// before it; by default the one that
+        /// was asked most.
         #[arg(long, value_name = "HOST")]
         host: Option<String>,
         /// File to write, instead of standard output; it must not exist.

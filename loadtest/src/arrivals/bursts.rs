@@ -38,7 +38,8 @@ impl Bursts {
         let (size, every, over) = (u64::from(self.size), units::nanos(self.every), units::nanos(self.over));
         (size..).map(move |n| {
             let (burst, place) = (n / size, n % size);
-            every.saturating_mul(burst).saturating_add(over * place / size)
+            let within = u128::from(over) * u128::from(place) / u128::from(size);
+            every.saturating_mul(burst).saturating_add(u64::try_from(within).expect("less than `over`"))
         })
     }
 }
@@ -123,6 +124,15 @@ mod tests {
         assert_eq!(in_ms(&dues), [10_000, 10_050, 10_100, 10_150, 20_000, 20_050]);
         assert_eq!(bursts.expected(Duration::from_secs(25)), 8.0);
         assert_eq!(bursts.to_string(), "bursts of 4 every 10s, each over 200ms");
+    }
+
+    #[test]
+    fn a_large_burst_over_a_long_time_is_spread_to_its_end() {
+        let bursts = bursts("size = 1000000\nevery = \"20h\"\nover = \"20h\"");
+        let dues: Vec<u64> = bursts.of_bursts().take(1_000_000).collect();
+        let last_ns = 40 * 3_600 * 1_000_000_000 - 72_000_000;
+        assert_eq!(dues.last(), Some(&last_ns), "one of a million parts of 20 h is 72 ms");
+        assert!(dues.is_sorted());
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Profile {
             (None, None) => f64::INFINITY,
         };
         // NaN when nothing more is expected of a rate that has come down to nothing.
-        if seconds.is_finite() { (seconds * 1e9) as u64 } else { u64::MAX }
+        // To the nearest nanosecond: cut off, what is due at 4.1 s would be due before it, as 4.1 is not exact in binary.
+        if seconds.is_finite() { (seconds * 1e9).round() as u64 } else { u64::MAX }
     }
 
     /// How many arrivals are expected before an instant.
@@ -131,6 +132,15 @@ mod tests {
         assert!((seen - expected).abs() < 1e-9, "{seen} instead of {expected}");
         let back_ms = profile.instant_of(expected) as f64 / 1e6;
         assert!((back_ms - at_ms as f64).abs() < 1e-3, "{back_ms} ms instead of {at_ms} ms");
+    }
+
+    #[test]
+    fn what_is_due_when_the_time_ends_is_not_due_before_it() {
+        for (rate, end_ms) in [(10.0, 4_100), (10.0, 300), (100.0, 1_230), (1_000.0, 8_001)] {
+            let profile = Profile::ramped(rate, Duration::ZERO);
+            let before = (0..).take_while(|k| profile.instant_of(f64::from(*k)) < end_ms * 1_000_000).count();
+            assert_eq!(before as f64, (rate * end_ms as f64 / 1e3).round(), "{rate}/s for {end_ms} ms");
+        }
     }
 
     #[test]

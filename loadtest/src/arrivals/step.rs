@@ -35,9 +35,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// How many levels there are. Decimal rates are not exact in binary: a last level that is missed by that is one.
+    fn level_count(&self) -> f64 {
+        ((self.to - self.from) / self.by + 1e-9).floor() + 1.0
+    }
+
     /// Rates of the levels, in order.
     fn levels(&self) -> impl Iterator<Item = f64> + '_ {
-        (0..LEVELS_MAX as u32).map(|level| self.from + f64::from(level) * self.by).take_while(|rate| *rate <= self.to)
+        let rate = |level| (self.from + f64::from(level) * self.by).min(self.to);
+        (0..self.level_count().min(LEVELS_MAX) as u32).map(rate)
     }
 }
 
@@ -55,7 +61,7 @@ impl Open for Step {
         Error::unless_positive("arrivals.step.by", self.by)?;
         Error::unless_positive("arrivals.step.every", self.every.as_secs_f64())?;
         Error::unless_at_most("arrivals.step.from", self.from, self.to)?;
-        Error::unless_at_most("arrivals.step.to", (self.to - self.from) / self.by, LEVELS_MAX)?;
+        Error::unless_at_most("arrivals.step.to", self.level_count(), LEVELS_MAX)?;
         check_peak("arrivals.step.to", &self.profile(duration))
     }
 }
@@ -85,5 +91,21 @@ mod tests {
         assert_eq!(refused(Step { from: 40.0, ..step.clone() }), "arrivals.step.from");
         assert_eq!(refused(Step { by: 0.001, ..step.clone() }), "arrivals.step.to");
         assert_eq!(refused(Step { every: Duration::ZERO, ..step }), "arrivals.step.every");
+    }
+
+    #[test]
+    fn the_last_level_is_not_lost_to_rounding_and_as_many_are_made_as_are_allowed() {
+        let step = |from, to, by| Step { from, to, by, every: Duration::from_secs(1), spacing: Spacing::default() };
+        for (from, to, by, count) in
+            [(0.1, 0.3, 0.1, 3), (0.1, 0.7, 0.1, 7), (1.0, 1.0, 1.0, 1), (1.0, 1.999, 1.0, 1), (1.0, 1000.0, 1.0, 1000)]
+        {
+            let step = step(from, to, by);
+            let levels: Vec<f64> = step.levels().collect();
+            assert_eq!(levels.len(), count, "{step}");
+            assert!(levels.iter().all(|rate| *rate <= to), "{step}");
+            assert_eq!(step.check(Duration::from_secs(60)), Ok(()), "{step}");
+        }
+        let refused = step(1.0, 1001.0, 1.0).check(Duration::from_secs(60)).unwrap_err();
+        assert_eq!(refused.key(), "arrivals.step.to");
     }
 }

@@ -1,5 +1,5 @@
 //! The target's addresses: looked up once, or again for each connection.
-use super::settings::Resolve;
+use super::{settings::Resolve, shortage};
 use crate::{client::Failure, target::Target};
 use futures_util::future::BoxFuture;
 use std::{
@@ -49,7 +49,7 @@ impl Addresses {
     /// Opens a TCP connection.
     pub(super) async fn connect(&self) -> Result<TcpStream, Failure> {
         let stream = match self {
-            Self::Once(addresses) => TcpStream::connect(addresses.as_slice()).await,
+            Self::Once(addresses) => first_of(addresses).await,
             Self::PerConnection { host, lookup, next } => {
                 let failed = |source| Failure::Resolve { host: host.clone(), source };
                 let mut found = lookup.lookup(host).await.map_err(failed)?;
@@ -65,6 +65,20 @@ impl Addresses {
         stream.set_nodelay(true).map_err(Failure::Connect)?;
         Ok(stream)
     }
+}
+
+/// Connects to the first of the addresses that answers. Of their failures, one of the target's goes before one of this machine's,
+/// which may just not have that kind of address.
+async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut failure: Option<io::Error> = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if shortage::of(&error).is_some() => failure = failure.or(Some(error)),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Opens connections to the target: address, TCP, TLS, HTTP.
-use super::{Connection, Error, Http, Sender, address::Addresses, tls::Tls};
+use super::{Connection, Error, Http, Sender, Streams, address::Addresses, tls::Tls};
 use crate::{client::Failure, target::Target};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, Version, header, uri::PathAndQuery};
 use http_body_util::Full;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Opens connections, and writes on requests what belongs to the connection.
 #[derive(Debug)]
@@ -13,6 +14,20 @@ pub(crate) struct Connector {
     settings: Connection,
     tls: Option<Tls>,
     addresses: Addresses,
+}
+
+/// When a connection was opened for a request, whatever came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    begun: Option<Instant>,
+    ended: Option<Instant>,
+}
+
+impl Opening {
+    /// How long it took, or has been going on; `None` when there was none.
+    pub(crate) fn took(&self, now: Instant) -> Option<Duration> {
+        self.begun.map(|begun| self.ended.unwrap_or(now).saturating_duration_since(begun))
+    }
 }
 
 impl Connector {
@@ -32,18 +47,21 @@ impl Connector {
         &self.settings
     }
 
-    /// Opens a connection, within the time allowed for it.
-    pub(crate) async fn open(&self) -> Result<Sender, Failure> {
+    /// Opens a connection, within the time allowed for it; with `shared`, for those who share these streams.
+    pub(crate) async fn open(&self, opening: &mut Opening, shared: Option<&Arc<Streams>>) -> Result<Sender, Failure> {
         let limit = self.settings.connect_timeout;
-        tokio::time::timeout(limit, self.dial()).await.unwrap_or(Err(Failure::ConnectTimeout(limit)))
+        *opening = Opening { begun: Some(Instant::now()), ended: None };
+        let opened = tokio::time::timeout(limit, self.dial(shared)).await;
+        opening.ended = Some(Instant::now());
+        opened.unwrap_or(Err(Failure::ConnectTimeout(limit)))
     }
 
-    async fn dial(&self) -> Result<Sender, Failure> {
+    async fn dial(&self, shared: Option<&Arc<Streams>>) -> Result<Sender, Failure> {
         let stream = self.addresses.connect().await?;
         let http = self.settings.http;
         let sender = match &self.tls {
-            None => Sender::over(http, stream).await,
-            Some(tls) => Sender::over(http, tls.handshake(stream).await?).await,
+            None => Sender::over(http, stream, shared).await,
+            Some(tls) => Sender::over(http, tls.handshake(stream).await?, shared).await,
         };
         sender.map_err(Failure::Connection)
     }

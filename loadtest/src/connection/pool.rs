@@ -10,15 +10,36 @@ use tokio::{
     time::Instant,
 };
 
-/// The right to use one connection of a pool, until it is dropped.
+/// The right to use one connection of a pool, or one stream of a connection, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     /// How long it was waited for.
     pub(crate) waited: Duration,
 }
 
-/// Connections that users take and give back. They are opened when they are first needed.
+impl Turn {
+    /// Waits for one of these turns.
+    pub(super) async fn of(turns: &Arc<Semaphore>, timeout: Duration) -> Result<Self, Failure> {
+        match turns.clone().try_acquire_owned() {
+            Ok(permit) => return Ok(Self { permit, waited: Duration::ZERO }),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => unreachable!("a pool is never closed"),
+        }
+        let asked = Instant::now();
+        match tokio::time::timeout(timeout, turns.clone().acquire_owned()).await {
+            Ok(permit) => Ok(Self { permit: permit.expect("a pool is never closed"), waited: asked.elapsed() }),
+            Err(_) => Err(Failure::PoolTimeout(timeout)),
+        }
+    }
+
+    /// Lets nobody have it any more.
+    pub(super) fn forget(self) {
+        self.permit.forget();
+    }
+}
+
+/// Connections that users take and give back. They are opened before the start, and again when they are needed.
 #[derive(Debug)]
 pub(crate) struct Pool {
     turns: Arc<Semaphore>,
@@ -32,16 +53,7 @@ impl Pool {
 
     /// Waits for a free connection.
     pub(crate) async fn turn(&self, timeout: Duration) -> Result<Turn, Failure> {
-        match self.turns.clone().try_acquire_owned() {
-            Ok(permit) => return Ok(Turn { _permit: permit, waited: Duration::ZERO }),
-            Err(TryAcquireError::NoPermits) => {}
-            Err(TryAcquireError::Closed) => unreachable!("a pool is never closed"),
-        }
-        let asked = Instant::now();
-        match tokio::time::timeout(timeout, self.turns.clone().acquire_owned()).await {
-            Ok(permit) => Ok(Turn { _permit: permit.expect("a pool is never closed"), waited: asked.elapsed() }),
-            Err(_) => Err(Failure::PoolTimeout(timeout)),
-        }
+        Turn::of(&self.turns, timeout).await
     }
 
     /// Takes the connection that was given back last; `None` when one is to be opened. Only for who has a turn.

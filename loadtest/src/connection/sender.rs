@@ -1,4 +1,8 @@
 //! The sending end of an open connection, whatever version of HTTP it speaks.
+use super::{
+    Http,
+    streams::{self, Streams},
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -7,9 +11,8 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use super::Http;
 
 /// Sends requests on one connection. The connection itself is a task, which ends when its last sender is dropped or the target closes.
 #[derive(Debug)]
@@ -21,8 +24,8 @@ pub(crate) enum Sender {
 }
 
 impl Sender {
-    /// Begins to speak HTTP over a stream.
-    pub(super) async fn over<S>(http: Http, stream: S) -> hyper::Result<Self>
+    /// Begins to speak HTTP over a stream. Those who share the connection are given as many streams as its server allows.
+    pub(super) async fn over<S>(http: Http, stream: S, shared: Option<&Arc<Streams>>) -> hyper::Result<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -35,8 +38,14 @@ impl Sender {
                 Self::Http1(sender)
             }
             Http::Two => {
-                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
-                tokio::spawn(connection);
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                let (sender, connection) =
+                    builder.initial_max_send_streams(streams::NOT_SAID).handshake(stream).await?;
+                match shared {
+                    Some(streams) => tokio::spawn(streams::drive(connection, streams.clone())),
+                    // One user sends one request at a time.
+                    None => tokio::spawn(async { drop(connection.await) }),
+                };
                 Self::Http2(sender)
             }
         })

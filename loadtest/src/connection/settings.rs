@@ -12,7 +12,7 @@ pub struct Connection {
     /// "1.1" or "2". HTTP/2 is agreed on by ALPN over TLS, and taken for granted over plain TCP. There is no downgrade. Default: "1.1".
     pub http: Http,
     /// How many connections all users share. HTTP/1.1: a request waits for a free one, and its wait counts; HTTP/2: requests share
-    /// them as streams. Default: none, each user has one of its own.
+    /// them as streams, as many at a time as the server allows, and waiting for one counts. Default: none, each user has one of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u32>,
     /// Whether a connection is kept for the next request. Default: true.

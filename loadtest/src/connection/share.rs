@@ -1,9 +1,10 @@
 //! Who uses which connection: each user its own, a pool, or streams of shared ones.
-use super::{Connection, Connector, Error, Http, Pool, Sender, Turn};
+use super::{Connection, Connector, Error, Http, Opening, Pool, Sender, Streams, Turn};
 use crate::{
     client::{Client, Failure},
     target::Target,
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -28,13 +29,16 @@ pub(crate) enum Line {
     Own,
     /// Whichever of a pool is free, for one request at a time.
     Pooled { pool: Arc<Pool>, turn: Option<Turn> },
-    /// A connection that others use at the same time.
-    Shared(Arc<Shared>),
+    /// A stream of a connection that others use at the same time.
+    Shared { shared: Arc<Shared>, turn: Option<Turn> },
 }
 
 /// An HTTP/2 connection that several users send on.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(Mutex<Option<Sender>>);
+pub(crate) struct Shared {
+    connection: Mutex<Option<Sender>>,
+    pub(crate) streams: Arc<Streams>,
+}
 
 impl Connections {
     /// The connections to a target. None is opened yet.
@@ -57,9 +61,28 @@ impl Connections {
         let line = match &self.sharing {
             Sharing::None => Line::Own,
             Sharing::Pool(pool) => Line::Pooled { pool: pool.clone(), turn: None },
-            Sharing::Streams(shared) => Line::Shared(shared[user as usize % shared.len()].clone()),
+            Sharing::Streams(all) => Line::Shared { shared: all[user as usize % all.len()].clone(), turn: None },
         };
         Client::over(self.connector.clone(), line)
+    }
+
+    /// Opens as many connections of a pool as so many users can use at a time, some at once. Users who are prepared in turn open fewer.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub(crate) async fn fill(&self, users: u32, at_once: usize) -> Result<(), Failure> {
+        let count = match &self.sharing {
+            Sharing::Pool(_) => self.connector.settings().open_at_most(users),
+            Sharing::None | Sharing::Streams(_) => 0,
+        };
+        let holding = (0..count).map(|user| async move {
+            let mut client = self.client(user);
+            client.hold().await.map(|()| client)
+        });
+        let held: Vec<Client> = stream::iter(holding).buffer_unordered(at_once).try_collect().await?;
+        // Only now: one that was given back would be taken again instead of opening the next.
+        held.into_iter().for_each(Client::release);
+        Ok(())
     }
 
     /// One line for people, such as `HTTP/1.1 over TLS, one connection per user`.
@@ -71,16 +94,16 @@ impl Connections {
 
 impl Shared {
     /// A sender on the connection, which is opened if there is none; and whether it was.
-    pub(crate) async fn sender(&self, connector: &Connector) -> Result<(Sender, bool), Failure> {
+    pub(crate) async fn sender(&self, connector: &Connector, opening: &mut Opening) -> Result<(Sender, bool), Failure> {
         // Held while it is opened, so that all who come meanwhile share what they wait for.
-        let mut shared = self.0.lock().await;
+        let mut shared = self.connection.lock().await;
         if let Some(open) = &mut *shared
             && open.is_usable().await
             && let Some(sender) = open.share()
         {
             return Ok((sender, false));
         }
-        let opened = connector.open().await?;
+        let opened = connector.open(opening, Some(&self.streams)).await?;
         *shared = opened.share();
         Ok((opened, true))
     }

@@ -26,6 +26,8 @@ const PATH: &str = "/api/v1/bookings";
 const FINAL_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked at, at most.
+pub(super) const LOOKS_MAX: u64 = (FINAL_WITHIN.as_millis() / LOOK_EVERY.as_millis()) as u64;
 /// The steps of a booking, in the order in which [`book`] counts them from its first.
 pub(super) const STEPS: [Step; 3] = [
     Step { name: "bookings.create", is_streamed: false },
@@ -43,6 +45,10 @@ impl Journey for BookingJourney {
 
     fn steps(&self) -> &'static [Step] {
         &[flight_search::STEP, trip::CREATE, STEPS[0], STEPS[1], STEPS[2]]
+    }
+
+    fn requests_max(&self) -> u64 {
+        self.steps().len() as u64 - 1 + LOOKS_MAX
     }
 
     fn writes(&self) -> bool {
@@ -77,8 +83,7 @@ pub(super) async fn book(
     let mut booking: Booking = serde_json::from_slice(&answer.body).ok()?;
     let path: Uri = format!("{PATH}/{}", booking.id).parse().ok()?;
     let judge = |answer: &Answer| order.judge(answer, StatusCode::OK);
-    let looks = FINAL_WITHIN.as_millis() / LOOK_EVERY.as_millis();
-    for _ in 0..looks {
+    for _ in 0..LOOKS_MAX {
         if booking.is_final() {
             break;
         }

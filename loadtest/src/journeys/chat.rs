@@ -9,6 +9,10 @@ use serde_json::json;
 const MESSAGE: usize = 0;
 const PATH: &str = "/api/v1/chat";
 
+/// Questions after the first one of a long session.
+const FURTHER_MIN: u32 = 2;
+const FURTHER_MAX: u32 = 4;
+
 /// How many questions are asked in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
@@ -36,6 +40,13 @@ impl Journey for Chat {
         &[STEP]
     }
 
+    fn requests_max(&self) -> u64 {
+        match self.0 {
+            Length::Short => 1,
+            Length::Long => u64::from(1 + FURTHER_MAX),
+        }
+    }
+
     fn writes(&self) -> bool {
         true
     }
@@ -46,7 +57,7 @@ impl Journey for Chat {
             let prompt = feeders::prompt(&mut draw, visit.day());
             let further = match self.0 {
                 Length::Short => 0,
-                Length::Long => draw.between(2, 4),
+                Length::Long => draw.between(FURTHER_MIN, FURTHER_MAX),
             };
             converse(visit, MESSAGE, &mut draw, prompt, further).await;
         })

@@ -55,6 +55,11 @@ pub trait Journey: Send + Sync {
         false
     }
 
+    /// The most requests of one arrival: as many as it has steps, unless it repeats some.
+    fn requests_max(&self) -> u64 {
+        self.steps().len() as u64
+    }
+
     /// Users that it takes at least: its own, and those whom it meets.
     fn users_min(&self) -> u32 {
         1
@@ -71,4 +76,23 @@ pub struct Step {
     pub name: &'static str,
     /// Whether its answer is a stream of events.
     pub is_streamed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn journeys_that_repeat_a_step_say_how_often() {
+        for journey in ALL {
+            let steps = journey.steps().len() as u64;
+            // A booking is looked at every 500 ms for 30 s.
+            let expected = match journey.name() {
+                "chat-long" => 5,
+                "booking" | "traveller" => steps - 1 + 60,
+                _ => steps,
+            };
+            assert_eq!(journey.requests_max(), expected, "{}", journey.name());
+        }
+    }
 }

@@ -36,6 +36,10 @@ impl Journey for Traveller {
         &ALL
     }
 
+    fn requests_max(&self) -> u64 {
+        self.steps().len() as u64 - 1 + booking::LOOKS_MAX
+    }
+
     fn writes(&self) -> bool {
         true
     }

@@ -38,7 +38,8 @@ pub struct Settings {
     #[serde(default, with = "units::duration")]
     #[schemars(with = "String")]
     pub think_time: Duration,
-    /// How long a user waits for an answer, from sending the request. Default: "10s".
+    /// How long a user waits for an answer, from sending the request; before that, as long for a free connection of a pool. Default:
+    /// "10s".
     #[serde(default = "ten_seconds", with = "units::duration")]
     #[schemars(with = "String")]
     pub request_timeout: Duration,

@@ -2,7 +2,7 @@
 use super::{
     expression::{Error, Names},
     facts::Facts,
-    template::{Escape, Template},
+    template::{Escape, Template, plain},
 };
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ impl Node {
                 Self::Array(items.iter().map(|item| Self::parse(item, names)).collect::<Result<_, _>>()?)
             }
             toml::Value::Table(members) => {
-                let member = |(key, value): (&String, &toml::Value)| Ok((key.clone(), Self::parse(value, names)?));
+                let member = |(key, value): (&String, &toml::Value)| Ok((plain(key)?, Self::parse(value, names)?));
                 Self::Object(members.iter().map(member).collect::<Result<_, Error>>()?)
             }
         };

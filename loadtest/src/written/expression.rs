@@ -1,9 +1,9 @@
 //! What may stand between `${` and `}`: a column of a feeder, something saved, the arrival, a key, a date, a random draw.
 //!
 //! One more kind of value is one more variant, its name in [`KNOWN`], and its line in `parse` and `value`.
-use super::{facts::Facts, feeder::Feeder, template::text_of};
+use super::{facts::Facts, feeder::Feeder, number::number, template::text_of};
 use jiff::ToSpan as _;
-use serde_json::{Number, Value};
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 /// The most days that a date may lie from today.
@@ -67,6 +67,12 @@ pub enum Error {
         /// Its beginning.
         place: String,
     },
+    /// It stands where nothing is filled in.
+    #[error("`{place}` is not filled in here, in a name or a JSON pointer; write `$${{` for `${{` as it is")]
+    Misplaced {
+        /// Its beginning.
+        place: String,
+    },
     /// Nothing has this name.
     #[error("unknown name `{name}`; known are {known}")]
     UnknownName {
@@ -126,10 +132,7 @@ impl Expression {
         match self.wanted {
             None => value,
             Some(Wanted::Text) => Value::from(text_of(&value)),
-            Some(Wanted::Number) => match text_of(&value).trim().parse::<Number>() {
-                Ok(number) => Value::Number(number),
-                Err(_) => value,
-            },
+            Some(Wanted::Number) => number(text_of(&value).trim()).map_or(value, Value::Number),
         }
     }
 

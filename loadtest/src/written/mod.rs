@@ -11,6 +11,7 @@ mod expression;
 mod facts;
 mod feeder;
 mod journey;
+mod number;
 mod problem;
 mod read;
 mod reader;

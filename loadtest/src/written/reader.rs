@@ -6,7 +6,7 @@ use super::{
     problem::{Error, Problem},
     settings::{Expect, JsonCheck, Save, StepSettings},
     step::Step,
-    template::{Template, write_url},
+    template::{Template, plain, write_url},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use regex::Regex;
@@ -81,8 +81,9 @@ impl Reader<'_> {
         let mut parts: Vec<Template> = self.template(&settings.path).into_iter().collect();
         let mut separator = if settings.path.get_ref().contains('?') { '&' } else { '?' };
         for (name, value) in &settings.query {
+            let Some(name) = self.plain(name, value.span()) else { continue };
             let mut encoded = String::from(separator);
-            write_url(&mut encoded, name);
+            write_url(&mut encoded, &name);
             encoded.push('=');
             separator = '&';
             if let Some(value) = self.template(value) {
@@ -201,7 +202,7 @@ impl Reader<'_> {
 
     fn pointer(&mut self, at: &str, span: Range<usize>) -> Option<String> {
         if at.is_empty() || at.starts_with('/') {
-            return Some(at.to_owned());
+            return self.plain(at, span);
         }
         self.wrong(span, Problem::NotAPointer { at: at.to_owned() });
         None
@@ -233,6 +234,11 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A text in which nothing is filled.
+    fn plain(&mut self, text: &str, span: Range<usize>) -> Option<String> {
+        plain(text).map_err(|error| self.wrong(span, error)).ok()
     }
 
     /// A template for what an answer must contain, which cannot be drawn.
@@ -369,6 +375,25 @@ mod tests {
     )]
     fn mistakes_are_shown_at_their_place(#[case] text: &str, #[case] place: &str, #[case] expected: &str) {
         assert_eq!(mistakes(&format!("name = 'a'\n{text}")), [(place.to_owned(), expected.to_owned())]);
+    }
+
+    #[test]
+    fn places_where_nothing_is_filled_are_refused() {
+        for (text, place) in [
+            ("query.'${saved.id}' = 'b'", "'b'"),
+            ("body = { a = [{ '${saved.id}' = 1 }] }", "{ a = [{ '${saved.id}' = 1 }] }"),
+            ("expect.json = [{ at = '/items/${saved.id}', exists = false }]", "'/items/${saved.id}'"),
+            ("expect.json = [{ at = '/a', equals = { '${saved.id}' = 1 } }]", "{ '${saved.id}' = 1 }"),
+            ("expect.degraded = '/${saved.id}'", "'/${saved.id}'"),
+            ("save.a = { json = '/${saved.id}' }", "{ json = '/${saved.id}' }"),
+        ] {
+            let found = mistakes(&format!("name = 'a'\npath = '/'\n{text}"));
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(found[0].0, place, "{}", found[0].1);
+            assert!(found[0].1.starts_with("`${saved.id}` is not filled in here"), "{}", found[0].1);
+            let escaped = text.replace("${", "$${");
+            assert_eq!(mistakes(&format!("name = 'a'\npath = '/'\n{escaped}")), []);
+        }
     }
 
     #[test]

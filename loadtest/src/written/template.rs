@@ -113,6 +113,20 @@ impl Template {
     }
 }
 
+/// A text in which nothing is filled, such as a name: a place in it is refused, and `$${` stands for `${` as it does elsewhere.
+pub(super) fn plain(text: &str) -> Result<String, expression::Error> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let place = || expression::Error::Misplaced { place: excerpt(&rest[at..]) };
+        plain.push_str(rest[..at].strip_suffix('$').ok_or_else(place)?);
+        plain.push_str("${");
+        rest = &rest[at + 2..];
+    }
+    plain.push_str(rest);
+    Ok(plain)
+}
+
 fn excerpt(text: &str) -> String {
     text.chars().take(24).collect()
 }
@@ -191,6 +205,18 @@ mod tests {
         assert_eq!(value("${saved.id|number}"), json!(17));
         assert_eq!(value("${users.name|number}"), json!("Zoë \"Z\"/?&"), "what is no number stays a text");
         assert_eq!(value("${users.age|text}"), json!("31"));
+    }
+
+    #[test]
+    fn a_text_in_which_nothing_is_filled_has_no_places() {
+        for (text, expected) in [("/a", "/a"), ("/$${a}$ $${", "/${a}$ ${"), ("$$${", "$${")] {
+            assert_eq!(plain(text).unwrap(), expected);
+        }
+        let error = plain("$${a}/${saved.id}/and/more/that/is/long").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`${saved.id}/and/more/tha` is not filled in here, in a name or a JSON pointer; write `$${` for `${` as it is"
+        );
     }
 
     #[test]

@@ -167,7 +167,37 @@ async fn waiting_for_a_free_connection_of_a_pool_counts_and_shows() {
     let wire = Wire::start(Manner { delay, is_http2: true, ..Manner::default() }).await;
     let done = four_at_once("pool = 1\nhttp = \"2\"", &wire).await;
     assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (1, 4), "streams share the connection");
-    assert_eq!(done.histogram(Measure::PoolWait).len(), 0);
+    let waits = done.histogram(Measure::PoolWait);
+    assert_eq!((waits.len(), waits.max()), (4, 1), "nobody waits for a stream; the least that is recorded is 1 ns");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_stream_that_the_server_allows_is_not_sent_yet() {
+    let (delay, streams_max) = (Duration::from_millis(40), Some(2));
+    let wire = Wire::start(Manner { delay, streams_max, is_http2: true, ..Manner::default() }).await;
+    let done = four_at_once("pool = 1\nhttp = \"2\"", &wire).await;
+    assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (1, 2));
+    // Two at a time: the third and the fourth wait for the first and the second.
+    for measure in [Measure::PoolWait, Measure::SendLag] {
+        let waits = done.histogram(measure);
+        assert_eq!(waits.len(), 4);
+        assert!(waits.value_at_quantile(0.75) >= 39_000_000, "{measure}: {}", waits.value_at_quantile(0.75));
+    }
+    assert!(done.histogram(Measure::Response).max() >= 79_000_000);
+    let done_ns = done.histogram(Measure::Service).min();
+    assert!(done_ns >= 39_000_000, "{done_ns}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_is_open_before_the_start_however_few_prepare_at_once() {
+    let delay = Duration::from_millis(40);
+    let wire = Wire::start(Manner { delay, ..Manner::default() }).await;
+    let text = "duration = \"200ms\"\nusers = 20\narrivals = { bursts = { size = 20, every = \"100ms\" } }";
+    let settings = Settings { connection: connection("pool = 12"), ..settings(text) };
+    let done = drive(scene::plan(settings), &format!("http://127.0.0.1:{}", wire.port)).await;
+    done.assert_conserved();
+    assert_eq!((wire.opened(), wire.seen.most_at_once.load(SeqCst)), (12, 12));
+    assert_eq!(done.histogram(Measure::Connect).len(), 0, "no request had to open one");
 }
 
 #[tokio::test]
@@ -185,6 +215,22 @@ async fn who_waits_too_long_for_a_connection_gets_no_answer_and_nothing_is_sent(
     assert_eq!(wire.requests().len(), 1);
     assert_eq!(ask(&mut second).await.end.unwrap().body, b"ok");
     assert_eq!(wire.opened(), 1, "the connection was given back");
+}
+
+#[tokio::test]
+async fn who_got_its_turn_late_has_the_whole_time_for_its_request() {
+    let wire = Wire::start(Manner { delay: Duration::from_millis(500), ..Manner::default() }).await;
+    let target = target(&format!("http://127.0.0.1:{}", wire.port)).await;
+    let pool = Connections::new(target, &connection("pool = 1")).unwrap();
+    let (mut first, mut second) = (pool.client(0), pool.client(1));
+    // Together the wait and the answer take longer than this, each of them does not.
+    let limit = Duration::from_millis(900);
+    let late = second.exchange(client::get("/".parse().unwrap()), limit, None);
+    let (answered, late) = tokio::join!(ask(&mut first), late);
+    assert_eq!(answered.end.unwrap().body, b"ok");
+    assert!(late.waited.is_some_and(|waited| waited >= Duration::from_millis(400)), "{:?}", late.waited);
+    assert_eq!(late.end.unwrap().body, b"ok");
+    assert_eq!(wire.opened(), 1, "the connection was not closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,8 +253,28 @@ async fn a_handshake_that_does_not_come_to_its_end_is_given_up() {
     let url = format!("https://{}", silent.local_addr().unwrap());
     let settings = connection("connect_timeout = \"50ms\"");
     let mut client = Client::with(target(&url).await, settings).unwrap();
-    let failure = ask(&mut client).await.end.unwrap_err();
-    assert!(matches!(failure, Failure::ConnectTimeout(limit) if limit == Duration::from_millis(50)), "{failure:?}");
+    let given_up = ask(&mut client).await;
+    let (failure, limit) = (given_up.end.unwrap_err(), Duration::from_millis(50));
+    assert!(matches!(failure, Failure::ConnectTimeout(after) if after == limit), "{failure:?}");
+    assert!(given_up.opened.is_some_and(|opened| opened >= limit), "{:?}", given_up.opened);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_not_opened_counts_with_the_time_that_it_was_tried() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let limit = Duration::from_millis(50);
+    for settings in ["", "pool = 1", "http = \"2\"\npool = 1"] {
+        let mut client = Connections::new(target(&url).await, &connection(settings)).unwrap().client(0);
+        let given_up = client.exchange(client::get("/".parse().unwrap()), limit, None).await;
+        assert!(matches!(given_up.end, Err(Failure::Timeout(_))), "{:?}", given_up.end);
+        assert!(given_up.opened.is_some_and(|opened| opened >= limit), "{settings}: {:?}", given_up.opened);
+    }
+    drop(silent);
+    let mut client = Client::with(target(&url).await, Connection::default()).unwrap();
+    let refused = ask(&mut client).await;
+    assert!(matches!(refused.end, Err(Failure::Connect(_))), "{:?}", refused.end);
+    assert!(refused.opened.is_some_and(|opened| opened <= refused.done - refused.sent), "{:?}", refused.opened);
 }
 
 #[tokio::test]

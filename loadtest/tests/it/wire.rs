@@ -60,6 +60,8 @@ pub(crate) struct Manner {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) is_http2: bool,
     pub(crate) delay: Duration,
+    /// The most streams at a time over HTTP/2, instead of what is usual.
+    pub(crate) streams_max: Option<u32>,
 }
 
 impl Wire {
@@ -96,11 +98,15 @@ impl Wire {
 }
 
 async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, manner: Manner, seen: Arc<Seen>) {
-    let (delay, stream) = (manner.delay, TokioIo::new(stream));
+    let (delay, streams_max, stream) = (manner.delay, manner.streams_max, TokioIo::new(stream));
     let answer = service_fn(move |request| answer(request, delay, seen.clone()));
     // A client that goes away is no error of these tests.
     if manner.is_http2 {
-        let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(stream, answer).await;
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        if let Some(streams_max) = streams_max {
+            builder.max_concurrent_streams(streams_max);
+        }
+        let _ = builder.serve_connection(stream, answer).await;
     } else {
         let _ = http1::Builder::new().serve_connection(stream, answer).await;
     }

@@ -271,4 +271,12 @@ pub struct GeneratorHealth {
     pub rss_max_bytes: u64,
     /// Largest difference seen between the monotonic and the wall clock's advance, in nanoseconds: a suspended or stepped clock.
     pub clock_jump_ns: u64,
+    /// Connections that it could not open, because the machine had no local port or file descriptor left.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unopened: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

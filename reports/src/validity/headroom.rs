@@ -1,5 +1,5 @@
-//! The generator had room to spare, so that its own limits are not taken for the target's: CPU, and requests per second where this
-//! machine was calibrated.
+//! The generator had room to spare, so that its own limits are not taken for the target's: CPU, ports and file descriptors, and requests
+//! per second where this machine was calibrated.
 use super::Check;
 use crate::{
     calibration::standing,
@@ -17,6 +17,12 @@ const TIMES: f64 = 2.0;
 pub(super) fn check(run: &Run, summary: &Summary) -> Check {
     let name = "generator headroom";
     let share_limit = format!("below {}", number::exact_percent(LARGEST_SHARE));
+    let unopened = run.generator.unopened;
+    if unopened > 0 {
+        let figure =
+            format!("{} not opened: no local port or file descriptor left", number::counted(unopened, "connection"));
+        return Check::new(name, false, figure, "every connection opened");
+    }
     let core_seconds = run.finished_ns as f64 / 1e9 * run.machine.cpu_count as f64;
     if core_seconds <= 0.0 {
         return Check::not_applicable(name, "the run has no length", share_limit);

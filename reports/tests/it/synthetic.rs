@@ -307,7 +307,7 @@ fn head(shape: &Shape) -> Run {
         ],
         faults: planned.map(fault).into_iter().collect(),
         gates: shape.gates.iter().map(|gate| (*gate).to_owned()).collect(),
-        generator: GeneratorHealth { cpu_seconds: 7.9, rss_max_bytes: 31_200_000, clock_jump_ns: 240_000 },
+        generator: GeneratorHealth { cpu_seconds: 7.9, rss_max_bytes: 31_200_000, clock_jump_ns: 240_000, unopened: 0 },
         meter: Meter {
             model: Some(ModelKind::Open),
             level_from_ns: Some(0),

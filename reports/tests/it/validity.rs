@@ -43,6 +43,8 @@ fn each_check_sees_what_it_is_for() {
     );
     check(|run| run.load.counts.unsent = 80, "schedule kept", "p99 lag 304 µs, 91.1 % of the arrivals sent");
     check(|run| run.generator.cpu_seconds = 60.0, "generator headroom", "73.3 % of 2 cores used");
+    let unopened = "3 connections not opened: no local port or file descriptor left";
+    check(|run| run.generator.unopened = 3, "generator headroom", unopened);
     let clock = "clock steady";
     check(|run| run.generator.clock_jump_ns = 100_000_001, clock, "largest jump 100 ms, steps of 41 ns");
     check(|run| run.meter.clock_resolution_ns = Some(1_001), clock, "largest jump 240 µs, steps of 1.00 µs");

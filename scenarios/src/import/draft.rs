@@ -118,7 +118,7 @@ impl Step {
             line("expect", format!("{{ status = [{}] }}", statuses.join(", ")));
         }
         if !self.saves.is_empty() {
-            let save = |(name, at): &(String, String)| format!("{} = {{ json = {} }}", key(name), quoted(at));
+            let save = |(name, at): &(String, String)| format!("{} = {{ json = {} }}", key(name), quoted(&escaped(at)));
             line("save", format!("{{ {} }}", self.saves.iter().map(save).collect::<Vec<_>>().join(", ")));
         }
         if self.is_streamed {

@@ -81,7 +81,8 @@ pub(super) struct Content {
     encoding: Option<String>,
 }
 
-/// The text of a scenario with one journey, from the recorded requests to `host`, or to the one that was asked most.
+/// The text of a scenario with one journey, from the recorded requests to `host`, or to the one that was asked most. One host over HTTP
+/// and over HTTPS are two.
 ///
 /// # Errors
 /// When the text is no HAR, or has no request that could be kept.
@@ -89,9 +90,10 @@ pub(crate) fn import(text: &str, host: Option<&str>) -> anyhow::Result<String> {
     let har: Har = serde_json::from_str(text.trim_start_matches('\u{feff}')).context("this is not a HAR file")?;
     let mut draft = Draft { title: String::new(), ..Draft::default() };
     let entries = chosen(har.log.entries, host, &mut draft)?;
-    let (steps, origin) = steps(&entries, &mut draft)?;
-    draft.title = format!("A user of {origin}, as recorded");
-    draft.url = Some(format!("http://{origin}"));
+    let steps = steps(&entries, &mut draft)?;
+    let (url, _) = &entries[0];
+    draft.title = format!("A user of {}, as recorded", authority(url));
+    draft.url = Some(origin(url));
     draft.journeys.push(Journey { name: "recorded".to_owned(), login: false, steps });
     Ok(draft.text())
 }
@@ -102,10 +104,12 @@ fn chosen(entries: Vec<Entry>, host: Option<&str>, draft: &mut Draft) -> anyhow:
     let all: Vec<(Url, Entry)> = entries.into_iter().filter_map(with_url).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (url, entry) in &all {
-        *counts.entry(authority(url)).or_default() += usize::from(!is_asset(url, entry));
+        *counts.entry(origin(url)).or_default() += usize::from(!is_asset(url, entry));
     }
-    let most = counts.iter().max_by_key(|(_, count)| **count).map(|(name, _)| name.clone());
-    let Some(chosen) = host.map(str::to_owned).or(most) else { bail!("the recording has no request") };
+    let is_meant = |origin: &str| host.is_none_or(|host| origin == host || origin.ends_with(&format!("://{host}")));
+    let meant = counts.iter().filter(|(origin, _)| is_meant(origin));
+    let most = meant.max_by_key(|(_, count)| **count).map(|(name, _)| name.clone());
+    let Some(chosen) = most.or(host.map(str::to_owned)) else { bail!("the recording has no request") };
     draft.notes.push(format!(
         "From a recording of {chosen}. Look through it before it is run: what users do is yours to say."
     ));
@@ -115,7 +119,7 @@ fn chosen(entries: Vec<Entry>, host: Option<&str>, draft: &mut Draft) -> anyhow:
             .notes
             .push(format!("Left out: requests to other hosts ({}); --host HOST chooses one.", others.join(", ")));
     }
-    let (of_host, _): (Vec<_>, Vec<_>) = all.into_iter().partition(|(url, _)| authority(url) == chosen);
+    let (of_host, _): (Vec<_>, Vec<_>) = all.into_iter().partition(|(url, _)| origin(url) == chosen);
     let total = of_host.len();
     let is_kept = |url: &Url, entry: &Entry| !is_asset(url, entry);
     let (kept, assets): (Vec<_>, Vec<_>) = of_host.into_iter().partition(|(url, entry)| is_kept(url, entry));
@@ -134,6 +138,11 @@ fn chosen(entries: Vec<Entry>, host: Option<&str>, draft: &mut Draft) -> anyhow:
     }
     kept.sort_by_key(|(_, entry)| entry.started_date_time.parse::<Timestamp>().ok());
     Ok(kept)
+}
+
+/// Scheme, host and port; a web socket counts to where it was opened from.
+fn origin(url: &Url) -> String {
+    format!("{}://{}", url.scheme().replace("ws", "http"), authority(url))
 }
 
 fn authority(url: &Url) -> String {
@@ -159,7 +168,7 @@ fn is_sendable(entry: &Entry) -> bool {
     methods.contains(&entry.request.method.as_str()) && (200..600).contains(&entry.response.status)
 }
 
-fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Step>, String)> {
+fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<Vec<Step>> {
     let mut known = Known::default();
     let mut taken = draft::built_in_names();
     taken.insert("recorded".to_owned());
@@ -177,7 +186,7 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Ste
         let took = Duration::try_from_secs_f64(entry.time.max(0.0) / 1e3).unwrap_or_default();
         let ended = started.checked_add(took).unwrap_or(started);
         free_at = Some(free_at.map_or(ended, |before| before.max(ended)));
-        Filling { known: &mut known, step: &mut step }.fill(url, entry, &mut dropped);
+        Filling::new(&mut known, &mut step).fill(url, entry, &mut dropped);
         step.name = draft::name(&format!("{}.{}", step.method.to_ascii_lowercase(), shape(&step.path)), &mut taken);
         note_answer(&mut step, entry);
         if let Some(answer) = json_of(&entry.response.content) {
@@ -200,7 +209,7 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<(Vec<Ste
     if steps.iter().any(|step| step.notes.iter().any(|note| note.contains("secret"))) {
         draft.notes.push(secret::ADVICE.to_owned());
     }
-    Ok((steps, authority(&entries[0].0)))
+    Ok(steps)
 }
 
 fn pause(free_at: Timestamp, started: Timestamp) -> Option<Duration> {
@@ -253,15 +262,37 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A recording of requests: second of the start, milliseconds that they took, path, status.
+    /// A recording of requests: second of the start, milliseconds that they took, path or URL, status.
     fn imported(requests: &[(&str, u64, &str, u16)]) -> String {
+        import(&recording(requests), None).unwrap()
+    }
+
+    fn recording(requests: &[(&str, u64, &str, u16)]) -> String {
         let entry = |(at, took_ms, path, status): &(&str, u64, &str, u16)| {
+            let origin = if path.starts_with('/') { "http://127.0.0.1:9000" } else { "" };
             json!({ "startedDateTime": format!("2026-05-01T10:00:{at}Z"), "time": took_ms,
-                "request": { "method": "GET", "url": format!("http://127.0.0.1:9000{path}"), "headers": [] },
+                "request": { "method": "GET", "url": format!("{origin}{path}"), "headers": [] },
                 "response": { "status": status, "content": { "mimeType": "application/json", "text": "{}" } } })
         };
         let entries: Vec<Value> = requests.iter().map(entry).collect();
-        import(&json!({ "log": { "entries": entries } }).to_string(), None).unwrap()
+        json!({ "log": { "entries": entries } }).to_string()
+    }
+
+    #[test]
+    fn the_scheme_is_that_of_the_recording_and_tells_hosts_apart() {
+        let requests = [
+            ("00.000", 1, "http://a.example/old", 301),
+            ("01.000", 1, "https://a.example/new", 200),
+            ("02.000", 1, "https://a.example/more", 200),
+            ("03.000", 1, "wss://a.example/live", 101),
+        ];
+        let text = imported(&requests);
+        assert!(text.contains(r#"# url = "https://a.example""#) && !text.contains("/old"), "{text}");
+        assert!(text.contains("requests to other hosts (http://a.example);"), "{text}");
+        assert!(text.contains("web sockets and requests without an answer (1)."), "{text}");
+        let chosen = |host| import(&recording(&requests), Some(host)).unwrap();
+        assert_eq!(chosen("a.example"), text);
+        assert!(chosen("http://a.example").contains(r#"# url = "http://a.example""#));
     }
 
     #[test]

@@ -221,23 +221,25 @@ impl Drafting<'_> {
             // What was made at the path before the parameter has its id there.
             let maker = self.makers.iter().rev().find(|maker| shape(&maker.path) == shape(&filled));
             filled.push('/');
-            let Some(name) = word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) else {
-                filled.push_str(&escaped(word));
-                continue;
-            };
-            match maker.filter(|_| name == "id" || name.ends_with("_id") || name.ends_with("Id")) {
-                Some(maker) => {
-                    filled.push_str(&format!("${{saved.{}}}", maker.name));
-                    used.push(maker.name.clone());
+            let mut rest = word;
+            while let Some((before, name, after)) = parameter_in(rest) {
+                filled.push_str(&escaped(before));
+                match maker.filter(|_| name == "id" || name.ends_with("_id") || name.ends_with("Id")) {
+                    Some(maker) => {
+                        filled.push_str(&format!("${{saved.{}}}", maker.name));
+                        used.push(maker.name.clone());
+                    }
+                    None => {
+                        let sample = self.parameter("path", name);
+                        self.step.notes.push(format!(
+                            "{{{name}}} is made up. Take real ones from a file: [feeders.data] file = \"data.csv\", and write ${{data.{name}}}."
+                        ));
+                        filled.push_str(&draft::encoded_around_places(&sample));
+                    }
                 }
-                None => {
-                    let sample = self.parameter("path", name);
-                    self.step.notes.push(format!(
-                        "{{{name}}} is made up. Take real ones from a file: [feeders.data] file = \"data.csv\", and write ${{data.{name}}}."
-                    ));
-                    filled.push_str(&draft::encoded_around_places(&sample));
-                }
+                rest = after;
             }
+            filled.push_str(&escaped(rest));
         }
         self.step.path = if filled.is_empty() { "/".to_owned() } else { filled };
         used
@@ -281,7 +283,7 @@ impl Drafting<'_> {
             } else if parameter["required"] != true {
                 optional.push(format!("{name} ({place})"));
             } else if place == "query" {
-                self.step.query.push((name.to_owned(), self.sample_of(parameter)));
+                self.step.query.push((escaped(name), self.sample_of(parameter)));
             } else if place == "header" && !super::secret::is_secret(name) {
                 let sample = self.sample_of(parameter).replace(|c: char| c.is_control() || !c.is_ascii(), "?");
                 self.step.headers.push((name.to_ascii_lowercase(), sample));
@@ -321,6 +323,13 @@ impl Drafting<'_> {
         let text = serde_json::to_string_pretty(&value).expect("JSON can be written as JSON");
         self.step.body = Some(if example.is_some() { escaped(&text) } else { text });
     }
+}
+
+/// The first parameter in a word of a path, with what is before and after it.
+fn parameter_in(word: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = word.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
 }
 
 /// A path with all that fills it made the same, to tell which paths are below which.
@@ -391,5 +400,15 @@ components: {schemas: {Order: {type: object, properties: {id: {type: string}}}}}
         ] {
             assert!(text.contains(note), "{note}: {text}");
         }
+    }
+
+    #[test]
+    fn parameters_are_filled_wherever_they_stand_in_a_word() {
+        let more = "  /orders/{order_id}.json:\n    get: {}\n  /maps/v{zoom}-{scale}/all:\n    get: {tags: [maps]}\n  /files:\n";
+        let text = import(&YAML.replace("  /files:\n", more)).unwrap();
+        for path in ["/v1/orders/${saved.orders_id}.json", "/v1/maps/v1-1/all"] {
+            assert!(text.contains(&format!("path    = \"{path}\"")), "{path}: {text}");
+        }
+        assert!(text.contains("{zoom} is made up.") && text.contains("{scale} is made up."), "{text}");
     }
 }

@@ -35,6 +35,9 @@ pub(super) fn looks_secret(value: &str) -> bool {
 /// What stands for a secret in a body: a template that fits, with [`note`] beside it.
 pub(super) const TEMPLATE: &str = "${random.hex(16)}";
 
+/// The same for a number.
+pub(super) const NUMBER: &str = "${random.int(1000, 9999)}";
+
 /// How secrets are given, once per scenario.
 pub(super) const ADVICE: &str = "Secrets were not copied. Where a step says so, save them from the answer of an earlier step \
     (${saved.NAME}), or put them into a file of your own: [feeders.secrets] file = \"secrets.csv\", and write ${secrets.COLUMN}.";
