@@ -112,10 +112,8 @@ impl Visit<'_> {
         }
     }
 
-    /// A refusal that is the client's fault, or that of its limits, comes before anything is written. After an error of the server
-    /// nobody knows.
     fn refuse_if_final(&self, write: &Write, status: StatusCode) {
-        if status.is_client_error() {
+        if is_final(status) {
             self.note(write.refused(self.done_ns()));
         }
     }
@@ -147,6 +145,12 @@ impl Visit<'_> {
         let entry: Option<JournalEntry> = own.and_then(|own| own.read(sent_ns, at_ns, body.as_ref(), bound_ns));
         entry.into_iter().for_each(|entry| self.note(entry));
     }
+}
+
+/// Whether nothing was written, for certain: such a refusal comes before it. After an error of the server nobody knows, nor after an
+/// answer with which somebody on the way gives up waiting for the service (408, 425, 499).
+fn is_final(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429)
 }
 
 fn said_by(role: &str, content: &str) -> Value {
@@ -181,4 +185,16 @@ fn with_key(request: &mut Request<Full<Bytes>>, write: &Write) {
 #[must_use]
 pub(crate) fn of_expected_refusal(answer: &Answer, expected: &[StatusCode]) -> Outcome {
     if expected.contains(&answer.status) { Outcome::Full } else { outcome::of_refusal(answer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_that_comes_before_the_write_says_that_nothing_was_written() {
+        let judge = |status: u16| is_final(StatusCode::from_u16(status).unwrap());
+        let statuses: Vec<u16> = (300..600).filter(|status| judge(*status)).collect();
+        assert_eq!(statuses, [400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429]);
+    }
 }
