@@ -71,6 +71,22 @@ pub enum Failure {
     TooLarge,
 }
 
+impl Failure {
+    /// Whether nothing of the request was written to the wire.
+    #[must_use]
+    pub(crate) fn is_unsent(&self) -> bool {
+        match self {
+            Self::PoolTimeout(_)
+            | Self::ConnectTimeout(_)
+            | Self::Resolve { .. }
+            | Self::Connect(_)
+            | Self::Tls { .. }
+            | Self::NotHttp2 => true,
+            Self::Timeout(_) | Self::Connection(_) | Self::TooLarge => false,
+        }
+    }
+}
+
 /// One request and what came of it.
 #[derive(Debug)]
 pub struct Exchange {

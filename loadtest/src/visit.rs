@@ -263,7 +263,9 @@ impl<'a> Visit<'a> {
         let turn = self.user.client.wait_for_turn(timeout).await;
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
-        write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
+        if turn.is_ok() {
+            write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
+        }
         self.live.sending(self.user.index);
         let exchange = match turn {
             Ok(waited) => {

@@ -88,9 +88,9 @@ impl Visit<'_> {
                 self.acknowledge(write, &json!({ "session_id": said.session_id, "messages": said_before }));
             }
             (None, Ok(answer)) if !answer.status.is_success() => self.refuse_if_final(write, answer.status),
-            (None, Err(Failure::Connect(_))) => self.note(write.refused(self.done_ns())),
+            (None, Err(failure)) => self.refuse_if_unsent(write, failure),
             // Begun, and not ended: the question may be there.
-            (None, _) => {}
+            (None, Ok(_)) => {}
         }
         Some((outcome, said))
     }
@@ -106,9 +106,16 @@ impl Visit<'_> {
                 }
             }
             Ok(answer) => self.refuse_if_final(write, answer.status),
-            Err(Failure::Connect(_)) => self.note(write.refused(self.done_ns())),
-            // Sent, and nobody knows what became of it.
-            Err(_) => {}
+            Err(failure) => self.refuse_if_unsent(write, failure),
+        }
+    }
+
+    /// Of a request that was sent, nobody knows what became of it.
+    fn refuse_if_unsent(&self, write: &Write, failure: &Failure) {
+        // One that never had its turn is not in the journal.
+        let had_turn = !matches!(failure, Failure::PoolTimeout(_));
+        if failure.is_unsent() && had_turn {
+            self.note(write.refused(self.done_ns()));
         }
     }
 

@@ -2,13 +2,14 @@
 use crate::{
     records::{Bookings, Records},
     scene::{MACHINE, plan, until},
-    service::{Service, Trick},
+    service::{Chats, Service, Trick},
 };
 use loadtest::{LoadResult, Recording, Settings, Stop, Target, executor::Tasks};
 use reports::record::{Oracle, Phase, PhaseKind, RecordKind, Violation};
 use rstest::rstest;
 use std::{
     collections::BTreeMap,
+    sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -89,6 +90,19 @@ async fn a_write_without_an_answer_may_be_there_or_not(#[case] trick: Trick, #[c
     let settings = Settings { request_timeout: Duration::from_millis(500), ..trips(60, "") };
     let oracle = verified(settings, Service { trick: Some((40, trick)), ..honest() }).await;
     assert_eq!((oracle.acknowledged, oracle.verified, oracle.unknown, oracle.landed), (59, 59, 1, landed));
+    assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_never_got_a_connection_of_the_pool_was_not_sent() {
+    let mut settings = trips(11, "chat_timeout = \"2s\"\nconnection = { pool = 1 }");
+    settings.mix = "chat=1,trip-creation=10".parse().unwrap();
+    settings.request_timeout = Duration::from_millis(200);
+    let (server, service) = Service { chats: Chats::Hanging, ..honest() }.start().await;
+    let (_, oracle) = verify(settings, &server.url, &Stop::default(), |_| {}).await;
+    let reached = service.trip_count.load(Ordering::SeqCst);
+    assert!(reached < 10, "the chat holds the only connection");
+    assert_eq!((oracle.acknowledged, oracle.unknown), (reached, 1), "all but the chat were answered, or never sent");
     assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
 }
 

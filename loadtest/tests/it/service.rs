@@ -44,6 +44,20 @@ pub(crate) struct Service {
     pub(crate) refuses_logins: bool,
     /// Answers from a stale cache without saying so.
     pub(crate) lies: bool,
+    /// How chats go.
+    pub(crate) chats: Chats,
+}
+
+/// How chats go.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chats {
+    /// Answered.
+    #[default]
+    Answered,
+    /// Refused: the model is down.
+    Refused,
+    /// Never answered.
+    Hanging,
 }
 
 /// What a dishonest service does to a trip.
@@ -172,7 +186,12 @@ async fn search(State(service): Shared, headers: HeaderMap, body: String) -> Res
     .into_response()
 }
 
-async fn chat(headers: HeaderMap, Json(body): Json<Value>) -> Response {
+async fn chat(State(service): Shared, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    match service.chats {
+        Chats::Answered => {}
+        Chats::Refused => return refusal(StatusCode::SERVICE_UNAVAILABLE, "AI_SERVICE_UNAVAILABLE"),
+        Chats::Hanging => std::future::pending().await,
+    }
     if !is_user(&headers) || !body["messages"][0]["content"].is_string() || body["stream"] != true {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     }
