@@ -139,12 +139,9 @@ impl Visit<'_> {
     }
 
     fn compare(&mut self, write: &Write, sent_ns: u64, answer: &Answer) {
-        let body = match answer.status {
-            StatusCode::OK => serde_json::from_slice::<Value>(&answer.body).ok(),
-            StatusCode::NOT_FOUND => None,
-            _ => return,
-        };
-        if answer.status == StatusCode::OK && body.is_none() {
+        let shown = (answer.status == StatusCode::OK).then(|| serde_json::from_slice::<Value>(&answer.body).ok());
+        let body = shown.flatten();
+        if body.is_none() && !outcome::is_absence(answer) {
             return;
         }
         let (at_ns, bound_ns) = (self.done_ns(), self.own_writes_ns());

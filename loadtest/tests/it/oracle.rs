@@ -107,6 +107,17 @@ async fn a_write_that_never_got_a_connection_of_the_pool_was_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingress_without_pods_has_lost_nothing() {
+    let (server, service) = Service { lost_pods: 10.into(), ..honest() }.start().await;
+    let again = service.clone();
+    let restart = move |_: &Stop| again.lost_pods.store(10, Ordering::SeqCst);
+    let (result, oracle) = verify(trips(60, ""), &server.url, &Stop::default(), restart).await;
+    assert_eq!((result.load.counts.completed, service.lost_pods.load(Ordering::SeqCst)), (120, 0), "it happened");
+    assert_eq!((oracle.acknowledged, oracle.verified), (60, 60));
+    assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_back_in_time_is_not_verified_and_not_passed() {
     let service = Service { trick: Some((40, Trick::Die)), ..honest() };
     let oracle = verified(trips(60, "oracle = { within = \"600ms\" }"), service).await;

@@ -46,6 +46,8 @@ pub(crate) struct Service {
     pub(crate) lies: bool,
     /// How chats go.
     pub(crate) chats: Chats,
+    /// So many readings of trips get a 404 from an ingress that knows of no pod.
+    pub(crate) lost_pods: AtomicU64,
 }
 
 /// How chats go.
@@ -115,6 +117,12 @@ impl Service {
     fn trick(&self) -> Option<Trick> {
         let count = self.trip_count.fetch_add(1, Ordering::SeqCst) + 1;
         self.trick.filter(|(number, _)| count.is_multiple_of(*number)).map(|(_, trick)| trick)
+    }
+
+    /// Whether this reading does not reach the service.
+    fn has_lost_its_pod(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        self.lost_pods.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
     }
 
     fn is_dead(&self) -> bool {
@@ -248,6 +256,9 @@ async fn create(State(service): Shared, headers: HeaderMap, Json(mut trip): Json
 }
 
 async fn read(State(service): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if service.has_lost_its_pod() {
+        return (StatusCode::NOT_FOUND, "default backend - 404").into_response();
+    }
     if service.is_dead() {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR");
     }
@@ -272,6 +283,9 @@ struct Slice {
 }
 
 async fn list(State(service): Shared, Query(slice): Query<Slice>, headers: HeaderMap) -> Response {
+    if service.has_lost_its_pod() {
+        return (StatusCode::NOT_FOUND, "default backend - 404").into_response();
+    }
     if service.is_dead() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR");
     }
