@@ -30,10 +30,15 @@ pub fn mark(oracle: Option<&Oracle>) -> &'static str {
 #[must_use]
 pub fn example(example: &ViolationExample) -> String {
     let shown = |id: &String| id.chars().take(ID_CHARS).collect::<String>();
-    let ids: Vec<String> = example.ids.iter().map(shown).collect();
-    let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+    let details: Vec<String> = example.ids.iter().map(shown).chain(status(example)).collect();
+    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
     let name: String = example.reference.chars().take(ID_CHARS).collect();
-    format!("{}: {} {name} of user {}{ids}", example.violation.name(), example.kind, example.owner)
+    format!("{}: {} {name} of user {}{details}", example.violation.name(), example.kind, example.owner)
+}
+
+/// With which status a record was not shown, such as `answered 500`.
+pub(crate) fn status(example: &ViolationExample) -> Option<String> {
+    example.status.map(|status| format!("answered {status}"))
 }
 
 /// What the oracle found, in one sentence, such as `166 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed`.
@@ -59,10 +64,28 @@ pub fn sentence(oracle: &Oracle) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RecordKind;
 
     #[track_caller]
     fn check(oracle: Oracle, expected: &str) {
         assert_eq!(sentence(&oracle), expected);
+    }
+
+    #[test]
+    fn an_example_names_the_record_and_how_it_was_answered() {
+        let lost = ViolationExample {
+            violation: Violation::Lost,
+            kind: RecordKind::Trip,
+            owner: 3,
+            reference: "17".into(),
+            ids: vec!["0b8f".into()],
+            status: None,
+        };
+        assert_eq!(example(&lost), "lost: trip 17 of user 3 (0b8f)");
+        let unreadable = ViolationExample { violation: Violation::Unreadable, status: Some(500), ..lost };
+        assert_eq!(example(&unreadable), "unreadable: trip 17 of user 3 (0b8f, answered 500)");
+        let list = ViolationExample { reference: "list".into(), ids: Vec::new(), ..unreadable };
+        assert_eq!(example(&list), "unreadable: trip list of user 3 (answered 500)");
     }
 
     #[test]

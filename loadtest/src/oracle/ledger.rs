@@ -97,6 +97,7 @@ impl Ledger {
                 owner,
                 reference: reference.unwrap_or_default().to_owned(),
                 ids: ids.into_iter().map(str::to_owned).collect(),
+                status: None,
             }));
         }
         (violations, landed)

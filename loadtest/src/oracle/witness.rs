@@ -6,7 +6,7 @@
 use super::{
     journal::Journaled,
     ledger::{Expected, Ledger, Name, is_unconfirmed},
-    lookup::Lookup,
+    lookup::{Lookup, Unreadable},
     record::{Found, record_path},
     settings::Bounds,
 };
@@ -124,12 +124,24 @@ impl Witness {
 /// Compares what an owner is shown with what it wrote.
 async fn compare(owner: u32, lookup: &mut Lookup, ledger: &Ledger, found: &Mutex<Oracle>) {
     for (kind, parent) in ledger.lists() {
+        let unreadable = |Unreadable { status }, reference: &str, id: Option<&String>| ViolationExample {
+            violation: Violation::Unreadable,
+            kind,
+            owner,
+            reference: reference.to_owned(),
+            ids: id.into_iter().cloned().collect(),
+            status: status.map(|status| status.as_u16()),
+        };
         let list = lookup.list(kind, &parent).await;
-        if let Some(list) = &list {
-            let (violations, landed) = ledger.judge_list(owner, kind, &parent, list);
-            let mut found = lock(found);
-            found.landed += landed;
-            violations.into_iter().for_each(|violation| found.add(violation));
+        match &list {
+            Ok(None) => {}
+            Ok(Some(list)) => {
+                let (violations, landed) = ledger.judge_list(owner, kind, &parent, list);
+                let mut found = lock(found);
+                found.landed += landed;
+                violations.into_iter().for_each(|violation| found.add(violation));
+            }
+            Err(error) => lock(found).add(unreadable(*error, "list", Some(&parent).filter(|trip| !trip.is_empty()))),
         }
         let of_list = |name: &&Name| name.0 == kind && name.1 == parent;
         for name in ledger.records.keys().filter(of_list) {
@@ -137,20 +149,31 @@ async fn compare(owner: u32, lookup: &mut Lookup, ledger: &Ledger, found: &Mutex
             if !expected.is_acknowledged() {
                 continue;
             }
-            let shown = look_up(lookup, name, expected, list.as_deref()).await;
+            let shown = match look_up(lookup, name, expected, &list).await {
+                Ok(shown) => shown,
+                Err(error) => {
+                    lock(found).add(unreadable(error, &name.2, expected.id.as_ref()));
+                    continue;
+                }
+            };
             let mut found = lock(found);
             found.verified += expected.acknowledged();
             let id = expected.id.clone().or_else(|| shown.as_ref().map(|shown| shown.id.clone()));
             for violation in expected.judge(shown.as_ref()) {
                 let ids = id.iter().cloned().collect();
-                found.add(ViolationExample { violation, kind, owner, reference: name.2.clone(), ids });
+                found.add(ViolationExample { violation, kind, owner, reference: name.2.clone(), ids, status: None });
             }
         }
     }
 }
 
 /// A record where it says that it is; else in the list.
-async fn look_up(lookup: &mut Lookup, name: &Name, expected: &Expected, list: Option<&[Found]>) -> Option<Found> {
+async fn look_up(
+    lookup: &mut Lookup,
+    name: &Name,
+    expected: &Expected,
+    list: &Result<Option<Vec<Found>>, Unreadable>,
+) -> Result<Option<Found>, Unreadable> {
     let (kind, _, reference) = name;
     let path = expected.id.as_ref().and_then(|id| record_path(*kind, id));
     match path {
@@ -160,7 +183,7 @@ async fn look_up(lookup: &mut Lookup, name: &Name, expected: &Expected, list: Op
                 Some(id) => found.id == *id,
                 None => found.reference.as_ref() == Some(reference),
             };
-            list.unwrap_or_default().iter().find(is_it).cloned()
+            Ok(list.as_ref().map_err(|error| *error)?.iter().flatten().find(is_it).cloned())
         }
     }
 }
@@ -186,7 +209,7 @@ fn tally(path: &Path) -> io::Result<(BTreeMap<u32, u64>, Oracle)> {
             if holds {
                 let (kind, owner, reference) = (entry.kind, entry.owner, entry.reference.clone());
                 let ids = entry.id.iter().cloned().collect();
-                oracle.add(ViolationExample { violation, kind, owner, reference, ids });
+                oracle.add(ViolationExample { violation, kind, owner, reference, ids, status: None });
             }
         }
     })?;

@@ -83,6 +83,27 @@ async fn each_broken_promise_is_found_and_named(#[case] trick: Trick, #[case] ex
 }
 
 #[rstest]
+#[case(Trick::BreakReading, 500)]
+#[case(Trick::LoseId, 200)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_cannot_be_read_is_named_and_holds_nothing_up(#[case] trick: Trick, #[case] status: u16) {
+    let oracle = verified(trips(60, ""), Service { trick: Some((40, trick)), ..honest() }).await;
+    assert_eq!(oracle.violations, BTreeMap::from([(Violation::Unreadable, 1)]));
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete), (60, 59, None));
+    let example = &oracle.examples[0];
+    assert_eq!((example.kind, example.reference.as_str(), example.status), (RecordKind::Trip, "40", Some(status)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_never_comes_to_its_end_is_read_once() {
+    let _machine = MACHINE.lock().await;
+    let settings = Settings { users: 1, ..trips(150, "oracle = { within = \"20s\" }") };
+    let oracle = verified(settings, Service { trick: Some((u64::MAX, Trick::OnePage)), ..honest() }).await;
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete.as_deref()), (150, 150, None));
+    assert!(!oracle.is_violated(), "{oracle:?}");
+}
+
+#[rstest]
 #[case(Trick::HangAfter, 1)]
 #[case(Trick::HangBefore, 0)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,6 +79,12 @@ pub(crate) enum Trick {
     HangBefore,
     /// Breaks down for good.
     Die,
+    /// Cannot show it any more.
+    BreakReading,
+    /// Shows it without an id.
+    LoseId,
+    /// Shows the first page of a list whatever is asked for.
+    OnePage,
 }
 
 pub(crate) type Shared = State<Arc<Service>>;
@@ -268,10 +274,13 @@ async fn read(State(service): Shared, Path(id): Path<String>, headers: HeaderMap
         return refusal(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND");
     };
     let shown = Json(trip.clone()).into_response();
-    // The trip of that number loses its places once it has been read.
     let is_target = |number: u64| trip["title"].as_str().is_some_and(|title| title.ends_with(&format!("#{number}")));
-    if service.trick.is_some_and(|(number, trick)| trick == Trick::Change && is_target(number)) {
-        trip["destinations"] = json!([]);
+    match service.trick.filter(|(number, _)| is_target(*number)).map(|(_, trick)| trick) {
+        // It loses its places once it has been read.
+        Some(Trick::Change) => trip["destinations"] = json!([]),
+        Some(Trick::BreakReading) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        Some(Trick::LoseId) => return Json(json!({ "title": trip["title"] })).into_response(),
+        _ => {}
     }
     shown
 }
@@ -295,6 +304,7 @@ async fn list(State(service): Shared, Query(slice): Query<Slice>, headers: Heade
         .values()
         .filter(|trip| trip["user_id"] == user || service.records.is_shared(trip, &user))
         .map(|trip| json!({ "id": trip["id"], "title": trip["title"] }));
-    let items: Vec<Value> = listed.skip(slice.skip).take(slice.limit).collect();
+    let shows_one_page = service.trick.is_some_and(|(_, trick)| trick == Trick::OnePage);
+    let items: Vec<Value> = listed.skip(if shows_one_page { 0 } else { slice.skip }).take(slice.limit).collect();
     Json(json!({ "items": items, "total": trips.len() })).into_response()
 }

@@ -47,6 +47,8 @@ pub enum Violation {
     Unconfirmed,
     /// A booking that fell behind a status which its owner had been shown, or has another confirmation.
     Reverted,
+    /// Acknowledged, or a list, and answered again and again with neither it nor that it is not there, while other reads worked.
+    Unreadable,
 }
 
 /// One broken promise.
@@ -62,6 +64,9 @@ pub struct ViolationExample {
     pub reference: String,
     /// Its id, or ids, where known.
     pub ids: Vec<String>,
+    /// The status with which it was answered, where that is what is wrong; not in records of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 impl Oracle {
@@ -89,8 +94,16 @@ impl Oracle {
 
 impl Violation {
     /// Every one, worst first.
-    pub const ALL: [Self; 7] =
-        [Self::Lost, Self::Duplicated, Self::Invented, Self::Changed, Self::Stale, Self::Unconfirmed, Self::Reverted];
+    pub const ALL: [Self; 8] = [
+        Self::Lost,
+        Self::Duplicated,
+        Self::Invented,
+        Self::Changed,
+        Self::Stale,
+        Self::Unconfirmed,
+        Self::Reverted,
+        Self::Unreadable,
+    ];
 
     /// In a word.
     #[must_use]
@@ -103,6 +116,7 @@ impl Violation {
             Self::Stale => "stale",
             Self::Unconfirmed => "unconfirmed",
             Self::Reverted => "reverted",
+            Self::Unreadable => "unreadable",
         }
     }
 }
