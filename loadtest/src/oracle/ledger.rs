@@ -168,7 +168,7 @@ pub(crate) fn is_unconfirmed(status: Option<&str>, confirmation: Option<&str>) -
 }
 
 /// How far a booking has come.
-fn rank(status: &str) -> u8 {
+pub(super) fn rank(status: &str) -> u8 {
     match status {
         "cancelled" => 2,
         "booked" => 1,
