@@ -54,11 +54,23 @@ pub fn sentence(oracle: &Oracle) -> String {
     let found = Violation::ALL.into_iter().filter(is_told);
     let found: Vec<String> =
         found.map(|violation| format!("{} {}", number::count(oracle.count(violation)), violation.name())).collect();
-    let unknown = match oracle.unknown {
+    let unknown = match oracle.unknown.saturating_sub(oracle.unlisted_unknown) {
         0 => String::new(),
         unknown => format!(", {} unanswered ({} landed)", number::count(unknown), number::count(oracle.landed)),
     };
-    format!("{read_back}, {}{unknown}", found.join(", "))
+    format!("{read_back}, {}{unknown}{}", found.join(", "), unlisted(oracle))
+}
+
+/// What was not looked for, because no list shows it.
+fn unlisted(oracle: &Oracle) -> String {
+    if oracle.unlisted == 0 {
+        return String::new();
+    }
+    let unanswered = match oracle.unlisted_unknown {
+        0 => String::new(),
+        unknown => format!(" ({} unanswered)", number::count(unknown)),
+    };
+    format!("; {} not checked for duplicates{unanswered}", number::counted(oracle.unlisted, "chat"))
 }
 
 #[cfg(test)]
@@ -100,6 +112,16 @@ mod tests {
         check(
             Oracle { acknowledged: 1, verified: 0, unknown: 3, landed: 2, ..sound },
             "0 of 1 acknowledged write read back, 0 lost, 0 duplicated, 0 invented, 0 changed, 3 unanswered (2 landed)",
+        );
+        let chats =
+            Oracle { acknowledged: 9, verified: 9, unknown: 2, unlisted: 10, unlisted_unknown: 2, ..Oracle::default() };
+        check(
+            chats.clone(),
+            "9 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed; 10 chats not checked for duplicates (2 unanswered)",
+        );
+        check(
+            Oracle { unknown: 3, landed: 1, unlisted: 1, unlisted_unknown: 0, ..chats },
+            "9 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed, 3 unanswered (1 landed); 1 chat not checked for duplicates",
         );
         check(Oracle::default(), "0 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed");
     }

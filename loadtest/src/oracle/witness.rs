@@ -7,7 +7,7 @@ use super::{
     journal::Journaled,
     ledger::{Expected, Ledger, Name, is_unconfirmed},
     lookup::{Lookup, Unreadable},
-    record::{Found, record_path},
+    record::{Found, is_listed, record_path},
     settings::Bounds,
 };
 use crate::visit::User;
@@ -204,18 +204,26 @@ async fn look_up(
 /// Counts what is in the journal, and its events per owner. What was broken while the load ran is in it already.
 fn tally(path: &Path) -> io::Result<(BTreeMap<u32, u64>, Oracle)> {
     let (mut counts, mut oracle) = (BTreeMap::new(), Oracle::default());
-    let mut open: i64 = 0;
+    // Of kinds with a list, and of those without.
+    let (mut open, mut open_unlisted, mut unlisted) = (0_i64, 0_i64, 0_i64);
     each_entry(path, |entry| {
         *counts.entry(entry.owner).or_default() += 1;
+        let is_listed = is_listed(entry.kind);
+        let open = if is_listed { &mut open } else { &mut open_unlisted };
         match entry.event {
-            JournalEvent::Sent | JournalEvent::ChangeSent => open += 1,
-            JournalEvent::Refused | JournalEvent::ChangeRefused => open -= 1,
+            JournalEvent::Sent | JournalEvent::ChangeSent => *open += 1,
+            JournalEvent::Refused | JournalEvent::ChangeRefused => *open -= 1,
             JournalEvent::Acknowledged | JournalEvent::ChangeAcknowledged => {
-                open -= 1;
+                *open -= 1;
                 oracle.acknowledged += 1;
             }
             JournalEvent::Seen | JournalEvent::Stale => {}
         }
+        unlisted += match entry.event {
+            JournalEvent::Sent if !is_listed => 1,
+            JournalEvent::Refused if !is_listed => -1,
+            _ => 0,
+        };
         let is_stale = entry.event == JournalEvent::Stale;
         let is_unconfirmed = is_unconfirmed(entry.status.as_deref(), entry.confirmation.as_deref());
         for (violation, holds) in [(Violation::Stale, is_stale), (Violation::Unconfirmed, is_unconfirmed)] {
@@ -226,7 +234,9 @@ fn tally(path: &Path) -> io::Result<(BTreeMap<u32, u64>, Oracle)> {
             }
         }
     })?;
-    oracle.unknown = u64::try_from(open).unwrap_or(0);
+    let count = |count: i64| u64::try_from(count).unwrap_or(0);
+    oracle.unknown = count(open + open_unlisted);
+    (oracle.unlisted, oracle.unlisted_unknown) = (count(unlisted), count(open_unlisted));
     Ok((counts, oracle))
 }
 
@@ -318,6 +328,25 @@ mod tests {
         let oracle = Witness::new(journaled, Vec::new(), bounds, Duration::from_secs(1));
         let oracle = oracle.verify(&CancellationToken::new()).await;
         assert_eq!(oracle.incomplete.as_deref(), Some("user 0 did not come back"));
+    }
+
+    #[test]
+    fn chats_are_counted_apart_because_no_list_shows_them() {
+        use JournalEvent::{Acknowledged, ChangeAcknowledged, ChangeSent, Refused, Sent};
+        let folder = tempfile::tempdir().unwrap();
+        let of = |kind, reference, events: &[JournalEvent]| {
+            events.iter().map(|event| (kind, reference, *event)).collect::<Vec<_>>()
+        };
+        let writes = [
+            of(RecordKind::Chat, "1", &[Sent, Acknowledged, ChangeSent, ChangeAcknowledged, ChangeSent]),
+            of(RecordKind::Chat, "2", &[Sent]),
+            of(RecordKind::Chat, "3", &[Sent, Refused]),
+            of(RecordKind::Trip, "4", &[Sent]),
+        ];
+        let journaled = journal(folder.path(), &writes.concat());
+        let (_, oracle) = tally(&journaled.path).unwrap();
+        assert_eq!((oracle.acknowledged, oracle.unknown), (2, 3));
+        assert_eq!((oracle.unlisted, oracle.unlisted_unknown), (2, 2), "the third was refused");
     }
 
     #[test]

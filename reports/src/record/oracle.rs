@@ -17,6 +17,13 @@ pub struct Oracle {
     pub unknown: u64,
     /// Of those, new records that were found to exist.
     pub landed: u64,
+    /// Chats that were sent: no list shows what was said in them, so that a second one, or one that was not answered, is not looked for.
+    /// 0 in records of before.
+    #[serde(default)]
+    pub unlisted: u64,
+    /// Writes of chats that are among `unknown`: whether they landed is not looked for. 0 in records of before.
+    #[serde(default)]
+    pub unlisted_unknown: u64,
     /// Events that did not reach the journal.
     pub journal_lost: u64,
     /// How many times each promise was broken; promises that held are left out.
