@@ -90,6 +90,12 @@ impl<'a> Visit<'a> {
         Draw::new(self.live.plan.seed(), Purpose::Payload, self.arrival.index)
     }
 
+    /// Random numbers for one part of what this arrival asks for: the same at every call, whatever was drawn for other parts before.
+    #[must_use]
+    pub fn draw_for(&self, part: &str) -> Draw {
+        Draw::named(self.live.plan.seed(), Purpose::Payload, part, self.arrival.index)
+    }
+
     /// The seed of the run.
     #[must_use]
     pub fn seed(&self) -> u64 {
