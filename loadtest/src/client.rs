@@ -212,7 +212,7 @@ impl Client {
     }
 
     /// Puts the connection away after a request, or gives it up.
-    fn end_turn(&mut self, has_failed: bool) {
+    pub(crate) fn end_turn(&mut self, has_failed: bool) {
         // What is left of an answer must not be taken for the next one.
         let is_torn = has_failed && !self.connection.as_ref().is_some_and(Sender::outlives_failures);
         if is_torn || !self.connector.settings().keep_alive {

@@ -10,10 +10,12 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// How long registering, logging in and renewing may take.
+/// How long registering and logging in may take before the load.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long before its end a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The part of that time within which the users of a load, which were all logged in at about the same time, renew theirs.
+const SPREAD: f64 = 0.25;
 /// How long a failed renewal is not tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -64,6 +66,8 @@ pub(crate) struct Session {
     password: String,
     refresh_token: String,
     renew_at: Instant,
+    /// From 0 to 1: how early it is renewed.
+    haste: f64,
     user: u32,
     directory: Arc<Directory>,
 }
@@ -95,22 +99,28 @@ impl Session {
         // Four classes of characters, as the service asks; the rest is random.
         let password = format!("Lt-{:016x}", Draw::new(seed, Purpose::Account, u64::from(user)).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
-        ask(client, "register", &email, REGISTER, &registration, StatusCode::CREATED).await?;
+        ask(client, "register", &email, (REGISTER, TIMEOUT), &registration, StatusCode::CREATED).await?;
         let (renew_at, directory) = (Instant::now(), directory.clone());
-        let mut session = Self { email, password, refresh_token: String::new(), renew_at, user, directory };
-        session.log_in(client).await?;
+        let haste = Draw::new(seed, Purpose::Renewal, u64::from(user)).unit();
+        let mut session = Self { email, password, refresh_token: String::new(), renew_at, haste, user, directory };
+        session.log_in(client, TIMEOUT).await?;
         Ok(session)
     }
 
-    /// Renews the tokens if they are about to end. A failure is not an error of the load: the old token is used as long as it is
-    /// accepted, and renewing is tried again later.
-    pub(crate) async fn keep_alive(&mut self, client: &mut Client) {
+    /// When it is to be renewed next.
+    pub(crate) fn renew_at(&self) -> Instant {
+        self.renew_at
+    }
+
+    /// Renews the tokens if they are about to end, with `timeout` for each request. A failure is not an error of the load: the old token
+    /// is used as long as it is accepted, and renewing is tried again later. May be given up, and is then due again at once.
+    pub(crate) async fn keep_alive(&mut self, client: &mut Client, timeout: Duration) {
         if Instant::now() < self.renew_at {
             return;
         }
-        let renewed = match self.renew(client).await {
+        let renewed = match self.renew(client, timeout).await {
             // The refresh token is good for one use; if its answer was lost, the way back is to log in.
-            Err(_) => self.log_in(client).await,
+            Err(_) => self.log_in(client, timeout).await,
             renewed => renewed,
         };
         if let Err(error) = renewed {
@@ -120,14 +130,14 @@ impl Session {
     }
 
     /// Gets new tokens, because the service no longer takes the old ones.
-    pub(crate) async fn restore(&mut self, client: &mut Client) {
+    pub(crate) async fn restore(&mut self, client: &mut Client, timeout: Duration) {
         self.renew_at = Instant::now();
-        self.keep_alive(client).await;
+        self.keep_alive(client, timeout).await;
     }
 
-    async fn renew(&mut self, client: &mut Client) -> Result<(), Error> {
+    async fn renew(&mut self, client: &mut Client, timeout: Duration) -> Result<(), Error> {
         let body = json!({ "refresh_token": self.refresh_token });
-        let answer = ask(client, "renew the session", &self.email, REFRESH, &body, StatusCode::OK).await?;
+        let answer = ask(client, "renew the session", &self.email, (REFRESH, timeout), &body, StatusCode::OK).await?;
         self.take(client, "renew the session", &answer)
     }
 
@@ -141,9 +151,9 @@ impl Session {
         &self.email
     }
 
-    async fn log_in(&mut self, client: &mut Client) -> Result<(), Error> {
+    async fn log_in(&mut self, client: &mut Client, timeout: Duration) -> Result<(), Error> {
         let body = self.credentials();
-        let answer = ask(client, "log in", &self.email, LOGIN, &body, StatusCode::OK).await?;
+        let answer = ask(client, "log in", &self.email, (LOGIN, timeout), &body, StatusCode::OK).await?;
         self.take(client, "log in", &answer)
     }
 
@@ -153,13 +163,17 @@ impl Session {
         client.set_bearer(&tokens.access_token);
         self.refresh_token = tokens.refresh_token;
         let valid = Duration::from_secs(tokens.expires_in);
-        // A token that lives shorter than the margin is renewed half way.
         if let Some(bearer) = bearer(&tokens.access_token) {
             self.directory.enter(self.user, bearer, Instant::now() + valid);
         }
-        self.renew_at = Instant::now() + valid.checked_sub(MARGIN).unwrap_or(valid / 2);
+        self.renew_at = Instant::now() + renew_after(valid, self.haste);
         Ok(())
     }
+}
+
+/// How long a token is used. One that lives shorter than the margin is renewed half way.
+fn renew_after(valid: Duration, haste: f64) -> Duration {
+    valid.checked_sub(MARGIN).unwrap_or(valid / 2).mul_f64(1.0 - SPREAD * haste)
 }
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -170,16 +184,34 @@ async fn ask(
     client: &mut Client,
     attempt: &'static str,
     email: &str,
-    path: &'static str,
+    (path, timeout): (&'static str, Duration),
     body: &serde_json::Value,
     expected: StatusCode,
 ) -> Result<Vec<u8>, Error> {
     let request = post(Uri::from_static(path), body.to_string().into_bytes());
-    let exchange = client.exchange(request, TIMEOUT, None).await;
+    let exchange = client.exchange(request, timeout, None).await;
     let answer = exchange.end.map_err(|source| Error::Ask { attempt, email: email.to_owned(), source })?;
     if answer.status == expected {
         return Ok(answer.body);
     }
     let code = serde_json::from_slice::<ErrorBody>(&answer.body).ok().map(|body| body.code);
     Err(Error::Refused { attempt, email: email.to_owned(), status: answer.status, code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_who_logged_in_at_the_same_time_do_not_renew_at_the_same_time() {
+        let valid = Duration::from_secs(900);
+        let mut at: Vec<u64> =
+            (0..2_100).map(|user| renew_after(valid, Draw::new(1, Purpose::Renewal, user).unit()).as_secs()).collect();
+        at.sort_unstable();
+        assert!(at[0] >= 630 && at[at.len() - 1] <= 840, "in the last quarter before the margin: {at:?}");
+        let most = at.chunk_by(|left, right| left == right).map(<[u64]>::len).max();
+        assert!(most <= Some(30), "ten a second, were it even: {most:?}");
+        assert_eq!(renew_after(Duration::from_secs(2), 0.0), Duration::from_secs(1), "half way");
+        assert_eq!(renew_after(Duration::ZERO, 0.5), Duration::ZERO);
+    }
 }

@@ -6,8 +6,11 @@ use crate::{
     visit::{Open, User, Visit},
 };
 use async_channel::Receiver;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// How long an idle user waits at least before it renews its session again, however short its tokens live.
+const RENEWED_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Carries out arrivals until there are no more, or the run is stopped. What was under way when it was stopped at once is counted.
 pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Released>) {
@@ -23,18 +26,23 @@ pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Releas
         () = live.stop.now.cancelled() => {}
         () = work => {}
     }
-    if let Some(Open { due_ns, sent_ns }) = user.open.take() {
-        live.unfinished(index, due_ns, sent_ns);
-    }
+    leave_open(&mut user, &live);
     live.mailboxes.user_is_free(index);
     live.come_home(user);
+}
+
+/// Counts the request that is due or out, if there is one, as unfinished.
+fn leave_open(user: &mut User, live: &Live) {
+    if let Some(Open { due_ns, sent_ns }) = user.open.take() {
+        live.unfinished(user.index, due_ns, sent_ns);
+    }
 }
 
 /// Open model: whatever is next in the queue.
 async fn take_arrivals(user: &mut User, live: &Arc<Live>, queue: Receiver<Released>) {
     let (index, last_start) = (user.index, live.last_start());
     live.mailboxes.user_is_free(index);
-    while let Ok(Released { arrival, released_ns }) = queue.recv().await {
+    while let Some(Released { arrival, released_ns }) = next(user, live, &queue).await {
         live.mailboxes.user_is_at(index, arrival.due_ns);
         if live.stop.is_stopping() || Instant::now() > last_start {
             live.unfinished(index, arrival.due_ns, None);
@@ -42,6 +50,44 @@ async fn take_arrivals(user: &mut User, live: &Arc<Live>, queue: Receiver<Releas
             carry_out(user, live, arrival, released_ns).await;
         }
         live.mailboxes.user_is_free(index);
+    }
+}
+
+/// Waits for the next in the queue; `None` when it is over. Renews the session meanwhile, so that no arrival waits for that.
+async fn next(user: &mut User, live: &Live, queue: &Receiver<Released>) -> Option<Released> {
+    loop {
+        if queue.is_closed() && queue.is_empty() {
+            return None;
+        }
+        renew(user, live).await;
+        tokio::select! {
+            biased;
+            released = queue.recv() => return released.ok(),
+            () = renewal_is_due(user) => {}
+        }
+    }
+}
+
+/// Renews the session if it is time, unless the run is to be drained.
+async fn renew(user: &mut User, live: &Live) {
+    let Some(session) = user.session.as_mut().filter(|session| Instant::now() >= session.renew_at()) else { return };
+    let is_given_up = tokio::select! {
+        biased;
+        () = live.stop.stopping() => true,
+        () = session.keep_alive(&mut user.client, live.plan.settings().request_timeout) => false,
+    };
+    if is_given_up {
+        user.client.end_turn(true);
+    }
+}
+
+/// Waits until an idle user is to renew its session; for ever, when it has none.
+async fn renewal_is_due(user: &User) {
+    match &user.session {
+        Some(session) => {
+            tokio::time::sleep_until(session.renew_at().max(Instant::now() + RENEWED_AGAIN_AFTER)).await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -64,27 +110,30 @@ async fn make_arrivals(user: &mut User, live: &Arc<Live>) {
     }
 }
 
-/// Waits for an instant; whether it came before the run was to be drained.
-async fn is_due(user: &User, live: &Live, due_ns: u64) -> bool {
+/// Waits for an instant, and renews the session meanwhile; whether it came before the run was to be drained.
+async fn is_due(user: &mut User, live: &Live, due_ns: u64) -> bool {
     let due = live.instant(due_ns);
-    if Instant::now() >= due {
-        return !live.stop.is_stopping();
-    }
-    tokio::select! {
-        biased;
-        () = live.stop.stopping() => false,
-        waited = user.timer.until(due) => waited.is_ok(),
+    loop {
+        renew(user, live).await;
+        if Instant::now() >= due {
+            return !live.stop.is_stopping();
+        }
+        tokio::select! {
+            biased;
+            () = live.stop.stopping() => return false,
+            waited = user.timer.until(due) => return waited.is_ok(),
+            () = renewal_is_due(user) => {}
+        }
     }
 }
 
 /// Carries out one arrival, and says when its last answer was complete.
 async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, released_ns: u64) -> u64 {
     user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
-    if let Some(session) = &mut user.session {
-        session.keep_alive(&mut user.client).await;
-    }
     let journey = live.plan.routes()[arrival.journey_index].journey.clone();
     let mut visit = Visit::new(live, user, arrival, released_ns);
     journey.travel(&mut visit).await;
-    visit.done_ns()
+    let done_ns = visit.done_ns();
+    leave_open(user, live);
+    done_ns
 }

@@ -267,6 +267,10 @@ impl<'a> Visit<'a> {
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: None });
         // Waiting for a free connection of a pool is this side's: the request is not out yet.
         let turn = self.user.client.wait_for_turn(timeout).await;
+        if turn.is_ok() && self.live.stop.is_stopping() {
+            self.user.client.end_turn(false);
+            return None;
+        }
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { due_ns: self.due_ns, sent_ns: Some(sent_ns) });
         if turn.is_ok() {

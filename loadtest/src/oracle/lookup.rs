@@ -71,13 +71,13 @@ impl Lookup {
     async fn try_get<T>(&mut self, uri: &Uri, parse: &impl Fn(&Value) -> Option<T>) -> Reading<T> {
         let User { client, session, .. } = &mut self.user;
         if let Some(session) = session {
-            session.keep_alive(client).await;
+            session.keep_alive(client, self.timeout).await;
         }
         let Ok(answer) = client.exchange(get(uri.clone()), self.timeout, None).await.end else {
             return Reading::Unanswered;
         };
         if let (StatusCode::UNAUTHORIZED, Some(session)) = (answer.status, session) {
-            session.restore(client).await;
+            session.restore(client, self.timeout).await;
         }
         reading(&answer, parse)
     }

@@ -36,6 +36,8 @@ pub(crate) struct Service {
     /// Spent refresh tokens, and whether they are taken again.
     pub(crate) spent: Mutex<BTreeSet<String>>,
     pub(crate) takes_spent_tokens: bool,
+    /// Does not answer who wants new tokens.
+    pub(crate) hangs_refreshes: bool,
     /// What it keeps beside trips.
     pub(crate) records: Records,
     /// Seconds that an access token is good for.
@@ -167,6 +169,9 @@ async fn login(State(service): Shared, Json(body): Json<Value>) -> Response {
 
 async fn refresh(State(service): Shared, Json(body): Json<Value>) -> Response {
     *service.refreshes.lock().unwrap() += 1;
+    if service.hangs_refreshes {
+        std::future::pending().await
+    }
     let token = body["refresh_token"].as_str().unwrap();
     if !service.spent.lock().unwrap().insert(token.to_owned()) && !service.takes_spent_tokens {
         return refusal(StatusCode::UNAUTHORIZED, "INVALID_TOKEN");

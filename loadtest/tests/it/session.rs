@@ -1,7 +1,7 @@
 //! The journeys against the stand-in: accounts, the mix, follow-up steps, payloads, lies.
 use crate::{
     records::{Bookings, Records},
-    scene::{drive_with, plan},
+    scene::{drive_with, plan, until},
     service::{Chats, Service},
 };
 use loadtest::{Settings, Stop, Target, executor::Tasks};
@@ -84,6 +84,33 @@ async fn tokens_that_end_are_renewed() {
     let done = drive_with(Tasks, plan(settings("")), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
     assert_eq!(done.outcome(Outcome::Full), done.counts().completed);
     assert!(*service.refreshes.lock().unwrap() >= 60, "before every journey, as they end at once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_hangs_is_given_up_as_any_request_is() {
+    let (server, service) = Service { hangs_refreshes: true, ..Service::default() }.start().await;
+    let plan = plan(settings("request_timeout = \"1s\""));
+    let done = drive_with(Tasks, plan, &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    done.assert_conserved();
+    assert!(*service.refreshes.lock().unwrap() >= 30, "it hung for every user");
+    assert_eq!((done.counts().completed, done.outcome(Outcome::Full)), (70, 70), "they log in anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_drained_waits_for_no_renewal_and_sends_nothing_after_it() {
+    let (server, service) = Service { hangs_refreshes: true, ..Service::default() }.start().await;
+    let stop = Stop::default();
+    let drain = stop.drain.clone();
+    let is_hanging = move || *service.refreshes.lock().unwrap() >= 30;
+    let done = drive_with(Tasks, plan(settings("request_timeout = \"60s\"")), &server.url, &stop, |_| {
+        Box::pin(async move {
+            until("every user renews", is_hanging).await;
+            drain.cancel();
+        })
+    });
+    let done = done.await;
+    done.assert_conserved();
+    assert_eq!((done.counts().completed, done.counts().unfinished), (0, done.counts().offered));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
