@@ -60,16 +60,27 @@ fn with_code(code: &Option<String>) -> String {
     code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
+/// Which account of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// The one whose records are read back, and which other users meet.
+    Own,
+    /// A second one, for journeys that write without a journal, where others are read back.
+    Apart,
+}
+
 /// An account and its tokens. The password and the tokens are not shown in logs.
 pub(crate) struct Session {
     email: String,
     password: String,
+    access_token: String,
     refresh_token: String,
     renew_at: Instant,
     /// From 0 to 1: how early it is renewed.
     haste: f64,
     user: u32,
-    directory: Arc<Directory>,
+    /// Where other users find it; `None` for one that nobody meets.
+    directory: Option<Arc<Directory>>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +96,7 @@ struct ErrorBody {
 }
 
 impl Session {
-    /// Registers the account of a user in the directory, and logs in.
+    /// Registers an account of a user in the directory, and logs in.
     ///
     /// # Errors
     /// When the service cannot be reached, refuses, or answers what is not in the contract.
@@ -94,17 +105,31 @@ impl Session {
         directory: &Arc<Directory>,
         seed: u64,
         user: u32,
+        account: Account,
     ) -> Result<Self, Error> {
-        let email = directory.email(user);
+        let number = u64::from(user);
+        let draw = |purpose| match account {
+            Account::Own => Draw::new(seed, purpose, number),
+            Account::Apart => Draw::named(seed, purpose, "apart", number),
+        };
+        let (email, directory) = match account {
+            Account::Own => (directory.email(user), Some(directory.clone())),
+            Account::Apart => (directory.email_apart(user), None),
+        };
         // Four classes of characters, as the service asks; the rest is random.
-        let password = format!("Lt-{:016x}", Draw::new(seed, Purpose::Account, u64::from(user)).bits());
+        let password = format!("Lt-{:016x}", draw(Purpose::Account).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
         ask(client, "register", &email, (REGISTER, TIMEOUT), &registration, StatusCode::CREATED).await?;
-        let (renew_at, directory) = (Instant::now(), directory.clone());
-        let haste = Draw::new(seed, Purpose::Renewal, u64::from(user)).unit();
-        let mut session = Self { email, password, refresh_token: String::new(), renew_at, haste, user, directory };
+        let (renew_at, haste) = (Instant::now(), draw(Purpose::Renewal).unit());
+        let (access_token, refresh_token) = (String::new(), String::new());
+        let mut session = Self { email, password, access_token, refresh_token, renew_at, haste, user, directory };
         session.log_in(client, TIMEOUT).await?;
         Ok(session)
+    }
+
+    /// Lets a client send as this account from now on.
+    pub(crate) fn sign_in(&self, client: &mut Client) {
+        client.set_bearer(&self.access_token);
     }
 
     /// When it is to be renewed next.
@@ -160,11 +185,11 @@ impl Session {
     fn take(&mut self, client: &mut Client, attempt: &'static str, answer: &[u8]) -> Result<(), Error> {
         let unreadable = |source| Error::Unreadable { attempt, email: self.email.clone(), source };
         let tokens: Tokens = serde_json::from_slice(answer).map_err(unreadable)?;
-        client.set_bearer(&tokens.access_token);
-        self.refresh_token = tokens.refresh_token;
+        (self.access_token, self.refresh_token) = (tokens.access_token, tokens.refresh_token);
+        self.sign_in(client);
         let valid = Duration::from_secs(tokens.expires_in);
-        if let Some(bearer) = bearer(&tokens.access_token) {
-            self.directory.enter(self.user, bearer, Instant::now() + valid);
+        if let (Some(directory), Some(bearer)) = (&self.directory, bearer(&self.access_token)) {
+            directory.enter(self.user, bearer, Instant::now() + valid);
         }
         self.renew_at = Instant::now() + renew_after(valid, self.haste);
         Ok(())

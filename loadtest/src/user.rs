@@ -2,7 +2,9 @@
 use crate::{
     live::Live,
     pacer::Released,
+    plan::Route,
     schedule::Arrival,
+    session::{Account, Session},
     visit::{Open, User, Visit},
 };
 use async_channel::Receiver;
@@ -27,6 +29,8 @@ pub(crate) async fn live(mut user: User, live: Arc<Live>, queue: Receiver<Releas
         () = work => {}
     }
     leave_open(&mut user, &live);
+    // It reads back what it has written itself.
+    user.sign_in(Account::Own);
     live.mailboxes.user_is_free(index);
     live.come_home(user);
 }
@@ -68,25 +72,27 @@ async fn next(user: &mut User, live: &Live, queue: &Receiver<Released>) -> Optio
     }
 }
 
-/// Renews the session if it is time, unless the run is to be drained.
+/// Renews its sessions if it is time, unless the run is to be drained.
 async fn renew(user: &mut User, live: &Live) {
-    let Some(session) = user.session.as_mut().filter(|session| Instant::now() >= session.renew_at()) else { return };
-    let is_given_up = tokio::select! {
-        biased;
-        () = live.stop.stopping() => true,
-        () = session.keep_alive(&mut user.client, live.plan.settings().request_timeout) => false,
-    };
-    if is_given_up {
-        user.client.end_turn(true);
+    let User { client, session, apart, .. } = user;
+    let is_due = |session: &&mut Session| Instant::now() >= session.renew_at();
+    for session in [session, apart].into_iter().flatten().filter(is_due) {
+        let is_given_up = tokio::select! {
+            biased;
+            () = live.stop.stopping() => true,
+            () = session.keep_alive(client, live.plan.settings().request_timeout) => false,
+        };
+        if is_given_up {
+            client.end_turn(true);
+        }
     }
 }
 
-/// Waits until an idle user is to renew its session; for ever, when it has none.
+/// Waits until an idle user is to renew a session; for ever, when it has none.
 async fn renewal_is_due(user: &User) {
-    match &user.session {
-        Some(session) => {
-            tokio::time::sleep_until(session.renew_at().max(Instant::now() + RENEWED_AGAIN_AFTER)).await;
-        }
+    let sessions = [&user.session, &user.apart].into_iter().flatten();
+    match sessions.map(Session::renew_at).min() {
+        Some(renew_at) => tokio::time::sleep_until(renew_at.max(Instant::now() + RENEWED_AGAIN_AFTER)).await,
         None => std::future::pending().await,
     }
 }
@@ -130,7 +136,8 @@ async fn is_due(user: &mut User, live: &Live, due_ns: u64) -> bool {
 /// Carries out one arrival, and says when its last answer was complete.
 async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, released_ns: u64) -> u64 {
     user.open = Some(Open { due_ns: arrival.due_ns, sent_ns: None });
-    let journey = live.plan.routes()[arrival.journey_index].journey.clone();
+    let Route { journey, account, .. } = live.plan.routes()[arrival.journey_index].clone();
+    user.sign_in(account);
     let mut visit = Visit::new(live, user, arrival, released_ns);
     journey.travel(&mut visit).await;
     let done_ns = visit.done_ns();

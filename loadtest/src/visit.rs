@@ -8,7 +8,7 @@ use crate::{
     oracle::{Own, Write},
     outcome::{self, Said},
     schedule::Arrival,
-    session::Session,
+    session::{Account, Session},
     timer::Timer,
 };
 use bytes::Bytes;
@@ -27,8 +27,21 @@ pub(crate) struct User {
     pub(crate) index: u32,
     pub(crate) client: Client,
     pub(crate) session: Option<Session>,
+    /// That of its second account, if it has one.
+    pub(crate) apart: Option<Session>,
     pub(crate) timer: Timer,
     pub(crate) open: Option<Open>,
+}
+
+impl User {
+    /// Sends as one of its accounts from now on. With one account, that is always the one.
+    pub(crate) fn sign_in(&mut self, account: Account) {
+        let Self { client, session: Some(own), apart: Some(apart), .. } = self else { return };
+        match account {
+            Account::Own => own.sign_in(client),
+            Account::Apart => apart.sign_in(client),
+        }
+    }
 }
 
 /// A request that is due, or out.

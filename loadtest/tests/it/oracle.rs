@@ -3,6 +3,7 @@ use crate::{
     records::{Bookings, Records},
     scene::{MACHINE, plan, until},
     service::{Chats, Service, Trick},
+    written::written_load,
 };
 use loadtest::{LoadResult, Recording, Settings, Stop, Target, executor::Tasks};
 use reports::record::{Oracle, Phase, PhaseKind, RecordKind, Violation};
@@ -197,6 +198,47 @@ async fn writes_of_others_and_changes_are_read_back_by_the_owner() {
     assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
     // Ten trips and ten shares; the changes are those of the guests who may.
     assert!((21..30).contains(&oracle.acknowledged) && oracle.verified == oracle.acknowledged, "{oracle:?}");
+}
+
+/// Twenty trips of the program's, and ten of a journey that the scenario file writes down.
+fn trips_and_others(oracle: &str) -> Settings {
+    let text = r#"
+        [load]
+        duration = "1s"
+        users    = 5
+        mix      = { trip-creation = 2, mine = 1 }
+        arrivals = { constant = { rate = "30/s" } }
+
+        [journeys.mine]
+        login = true
+        [[journeys.mine.steps]]
+        name    = "mine.create"
+        path    = "/api/v1/trips"
+        headers = { idempotency-key = "${key}" }
+        body    = { title = "Mine", start_date = "2030-05-01", end_date = "2030-05-02", destinations = [] }
+        expect  = { status = [201] }
+    "#;
+    written_load(&text.replacen("users ", &format!("{oracle}\nusers "), 1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_written_journeys_write_is_not_taken_for_invented() {
+    let (server, service) = honest().start().await;
+    let (result, oracle) = verify(trips_and_others(""), &server.url, &Stop::default(), |_| {}).await;
+    assert_eq!((result.load.counts.completed, service.trips.lock().unwrap().len()), (50, 30));
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete.as_deref()), (20, 20, None));
+    assert!(!oracle.is_violated(), "{oracle:?}");
+    assert_eq!(service.accounts.lock().unwrap().len(), 10, "each user has a second account for them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_read_back_one_account_is_enough() {
+    let (server, service) = honest().start().await;
+    let target = Target::resolve(&server.url).await.unwrap();
+    let plan = plan(trips_and_others("oracle = false"));
+    let ready = loadtest::prepare(plan, target, "run-1", Tasks, &Stop::default()).await.unwrap();
+    drop(ready);
+    assert_eq!(service.accounts.lock().unwrap().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
