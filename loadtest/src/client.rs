@@ -77,6 +77,20 @@ impl Failure {
     pub fn is_own(&self) -> bool {
         matches!(self, Self::Connect(error) if shortage::of(error).is_some())
     }
+
+    /// Whether nothing of the request was written to the wire.
+    #[must_use]
+    pub(crate) fn is_unsent(&self) -> bool {
+        match self {
+            Self::PoolTimeout(_)
+            | Self::ConnectTimeout(_)
+            | Self::Resolve { .. }
+            | Self::Connect(_)
+            | Self::Tls { .. }
+            | Self::NotHttp2 => true,
+            Self::Timeout(_) | Self::Connection(_) | Self::TooLarge => false,
+        }
+    }
 }
 
 /// One request and what came of it.
@@ -229,7 +243,7 @@ impl Client {
     }
 
     /// Puts the connection away after a request, or gives it up.
-    fn end_turn(&mut self, has_failed: bool) {
+    pub(crate) fn end_turn(&mut self, has_failed: bool) {
         // What is left of an answer must not be taken for the next one.
         let is_torn = has_failed && !self.connection.as_ref().is_some_and(Sender::outlives_failures);
         if is_torn || !self.connector.settings().keep_alive {

@@ -34,6 +34,11 @@ impl Directory {
         format!("{}-{user}@load.example.com", self.run).to_lowercase()
     }
 
+    /// The address of a user's second account, which nobody meets.
+    pub(crate) fn email_apart(&self, user: u32) -> String {
+        format!("{}-{user}-apart@load.example.com", self.run).to_lowercase()
+    }
+
     /// Enters the token that a user has now.
     pub(crate) fn enter(&self, user: u32, bearer: HeaderValue, good_until: Instant) {
         if let Some(entry) = self.entries.get(user as usize) {

@@ -20,6 +20,8 @@ pub enum Purpose {
     Think = 5,
     /// Accounts and passwords.
     Account = 6,
+    /// How early in its time a user renews its session.
+    Renewal = 7,
     /// Which row of a data feeder an arrival gets.
     Feeder = 20,
     /// When within its second a recorded arrival came.

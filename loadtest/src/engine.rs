@@ -20,7 +20,7 @@ use crate::{
     plan::LoadPlan,
     progress::Progress,
     recording::{Recorded, Recording, Running},
-    session::{self, Session},
+    session::{self, Account, Session},
     stop::Stop,
     target::Target,
     timer::Timer,
@@ -213,20 +213,19 @@ async fn make_user(
 ) -> Result<User, Error> {
     let mut client = connections.client(index);
     let url = client.target().url().to_owned();
-    let needs_session = plan.routes().iter().any(|route| route.journey.needs_session());
-    let session = if needs_session {
-        let opened = Session::open(&mut client, directory, plan.seed(), index).await;
-        Some(opened.map_err(|source| Error::Session { user: index, url, source })?)
-    } else {
-        // A connection that is not kept is opened once, to see that it can be.
-        if index == 0 || plan.settings().connection.keep_alive {
-            let connected = client.connect().await;
-            connected.map_err(|source| Error::Connect { user: index, url, source })?;
-        }
-        None
+    let mut open = async |account| match plan.needs(account) {
+        true => Session::open(&mut client, directory, plan.seed(), index, account).await.map(Some),
+        false => Ok(None),
     };
+    let opened = async { Ok((open(Account::Own).await?, open(Account::Apart).await?)) }.await;
+    let (session, apart) = opened.map_err(|source| Error::Session { user: index, url: url.clone(), source })?;
+    // A connection that is not kept is opened once, to see that it can be.
+    if session.is_none() && apart.is_none() && (index == 0 || plan.settings().connection.keep_alive) {
+        let connected = client.connect().await;
+        connected.map_err(|source| Error::Connect { user: index, url, source })?;
+    }
     let timer = Timer::new().map_err(|source| Error::SetUp { attempt: "make a timer", source })?;
-    Ok(User { index, client, session, timer, open: None })
+    Ok(User { index, client, session, apart, timer, open: None })
 }
 
 /// What each user does: it waits for the start, then lives.

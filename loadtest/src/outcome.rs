@@ -34,6 +34,13 @@ pub(crate) fn of_refusal(answer: &Answer) -> Outcome {
     }
 }
 
+/// Whether it is the service itself that says that there is no such thing: a 404 or 410 of somebody on the way says nothing about it.
+#[must_use]
+pub(crate) fn is_absence(answer: &Answer) -> bool {
+    let is_status = matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE);
+    is_status && serde_json::from_slice::<Refusal>(&answer.body).is_ok_and(|refusal| refusal.error)
+}
+
 /// The class of an error event within a stream, which carries the status that it would have had before the stream began.
 #[must_use]
 pub(crate) fn of_refusal_event(status: Option<u16>, code: &str) -> Outcome {
@@ -149,6 +156,16 @@ pub(crate) mod tests {
         check(502, r#"{"error":true}"#, Outcome::Wrong);
         for status in [400, 401, 403, 404, 409, 422, 500, 204, 301] {
             check(status, &body("ANY"), Outcome::Wrong);
+        }
+    }
+
+    #[test]
+    fn only_the_service_can_say_that_something_is_not_there() {
+        let own = r#"{"error":true,"code":"RESOURCE_NOT_FOUND","message":"m"}"#;
+        let judge = |status, body| is_absence(&answer(status, body));
+        assert!(judge(404, own) && judge(410, own) && !judge(503, own) && !judge(200, own));
+        for body in ["", "default backend - 404", "{}", r#"{"error":"not found"}"#, r#"{"error":true,"message":"m"}"#] {
+            assert!(!judge(404, body), "{body}");
         }
     }
 

@@ -3,6 +3,7 @@ use crate::{
     arrivals::{Closed, Law, Model},
     mix::Handle,
     schedule::{Arrival, Order, Schedule},
+    session::Account,
     settings::{Error, Settings},
     warm_up::WarmUp,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Route {
     pub(crate) journey: Handle,
     pub(crate) weight: u32,
     pub(crate) first_step_index: usize,
+    /// As whom its users send.
+    pub(crate) account: Account,
 }
 
 impl std::fmt::Debug for Route {
@@ -45,8 +48,12 @@ impl LoadPlan {
     pub fn new(settings: Settings, seed: u64, day: Date) -> Result<Self, Error> {
         settings.check()?;
         let mut first_step_index = 0;
+        let is_journaled = is_journaled(&settings);
         let route = |(journey, weight): (&Handle, u32)| {
-            let route = Route { journey: journey.clone(), weight, first_step_index };
+            // What a written journey writes is not in the journal: in an account that is read back, it would be taken for invented.
+            let is_apart = is_journaled && matches!(journey, Handle::Written(_));
+            let account = if is_apart { Account::Apart } else { Account::Own };
+            let route = Route { journey: journey.clone(), weight, first_step_index, account };
             first_step_index += journey.steps().len();
             route
         };
@@ -144,7 +151,15 @@ impl LoadPlan {
     /// Whether writes are journaled: the settings ask for it, and a journey of the mix writes.
     #[must_use]
     pub fn is_journaled(&self) -> bool {
-        self.settings.oracle.is_on && self.routes.iter().any(|route| route.journey.writes())
+        is_journaled(&self.settings)
+    }
+
+    /// Whether the users need an account to make the journeys that it is for. One apart is had even by those who need not log in:
+    /// a client that has a token sends it.
+    pub(crate) fn needs(&self, account: Account) -> bool {
+        let needs =
+            |route: &Route| route.account == account && (account == Account::Apart || route.journey.needs_session());
+        self.routes.iter().any(needs)
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
@@ -170,6 +185,10 @@ impl LoadPlan {
     pub(crate) fn grace(&self) -> Duration {
         self.settings.longest_timeout()
     }
+}
+
+fn is_journaled(settings: &Settings) -> bool {
+    settings.oracle.is_on && settings.mix.entries().any(|(journey, _)| journey.writes())
 }
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// How long registering, logging in and renewing may take.
+/// How long registering and logging in may take before the load.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long before its end a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The part of that time within which the users of a load, which were all logged in at about the same time, renew theirs.
+const SPREAD: f64 = 0.25;
 /// How long a failed renewal is not tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -58,14 +60,27 @@ fn with_code(code: &Option<String>) -> String {
     code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
+/// Which account of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// The one whose records are read back, and which other users meet.
+    Own,
+    /// A second one, for journeys that write without a journal, where others are read back.
+    Apart,
+}
+
 /// An account and its tokens. The password and the tokens are not shown in logs.
 pub(crate) struct Session {
     email: String,
     password: String,
+    access_token: String,
     refresh_token: String,
     renew_at: Instant,
+    /// From 0 to 1: how early it is renewed.
+    haste: f64,
     user: u32,
-    directory: Arc<Directory>,
+    /// Where other users find it; `None` for one that nobody meets.
+    directory: Option<Arc<Directory>>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +96,7 @@ struct ErrorBody {
 }
 
 impl Session {
-    /// Registers the account of a user in the directory, and logs in.
+    /// Registers an account of a user in the directory, and logs in.
     ///
     /// # Errors
     /// When the service cannot be reached, refuses, or answers what is not in the contract.
@@ -90,27 +105,47 @@ impl Session {
         directory: &Arc<Directory>,
         seed: u64,
         user: u32,
+        account: Account,
     ) -> Result<Self, Error> {
-        let email = directory.email(user);
+        let number = u64::from(user);
+        let draw = |purpose| match account {
+            Account::Own => Draw::new(seed, purpose, number),
+            Account::Apart => Draw::named(seed, purpose, "apart", number),
+        };
+        let (email, directory) = match account {
+            Account::Own => (directory.email(user), Some(directory.clone())),
+            Account::Apart => (directory.email_apart(user), None),
+        };
         // Four classes of characters, as the service asks; the rest is random.
-        let password = format!("Lt-{:016x}", Draw::new(seed, Purpose::Account, u64::from(user)).bits());
+        let password = format!("Lt-{:016x}", draw(Purpose::Account).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
-        ask(client, "register", &email, REGISTER, &registration, StatusCode::CREATED).await?;
-        let (renew_at, directory) = (Instant::now(), directory.clone());
-        let mut session = Self { email, password, refresh_token: String::new(), renew_at, user, directory };
-        session.log_in(client).await?;
+        ask(client, "register", &email, (REGISTER, TIMEOUT), &registration, StatusCode::CREATED).await?;
+        let (renew_at, haste) = (Instant::now(), draw(Purpose::Renewal).unit());
+        let (access_token, refresh_token) = (String::new(), String::new());
+        let mut session = Self { email, password, access_token, refresh_token, renew_at, haste, user, directory };
+        session.log_in(client, TIMEOUT).await?;
         Ok(session)
     }
 
-    /// Renews the tokens if they are about to end. A failure is not an error of the load: the old token is used as long as it is
-    /// accepted, and renewing is tried again later.
-    pub(crate) async fn keep_alive(&mut self, client: &mut Client) {
+    /// Lets a client send as this account from now on.
+    pub(crate) fn sign_in(&self, client: &mut Client) {
+        client.set_bearer(&self.access_token);
+    }
+
+    /// When it is to be renewed next.
+    pub(crate) fn renew_at(&self) -> Instant {
+        self.renew_at
+    }
+
+    /// Renews the tokens if they are about to end, with `timeout` for each request. A failure is not an error of the load: the old token
+    /// is used as long as it is accepted, and renewing is tried again later. May be given up, and is then due again at once.
+    pub(crate) async fn keep_alive(&mut self, client: &mut Client, timeout: Duration) {
         if Instant::now() < self.renew_at {
             return;
         }
-        let renewed = match self.renew(client).await {
+        let renewed = match self.renew(client, timeout).await {
             // The refresh token is good for one use; if its answer was lost, the way back is to log in.
-            Err(_) => self.log_in(client).await,
+            Err(_) => self.log_in(client, timeout).await,
             renewed => renewed,
         };
         if let Err(error) = renewed {
@@ -120,14 +155,14 @@ impl Session {
     }
 
     /// Gets new tokens, because the service no longer takes the old ones.
-    pub(crate) async fn restore(&mut self, client: &mut Client) {
+    pub(crate) async fn restore(&mut self, client: &mut Client, timeout: Duration) {
         self.renew_at = Instant::now();
-        self.keep_alive(client).await;
+        self.keep_alive(client, timeout).await;
     }
 
-    async fn renew(&mut self, client: &mut Client) -> Result<(), Error> {
+    async fn renew(&mut self, client: &mut Client, timeout: Duration) -> Result<(), Error> {
         let body = json!({ "refresh_token": self.refresh_token });
-        let answer = ask(client, "renew the session", &self.email, REFRESH, &body, StatusCode::OK).await?;
+        let answer = ask(client, "renew the session", &self.email, (REFRESH, timeout), &body, StatusCode::OK).await?;
         self.take(client, "renew the session", &answer)
     }
 
@@ -141,25 +176,29 @@ impl Session {
         &self.email
     }
 
-    async fn log_in(&mut self, client: &mut Client) -> Result<(), Error> {
+    async fn log_in(&mut self, client: &mut Client, timeout: Duration) -> Result<(), Error> {
         let body = self.credentials();
-        let answer = ask(client, "log in", &self.email, LOGIN, &body, StatusCode::OK).await?;
+        let answer = ask(client, "log in", &self.email, (LOGIN, timeout), &body, StatusCode::OK).await?;
         self.take(client, "log in", &answer)
     }
 
     fn take(&mut self, client: &mut Client, attempt: &'static str, answer: &[u8]) -> Result<(), Error> {
         let unreadable = |source| Error::Unreadable { attempt, email: self.email.clone(), source };
         let tokens: Tokens = serde_json::from_slice(answer).map_err(unreadable)?;
-        client.set_bearer(&tokens.access_token);
-        self.refresh_token = tokens.refresh_token;
+        (self.access_token, self.refresh_token) = (tokens.access_token, tokens.refresh_token);
+        self.sign_in(client);
         let valid = Duration::from_secs(tokens.expires_in);
-        // A token that lives shorter than the margin is renewed half way.
-        if let Some(bearer) = bearer(&tokens.access_token) {
-            self.directory.enter(self.user, bearer, Instant::now() + valid);
+        if let (Some(directory), Some(bearer)) = (&self.directory, bearer(&self.access_token)) {
+            directory.enter(self.user, bearer, Instant::now() + valid);
         }
-        self.renew_at = Instant::now() + valid.checked_sub(MARGIN).unwrap_or(valid / 2);
+        self.renew_at = Instant::now() + renew_after(valid, self.haste);
         Ok(())
     }
+}
+
+/// How long a token is used. One that lives shorter than the margin is renewed half way.
+fn renew_after(valid: Duration, haste: f64) -> Duration {
+    valid.checked_sub(MARGIN).unwrap_or(valid / 2).mul_f64(1.0 - SPREAD * haste)
 }
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -170,16 +209,34 @@ async fn ask(
     client: &mut Client,
     attempt: &'static str,
     email: &str,
-    path: &'static str,
+    (path, timeout): (&'static str, Duration),
     body: &serde_json::Value,
     expected: StatusCode,
 ) -> Result<Vec<u8>, Error> {
     let request = post(Uri::from_static(path), body.to_string().into_bytes());
-    let exchange = client.exchange(request, TIMEOUT, None).await;
+    let exchange = client.exchange(request, timeout, None).await;
     let answer = exchange.end.map_err(|source| Error::Ask { attempt, email: email.to_owned(), source })?;
     if answer.status == expected {
         return Ok(answer.body);
     }
     let code = serde_json::from_slice::<ErrorBody>(&answer.body).ok().map(|body| body.code);
     Err(Error::Refused { attempt, email: email.to_owned(), status: answer.status, code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_who_logged_in_at_the_same_time_do_not_renew_at_the_same_time() {
+        let valid = Duration::from_secs(900);
+        let mut at: Vec<u64> =
+            (0..2_100).map(|user| renew_after(valid, Draw::new(1, Purpose::Renewal, user).unit()).as_secs()).collect();
+        at.sort_unstable();
+        assert!(at[0] >= 630 && at[at.len() - 1] <= 840, "in the last quarter before the margin: {at:?}");
+        let most = at.chunk_by(|left, right| left == right).map(<[u64]>::len).max();
+        assert!(most <= Some(30), "ten a second, were it even: {most:?}");
+        assert_eq!(renew_after(Duration::from_secs(2), 0.0), Duration::from_secs(1), "half way");
+        assert_eq!(renew_after(Duration::ZERO, 0.5), Duration::ZERO);
+    }
 }

@@ -2,13 +2,17 @@
 use crate::{
     live::Live,
     pacer::Released,
+    plan::Route,
     schedule::Arrival,
+    session::{Account, Session},
     visit::{Open, User, Visit},
 };
 use async_channel::Receiver;
-use reports::units;
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 use tokio::time::Instant;
+
+/// How long an idle user waits at least before it renews its session again, however short its tokens live.
+const RENEWED_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Carries out arrivals until there are no more, or the run is stopped. What was under way when it was stopped at once is counted.
 pub(crate) async fn live(user: User, live: Arc<Live>, queue: Receiver<Released>) {
@@ -36,9 +40,9 @@ struct Life {
 impl Drop for Life {
     fn drop(&mut self) {
         let Some(mut user) = self.user.take() else { return };
-        if let Some(open) = user.open.take() {
-            self.live.unfinished(user.index, open);
-        }
+        leave_open(&mut user, &self.live);
+        // It reads back what it has written itself.
+        user.sign_in(Account::Own);
         self.live.mailboxes.user_is_free(user.index);
         self.live.ended();
         self.live.come_home(user);
@@ -49,12 +53,18 @@ impl Drop for Life {
     }
 }
 
+/// Counts the request that is due or out, if there is one, as unfinished.
+fn leave_open(user: &mut User, live: &Live) {
+    if let Some(open) = user.open.take() {
+        live.unfinished(user.index, open);
+    }
+}
+
 /// Open model: whatever is next in the queue.
 async fn take_arrivals(user: &mut User, live: &Arc<Live>, queue: Receiver<Released>) {
     let (index, last_start) = (user.index, live.last_start());
     live.mailboxes.user_is_free(index);
-    let mut free_ns = live.ns(Instant::now());
-    while let Ok(Released { arrival, released_ns }) = queue.recv().await {
+    while let Some((Released { arrival, released_ns }, free_ns)) = next(user, live, &queue).await {
         live.mailboxes.user_is_at(index, arrival.due_ns);
         if live.stop.is_stopping() || Instant::now() > last_start {
             live.left(arrival.due_ns);
@@ -63,7 +73,48 @@ async fn take_arrivals(user: &mut User, live: &Arc<Live>, queue: Receiver<Releas
             carry_out(user, live, arrival, free_ns.saturating_sub(released_ns)).await;
         }
         live.mailboxes.user_is_free(index);
-        free_ns = live.ns(Instant::now());
+    }
+}
+
+/// Waits for the next in the queue, and says since when; `None` when it is over. Renews the session before, so that no arrival waits for
+/// that while another user is free.
+async fn next(user: &mut User, live: &Live, queue: &Receiver<Released>) -> Option<(Released, u64)> {
+    loop {
+        if queue.is_closed() && queue.is_empty() {
+            return None;
+        }
+        renew(user, live).await;
+        let free_ns = live.ns(Instant::now());
+        tokio::select! {
+            biased;
+            released = queue.recv() => return released.ok().map(|released| (released, free_ns)),
+            () = renewal_is_due(user) => {}
+        }
+    }
+}
+
+/// Renews its sessions if it is time, unless the run is to be drained.
+async fn renew(user: &mut User, live: &Live) {
+    let User { client, session, apart, .. } = user;
+    let is_due = |session: &&mut Session| Instant::now() >= session.renew_at();
+    for session in [session, apart].into_iter().flatten().filter(is_due) {
+        let is_given_up = tokio::select! {
+            biased;
+            () = live.stop.stopping() => true,
+            () = session.keep_alive(client, live.plan.settings().request_timeout) => false,
+        };
+        if is_given_up {
+            client.end_turn(true);
+        }
+    }
+}
+
+/// Waits until an idle user is to renew a session; for ever, when it has none.
+async fn renewal_is_due(user: &User) {
+    let sessions = [&user.session, &user.apart].into_iter().flatten();
+    match sessions.map(Session::renew_at).min() {
+        Some(renew_at) => tokio::time::sleep_until(renew_at.max(Instant::now() + RENEWED_AGAIN_AFTER)).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -85,30 +136,31 @@ async fn make_arrivals(user: &mut User, live: &Arc<Live>) {
     }
 }
 
-/// Waits for an instant; whether it came before the run was to be drained.
-async fn is_due(user: &User, live: &Live, due_ns: u64) -> bool {
+/// Waits for an instant, and renews the session meanwhile; whether it came before the run was to be drained.
+async fn is_due(user: &mut User, live: &Live, due_ns: u64) -> bool {
     let due = live.instant(due_ns);
-    if Instant::now() >= due {
-        return !live.stop.is_stopping();
-    }
-    tokio::select! {
-        biased;
-        () = live.stop.stopping() => false,
-        waited = user.timer.until(due) => waited.is_ok(),
+    loop {
+        renew(user, live).await;
+        if Instant::now() >= due {
+            return !live.stop.is_stopping();
+        }
+        tokio::select! {
+            biased;
+            () = live.stop.stopping() => return false,
+            waited = user.timer.until(due) => return waited.is_ok(),
+            () = renewal_is_due(user) => {}
+        }
     }
 }
 
 /// Carries out one arrival that waited so long for its user, and says when its last answer was complete.
-async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, mut waited_ns: u64) -> u64 {
+async fn carry_out(user: &mut User, live: &Arc<Live>, arrival: Arrival, waited_ns: u64) -> u64 {
     user.open = Some(Open::arrival(arrival.due_ns));
-    if let Some(session) = &mut user.session {
-        let begun = Instant::now();
-        session.keep_alive(&mut user.client).await;
-        // A user who logs in again is not free yet.
-        waited_ns += units::nanos(begun.elapsed());
-    }
-    let journey = live.plan.routes()[arrival.journey_index].journey.clone();
+    let Route { journey, account, .. } = live.plan.routes()[arrival.journey_index].clone();
+    user.sign_in(account);
     let mut visit = Visit::new(live, user, arrival, waited_ns);
     journey.travel(&mut visit).await;
-    visit.done_ns()
+    let done_ns = visit.done_ns();
+    leave_open(user, live);
+    done_ns
 }

@@ -9,7 +9,7 @@ use crate::{
     outcome::{self, Said},
     progress::add,
     schedule::Arrival,
-    session::Session,
+    session::{Account, Session},
     timer::Timer,
 };
 use bytes::Bytes;
@@ -28,8 +28,21 @@ pub(crate) struct User {
     pub(crate) index: u32,
     pub(crate) client: Client,
     pub(crate) session: Option<Session>,
+    /// That of its second account, if it has one.
+    pub(crate) apart: Option<Session>,
     pub(crate) timer: Timer,
     pub(crate) open: Option<Open>,
+}
+
+impl User {
+    /// Sends as one of its accounts from now on. With one account, that is always the one.
+    pub(crate) fn sign_in(&mut self, account: Account) {
+        let Self { client, session: Some(own), apart: Some(apart), .. } = self else { return };
+        match account {
+            Account::Own => own.sign_in(client),
+            Account::Apart => apart.sign_in(client),
+        }
+    }
 }
 
 /// A request that is due, or out.
@@ -99,6 +112,12 @@ impl<'a> Visit<'a> {
     #[must_use]
     pub fn draw(&self) -> Draw {
         Draw::new(self.live.plan.seed(), Purpose::Payload, self.arrival.index)
+    }
+
+    /// Random numbers for one part of what this arrival asks for: the same at every call, whatever was drawn for other parts before.
+    #[must_use]
+    pub fn draw_for(&self, part: &str) -> Draw {
+        Draw::named(self.live.plan.seed(), Purpose::Payload, part, self.arrival.index)
     }
 
     /// The seed of the run.
@@ -273,9 +292,15 @@ impl<'a> Visit<'a> {
         self.user.open = Some(open);
         // Waiting for a free connection of a pool is this side's: the request is not out yet.
         let turn = self.user.client.wait_for_turn(timeout).await;
+        if turn.is_ok() && self.live.stop.is_stopping() {
+            self.user.client.end_turn(false);
+            return None;
+        }
         let sent_ns = self.live.ns(Instant::now());
         self.user.open = Some(Open { sent_ns: Some(sent_ns), ..open });
-        write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
+        if turn.is_ok() {
+            write.into_iter().for_each(|write| self.note(write.sent(sent_ns)));
+        }
         self.live.sending(self.user.index);
         let exchange = match turn {
             Ok(waited) => {

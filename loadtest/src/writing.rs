@@ -88,9 +88,9 @@ impl Visit<'_> {
                 self.acknowledge(write, &json!({ "session_id": said.session_id, "messages": said_before }));
             }
             (None, Ok(answer)) if !answer.status.is_success() => self.refuse_if_final(write, answer.status),
-            (None, Err(Failure::Connect(_))) => self.note(write.refused(self.done_ns())),
+            (None, Err(failure)) => self.refuse_if_unsent(write, failure),
             // Begun, and not ended: the question may be there.
-            (None, _) => {}
+            (None, Ok(_)) => {}
         }
         Some((outcome, said))
     }
@@ -106,16 +106,21 @@ impl Visit<'_> {
                 }
             }
             Ok(answer) => self.refuse_if_final(write, answer.status),
-            Err(Failure::Connect(_)) => self.note(write.refused(self.done_ns())),
-            // Sent, and nobody knows what became of it.
-            Err(_) => {}
+            Err(failure) => self.refuse_if_unsent(write, failure),
         }
     }
 
-    /// A refusal that is the client's fault, or that of its limits, comes before anything is written. After an error of the server
-    /// nobody knows.
+    /// Of a request that was sent, nobody knows what became of it.
+    fn refuse_if_unsent(&self, write: &Write, failure: &Failure) {
+        // One that never had its turn is not in the journal.
+        let had_turn = !matches!(failure, Failure::PoolTimeout(_));
+        if failure.is_unsent() && had_turn {
+            self.note(write.refused(self.done_ns()));
+        }
+    }
+
     fn refuse_if_final(&self, write: &Write, status: StatusCode) {
-        if status.is_client_error() {
+        if is_final(status) {
             self.note(write.refused(self.done_ns()));
         }
     }
@@ -134,12 +139,9 @@ impl Visit<'_> {
     }
 
     fn compare(&mut self, write: &Write, sent_ns: u64, answer: &Answer) {
-        let body = match answer.status {
-            StatusCode::OK => serde_json::from_slice::<Value>(&answer.body).ok(),
-            StatusCode::NOT_FOUND => None,
-            _ => return,
-        };
-        if answer.status == StatusCode::OK && body.is_none() {
+        let shown = (answer.status == StatusCode::OK).then(|| serde_json::from_slice::<Value>(&answer.body).ok());
+        let body = shown.flatten();
+        if body.is_none() && !outcome::is_absence(answer) {
             return;
         }
         let (at_ns, bound_ns) = (self.done_ns(), self.own_writes_ns());
@@ -147,6 +149,12 @@ impl Visit<'_> {
         let entry: Option<JournalEntry> = own.and_then(|own| own.read(sent_ns, at_ns, body.as_ref(), bound_ns));
         entry.into_iter().for_each(|entry| self.note(entry));
     }
+}
+
+/// Whether nothing was written, for certain: such a refusal comes before it. After an error of the server nobody knows, nor after an
+/// answer with which somebody on the way gives up waiting for the service (408, 425, 499).
+fn is_final(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429)
 }
 
 fn said_by(role: &str, content: &str) -> Value {
@@ -181,4 +189,16 @@ fn with_key(request: &mut Request<Full<Bytes>>, write: &Write) {
 #[must_use]
 pub(crate) fn of_expected_refusal(answer: &Answer, expected: &[StatusCode]) -> Outcome {
     if expected.contains(&answer.status) { Outcome::Full } else { outcome::of_refusal(answer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_that_comes_before_the_write_says_that_nothing_was_written() {
+        let judge = |status: u16| is_final(StatusCode::from_u16(status).unwrap());
+        let statuses: Vec<u16> = (300..600).filter(|status| judge(*status)).collect();
+        assert_eq!(statuses, [400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429]);
+    }
 }

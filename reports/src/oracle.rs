@@ -30,10 +30,15 @@ pub fn mark(oracle: Option<&Oracle>) -> &'static str {
 #[must_use]
 pub fn example(example: &ViolationExample) -> String {
     let shown = |id: &String| id.chars().take(ID_CHARS).collect::<String>();
-    let ids: Vec<String> = example.ids.iter().map(shown).collect();
-    let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+    let details: Vec<String> = example.ids.iter().map(shown).chain(status(example)).collect();
+    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
     let name: String = example.reference.chars().take(ID_CHARS).collect();
-    format!("{}: {} {name} of user {}{ids}", example.violation.name(), example.kind, example.owner)
+    format!("{}: {} {name} of user {}{details}", example.violation.name(), example.kind, example.owner)
+}
+
+/// With which status a record was not shown, such as `answered 500`.
+pub(crate) fn status(example: &ViolationExample) -> Option<String> {
+    example.status.map(|status| format!("answered {status}"))
 }
 
 /// What the oracle found, in one sentence, such as `166 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed`.
@@ -49,20 +54,50 @@ pub fn sentence(oracle: &Oracle) -> String {
     let found = Violation::ALL.into_iter().filter(is_told);
     let found: Vec<String> =
         found.map(|violation| format!("{} {}", number::count(oracle.count(violation)), violation.name())).collect();
-    let unknown = match oracle.unknown {
+    let unknown = match oracle.unknown.saturating_sub(oracle.unlisted_unknown) {
         0 => String::new(),
         unknown => format!(", {} unanswered ({} landed)", number::count(unknown), number::count(oracle.landed)),
     };
-    format!("{read_back}, {}{unknown}", found.join(", "))
+    format!("{read_back}, {}{unknown}{}", found.join(", "), unlisted(oracle))
+}
+
+/// What was not looked for, because no list shows it.
+fn unlisted(oracle: &Oracle) -> String {
+    if oracle.unlisted == 0 {
+        return String::new();
+    }
+    let unanswered = match oracle.unlisted_unknown {
+        0 => String::new(),
+        unknown => format!(" ({} unanswered)", number::count(unknown)),
+    };
+    format!("; {} not checked for duplicates{unanswered}", number::counted(oracle.unlisted, "chat"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RecordKind;
 
     #[track_caller]
     fn check(oracle: Oracle, expected: &str) {
         assert_eq!(sentence(&oracle), expected);
+    }
+
+    #[test]
+    fn an_example_names_the_record_and_how_it_was_answered() {
+        let lost = ViolationExample {
+            violation: Violation::Lost,
+            kind: RecordKind::Trip,
+            owner: 3,
+            reference: "17".into(),
+            ids: vec!["0b8f".into()],
+            status: None,
+        };
+        assert_eq!(example(&lost), "lost: trip 17 of user 3 (0b8f)");
+        let unreadable = ViolationExample { violation: Violation::Unreadable, status: Some(500), ..lost };
+        assert_eq!(example(&unreadable), "unreadable: trip 17 of user 3 (0b8f, answered 500)");
+        let list = ViolationExample { reference: "list".into(), ids: Vec::new(), ..unreadable };
+        assert_eq!(example(&list), "unreadable: trip list of user 3 (answered 500)");
     }
 
     #[test]
@@ -77,6 +112,16 @@ mod tests {
         check(
             Oracle { acknowledged: 1, verified: 0, unknown: 3, landed: 2, ..sound },
             "0 of 1 acknowledged write read back, 0 lost, 0 duplicated, 0 invented, 0 changed, 3 unanswered (2 landed)",
+        );
+        let chats =
+            Oracle { acknowledged: 9, verified: 9, unknown: 2, unlisted: 10, unlisted_unknown: 2, ..Oracle::default() };
+        check(
+            chats.clone(),
+            "9 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed; 10 chats not checked for duplicates (2 unanswered)",
+        );
+        check(
+            Oracle { unknown: 3, landed: 1, unlisted: 1, unlisted_unknown: 0, ..chats },
+            "9 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed, 3 unanswered (1 landed); 1 chat not checked for duplicates",
         );
         check(Oracle::default(), "0 acknowledged writes read back, 0 lost, 0 duplicated, 0 invented, 0 changed");
     }

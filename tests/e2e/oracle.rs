@@ -58,7 +58,8 @@ async fn create(State(service): Shared, headers: HeaderMap, Json(mut trip): Json
 
 async fn read(State(service): Shared, Path(id): Path<String>) -> Response {
     let trip = service.lock().unwrap().trips.get(&id).cloned();
-    trip.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |trip| Json(trip).into_response())
+    let absent = || Json(json!({ "error": true, "code": "RESOURCE_NOT_FOUND", "message": "there is no such trip" }));
+    trip.map_or_else(|| (StatusCode::NOT_FOUND, absent()).into_response(), |trip| Json(trip).into_response())
 }
 
 async fn list(State(service): Shared, headers: HeaderMap) -> Json<Value> {

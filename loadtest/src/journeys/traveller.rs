@@ -46,14 +46,16 @@ impl Journey for Traveller {
 
     fn travel<'a>(&'a self, visit: &'a mut Visit<'_>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let mut draw = visit.draw();
-            let found = flight_search::search(visit, SEARCH, &mut draw, Which::Own).await;
-            let prompt = feeders::prompt(&mut draw, visit.day());
-            chat::converse(visit, CHAT, &mut draw, prompt, 0).await;
-            let Some(trip) = trip::create(visit, TRIP, &mut draw, Size::Usual).await else { return };
-            itinerary::plan(visit, ITINERARY, &mut draw, &trip).await;
+            // What a part asks for must not depend on how often another one, which goes on after an answer, has drawn.
+            let [mut searching, mut chatting, mut creating, mut planning, mut booking] =
+                ["search", "chat", "trip", "itinerary", "booking"].map(|part| visit.draw_for(part));
+            let found = flight_search::search(visit, SEARCH, &mut searching, Which::Own).await;
+            let prompt = feeders::prompt(&mut chatting, visit.day());
+            chat::converse(visit, CHAT, &mut chatting, prompt, 0).await;
+            let Some(trip) = trip::create(visit, TRIP, &mut creating, Size::Usual).await else { return };
+            itinerary::plan(visit, ITINERARY, &mut planning, &trip).await;
             if let Some((search, Some(offer_id))) = found {
-                booking::book(visit, BOOKING, &mut draw, &search, offer_id, &trip).await;
+                booking::book(visit, BOOKING, &mut booking, &search, offer_id, &trip).await;
             }
         })
     }

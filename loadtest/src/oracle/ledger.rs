@@ -97,6 +97,7 @@ impl Ledger {
                 owner,
                 reference: reference.unwrap_or_default().to_owned(),
                 ids: ids.into_iter().map(str::to_owned).collect(),
+                status: None,
             }));
         }
         (violations, landed)
@@ -167,7 +168,7 @@ pub(crate) fn is_unconfirmed(status: Option<&str>, confirmation: Option<&str>) -
 }
 
 /// How far a booking has come.
-fn rank(status: &str) -> u8 {
+pub(super) fn rank(status: &str) -> u8 {
     match status {
         "cancelled" => 2,
         "booked" => 1,

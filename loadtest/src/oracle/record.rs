@@ -115,6 +115,11 @@ pub(crate) fn list_path(kind: RecordKind, parent: &str, skip: usize) -> Option<S
     })
 }
 
+/// Whether a list shows what the records of a kind are known by, so that one too many, or one without an answer, can be found.
+pub(crate) fn is_listed(kind: RecordKind) -> bool {
+    list_path(kind, "", 0).is_some()
+}
+
 /// Where one record is read; `None` for kinds whose lists show the whole record.
 pub(crate) fn record_path(kind: RecordKind, id: &str) -> Option<String> {
     match kind {

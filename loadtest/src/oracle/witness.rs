@@ -6,8 +6,8 @@
 use super::{
     journal::Journaled,
     ledger::{Expected, Ledger, Name, is_unconfirmed},
-    lookup::Lookup,
-    record::{Found, record_path},
+    lookup::{Lookup, Unreadable},
+    record::{Found, is_listed, record_path},
     settings::Bounds,
 };
 use crate::visit::User;
@@ -56,12 +56,10 @@ impl Witness {
     /// What cannot be read back within the bounds is not verified, and the result says why.
     pub async fn verify(self, stop: &CancellationToken) -> Oracle {
         let begun = Instant::now();
-        let within = self.bounds.within;
         let found = Mutex::new(Oracle { journal_lost: self.journaled.lost, ..Oracle::default() });
         let incomplete = tokio::select! {
             biased;
             () = stop.cancelled() => Some("stopped before all of it was read back".to_owned()),
-            () = tokio::time::sleep(within) => Some(format!("not all of it could be read back within {}", units::format_duration(within))),
             done = self.read_back(&found) => done.err(),
         };
         let mut oracle = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +71,7 @@ impl Witness {
 
     /// # Errors
     /// Why not everything could be read back, for people.
-    async fn read_back(mut self, found: &Mutex<Oracle>) -> Result<(), String> {
+    async fn read_back(self, found: &Mutex<Oracle>) -> Result<(), String> {
         if let Err(error) = &self.journaled.written {
             return Err(format!("the journal could not be written: {error}"));
         }
@@ -82,17 +80,28 @@ impl Witness {
             return Err("events are missing in the journal".to_owned());
         }
         let path = self.journaled.path.clone();
-        let unreadable = |error: io::Error| format!("the journal cannot be read: {error}");
         let counts = off_thread(&path, tally).await.map(|(counts, seen)| {
             let mut found = lock(found);
             *found = Oracle { journal_lost: found.journal_lost, ..seen };
             counts
         });
         let counts = counts.map_err(unreadable)?;
-        let Some(first) = counts.keys().next() else { return Ok(()) };
+        if counts.is_empty() {
+            return Ok(());
+        }
+        // The last write has until then to show. Reading has its whole time after that.
         tokio::time::sleep(self.bounds.own_writes).await;
+        let within = self.bounds.within;
+        let late = format!("not all of it could be read back within {}", units::format_duration(within));
+        tokio::time::timeout(within, self.compare_all(&counts, found)).await.map_err(|_| late)?
+    }
+
+    /// Compares what every owner is shown with what it wrote, some of them at a time.
+    async fn compare_all(mut self, counts: &BTreeMap<u32, u64>, found: &Mutex<Oracle>) -> Result<(), String> {
+        let Some(first) = counts.keys().next() else { return Ok(()) };
         self.target_answers(*first).await?;
-        for owners in batches(&counts) {
+        let path = self.journaled.path.clone();
+        for owners in batches(counts) {
             let ledgers = off_thread(&path, move |path| ledgers(path, &owners)).await.map_err(unreadable)?;
             let pairs: Vec<_> =
                 ledgers.into_iter().map(|(owner, ledger)| (owner, self.users.remove(&owner), ledger)).collect();
@@ -121,15 +130,31 @@ impl Witness {
     }
 }
 
+fn unreadable(error: io::Error) -> String {
+    format!("the journal cannot be read: {error}")
+}
+
 /// Compares what an owner is shown with what it wrote.
 async fn compare(owner: u32, lookup: &mut Lookup, ledger: &Ledger, found: &Mutex<Oracle>) {
     for (kind, parent) in ledger.lists() {
+        let not_shown = |Unreadable { status }, reference: &str, id: Option<&String>| ViolationExample {
+            violation: Violation::Unreadable,
+            kind,
+            owner,
+            reference: reference.to_owned(),
+            ids: id.into_iter().cloned().collect(),
+            status: status.map(|status| status.as_u16()),
+        };
         let list = lookup.list(kind, &parent).await;
-        if let Some(list) = &list {
-            let (violations, landed) = ledger.judge_list(owner, kind, &parent, list);
-            let mut found = lock(found);
-            found.landed += landed;
-            violations.into_iter().for_each(|violation| found.add(violation));
+        match &list {
+            Ok(None) => {}
+            Ok(Some(list)) => {
+                let (violations, landed) = ledger.judge_list(owner, kind, &parent, list);
+                let mut found = lock(found);
+                found.landed += landed;
+                violations.into_iter().for_each(|violation| found.add(violation));
+            }
+            Err(error) => lock(found).add(not_shown(*error, "list", Some(&parent).filter(|trip| !trip.is_empty()))),
         }
         let of_list = |name: &&Name| name.0 == kind && name.1 == parent;
         for name in ledger.records.keys().filter(of_list) {
@@ -137,20 +162,31 @@ async fn compare(owner: u32, lookup: &mut Lookup, ledger: &Ledger, found: &Mutex
             if !expected.is_acknowledged() {
                 continue;
             }
-            let shown = look_up(lookup, name, expected, list.as_deref()).await;
+            let shown = match look_up(lookup, name, expected, &list).await {
+                Ok(shown) => shown,
+                Err(error) => {
+                    lock(found).add(not_shown(error, &name.2, expected.id.as_ref()));
+                    continue;
+                }
+            };
             let mut found = lock(found);
             found.verified += expected.acknowledged();
             let id = expected.id.clone().or_else(|| shown.as_ref().map(|shown| shown.id.clone()));
             for violation in expected.judge(shown.as_ref()) {
                 let ids = id.iter().cloned().collect();
-                found.add(ViolationExample { violation, kind, owner, reference: name.2.clone(), ids });
+                found.add(ViolationExample { violation, kind, owner, reference: name.2.clone(), ids, status: None });
             }
         }
     }
 }
 
 /// A record where it says that it is; else in the list.
-async fn look_up(lookup: &mut Lookup, name: &Name, expected: &Expected, list: Option<&[Found]>) -> Option<Found> {
+async fn look_up(
+    lookup: &mut Lookup,
+    name: &Name,
+    expected: &Expected,
+    list: &Result<Option<Vec<Found>>, Unreadable>,
+) -> Result<Option<Found>, Unreadable> {
     let (kind, _, reference) = name;
     let path = expected.id.as_ref().and_then(|id| record_path(*kind, id));
     match path {
@@ -160,7 +196,7 @@ async fn look_up(lookup: &mut Lookup, name: &Name, expected: &Expected, list: Op
                 Some(id) => found.id == *id,
                 None => found.reference.as_ref() == Some(reference),
             };
-            list.unwrap_or_default().iter().find(is_it).cloned()
+            Ok(list.as_ref().map_err(|error| *error)?.iter().flatten().find(is_it).cloned())
         }
     }
 }
@@ -168,29 +204,39 @@ async fn look_up(lookup: &mut Lookup, name: &Name, expected: &Expected, list: Op
 /// Counts what is in the journal, and its events per owner. What was broken while the load ran is in it already.
 fn tally(path: &Path) -> io::Result<(BTreeMap<u32, u64>, Oracle)> {
     let (mut counts, mut oracle) = (BTreeMap::new(), Oracle::default());
-    let mut open: i64 = 0;
+    // Of kinds with a list, and of those without.
+    let (mut open, mut open_unlisted, mut unlisted) = (0_i64, 0_i64, 0_i64);
     each_entry(path, |entry| {
         *counts.entry(entry.owner).or_default() += 1;
+        let is_listed = is_listed(entry.kind);
+        let open = if is_listed { &mut open } else { &mut open_unlisted };
         match entry.event {
-            JournalEvent::Sent | JournalEvent::ChangeSent => open += 1,
-            JournalEvent::Refused | JournalEvent::ChangeRefused => open -= 1,
+            JournalEvent::Sent | JournalEvent::ChangeSent => *open += 1,
+            JournalEvent::Refused | JournalEvent::ChangeRefused => *open -= 1,
             JournalEvent::Acknowledged | JournalEvent::ChangeAcknowledged => {
-                open -= 1;
+                *open -= 1;
                 oracle.acknowledged += 1;
             }
             JournalEvent::Seen | JournalEvent::Stale => {}
         }
+        unlisted += match entry.event {
+            JournalEvent::Sent if !is_listed => 1,
+            JournalEvent::Refused if !is_listed => -1,
+            _ => 0,
+        };
         let is_stale = entry.event == JournalEvent::Stale;
         let is_unconfirmed = is_unconfirmed(entry.status.as_deref(), entry.confirmation.as_deref());
         for (violation, holds) in [(Violation::Stale, is_stale), (Violation::Unconfirmed, is_unconfirmed)] {
             if holds {
                 let (kind, owner, reference) = (entry.kind, entry.owner, entry.reference.clone());
                 let ids = entry.id.iter().cloned().collect();
-                oracle.add(ViolationExample { violation, kind, owner, reference, ids });
+                oracle.add(ViolationExample { violation, kind, owner, reference, ids, status: None });
             }
         }
     })?;
-    oracle.unknown = u64::try_from(open).unwrap_or(0);
+    let count = |count: i64| u64::try_from(count).unwrap_or(0);
+    oracle.unknown = count(open + open_unlisted);
+    (oracle.unlisted, oracle.unlisted_unknown) = (count(unlisted), count(open_unlisted));
     Ok((counts, oracle))
 }
 
@@ -261,6 +307,46 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert!(verify(3, Err(full)).await.starts_with("the journal could not be written: "));
         assert!(verify(0, Ok(())).await.starts_with("the journal cannot be read: "));
+    }
+
+    fn journal(folder: &Path, writes: &[(RecordKind, &str, JournalEvent)]) -> Journaled {
+        let path = folder.join("journal.ndjson");
+        let line = |(kind, reference, event): &(RecordKind, &str, JournalEvent)| {
+            let entry =
+                serde_json::json!({ "at_ns": 0, "owner": 0, "kind": kind, "reference": reference, "event": event });
+            format!("{entry}\n")
+        };
+        std::fs::write(&path, writes.iter().map(line).collect::<String>()).unwrap();
+        Journaled { path, lost: 0, written: Ok(()) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reading_back_has_its_whole_time_after_the_time_that_writes_have_to_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let journaled = journal(folder.path(), &[(RecordKind::Trip, "1", JournalEvent::Acknowledged)]);
+        let bounds = Bounds { own_writes: Duration::from_secs(300), ..Bounds::default() };
+        let oracle = Witness::new(journaled, Vec::new(), bounds, Duration::from_secs(1));
+        let oracle = oracle.verify(&CancellationToken::new()).await;
+        assert_eq!(oracle.incomplete.as_deref(), Some("user 0 did not come back"));
+    }
+
+    #[test]
+    fn chats_are_counted_apart_because_no_list_shows_them() {
+        use JournalEvent::{Acknowledged, ChangeAcknowledged, ChangeSent, Refused, Sent};
+        let folder = tempfile::tempdir().unwrap();
+        let of = |kind, reference, events: &[JournalEvent]| {
+            events.iter().map(|event| (kind, reference, *event)).collect::<Vec<_>>()
+        };
+        let writes = [
+            of(RecordKind::Chat, "1", &[Sent, Acknowledged, ChangeSent, ChangeAcknowledged, ChangeSent]),
+            of(RecordKind::Chat, "2", &[Sent]),
+            of(RecordKind::Chat, "3", &[Sent, Refused]),
+            of(RecordKind::Trip, "4", &[Sent]),
+        ];
+        let journaled = journal(folder.path(), &writes.concat());
+        let (_, oracle) = tally(&journaled.path).unwrap();
+        assert_eq!((oracle.acknowledged, oracle.unknown), (2, 3));
+        assert_eq!((oracle.unlisted, oracle.unlisted_unknown), (2, 2), "the third was refused");
     }
 
     #[test]

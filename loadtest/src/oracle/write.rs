@@ -1,5 +1,5 @@
 //! One write as a journey announces it, and what a visit remembers of its own acknowledged writes.
-use super::record::Found;
+use super::{ledger::rank, record::Found};
 use reports::record::{JournalEntry, JournalEvent, RecordKind};
 use serde_json::Value;
 
@@ -96,11 +96,13 @@ pub(crate) struct Own {
     contents: Vec<u64>,
     acknowledged_ns: u64,
     status: Option<String>,
+    /// When that status was shown first.
+    status_ns: u64,
 }
 
 impl Own {
     pub(crate) fn new(write: Write, at_ns: u64, found: &Found) -> Self {
-        let mut own = Self { write, contents: Vec::new(), acknowledged_ns: at_ns, status: None };
+        let mut own = Self { write, contents: Vec::new(), acknowledged_ns: at_ns, status: None, status_ns: at_ns };
         own.acknowledge(at_ns, found);
         own
     }
@@ -108,7 +110,18 @@ impl Own {
     pub(crate) fn acknowledge(&mut self, at_ns: u64, found: &Found) {
         self.contents.extend(found.content);
         self.acknowledged_ns = at_ns;
+        self.show(at_ns, found);
+    }
+
+    fn show(&mut self, at_ns: u64, found: &Found) {
         self.status.clone_from(&found.status);
+        self.status_ns = at_ns;
+    }
+
+    /// Whether a read that was sent then may still show an earlier status than the one that was shown.
+    fn may_be_behind(&self, sent_ns: u64, bound_ns: u64, found: &Found) -> bool {
+        let is_behind = found.status.as_deref().map(rank) < self.status.as_deref().map(rank);
+        is_behind && sent_ns < self.status_ns.saturating_add(bound_ns)
     }
 
     /// What a whole answer to a read of it, sent at `sent_ns`, adds to the journal: that it showed what was there before, or a status
@@ -133,7 +146,10 @@ impl Own {
             return is_due.then(|| self.write.entry(at_ns, JournalEvent::Stale));
         }
         let found = found.flatten().filter(|found| found.status.is_some() && found.status != self.status)?;
-        self.status.clone_from(&found.status);
+        if self.may_be_behind(sent_ns, bound_ns, &found) {
+            return None;
+        }
+        self.show(at_ns, &found);
         Some(self.write.showing(at_ns, JournalEvent::Seen, Some(&found)))
     }
 }
@@ -174,5 +190,35 @@ mod tests {
         own.acknowledge(200, &found("B"));
         let entry = own.read(sent_ns, sent_ns + 1, shown.map(trip).as_ref(), bound_ns);
         assert_eq!(entry.map(|entry| entry.event), expected);
+    }
+
+    /// A booking that was acknowledged as saved at 100, shown as booked at 200, and is read then.
+    #[rstest]
+    #[case::as_it_was(200, "booked", 0, None)]
+    #[case::forward_within_the_bound(249, "cancelled", 50, Some("cancelled"))]
+    #[case::back(200, "saved", 0, Some("saved"))]
+    #[case::back_within_the_bound(249, "saved", 50, None)]
+    #[case::back_beyond_the_bound(250, "saved", 50, Some("saved"))]
+    fn a_status_from_before_may_show_within_the_bound(
+        #[case] sent_ns: u64,
+        #[case] shown: &str,
+        #[case] bound_ns: u64,
+        #[case] expected: Option<&str>,
+    ) {
+        let write = Write {
+            kind: RecordKind::Booking,
+            reference: "1".into(),
+            owner: 0,
+            parent: None,
+            guest: None,
+            key: String::new(),
+            is_change: false,
+        };
+        let booking = |status: &str| json!({ "id": "b", "contact": {}, "status": status });
+        let mut own = Own::new(write, 100, &Found::of_record(RecordKind::Booking, &booking("saved")).unwrap());
+        let seen = own.read(199, 200, Some(&booking("booked")), bound_ns).unwrap();
+        assert_eq!((seen.event, seen.status.as_deref()), (JournalEvent::Seen, Some("booked")));
+        let entry = own.read(sent_ns, sent_ns + 1, Some(&booking(shown)), bound_ns);
+        assert_eq!(entry.and_then(|entry| entry.status).as_deref(), expected);
     }
 }

@@ -1,5 +1,6 @@
 //! How a load ends: by itself, drained, at once, again, and with signals that stay ours.
 use crate::scene::{Get, SIGNALS, Server, drive_with, plan, settings, until};
+use axum::{Router, routing::get};
 use futures_util::future::BoxFuture;
 use loadtest::{
     Mix, Recording, Stop, Target, Visit,
@@ -10,7 +11,10 @@ use nix::sys::signal::{Signal, raise};
 use reports::record::{Outcome, Phase, PhaseKind};
 use std::{
     fs::File,
-    sync::atomic::Ordering,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -167,4 +171,23 @@ async fn a_stop_before_the_start_prepares_nothing() {
     stop.drain.cancel();
     let error = loadtest::prepare(plan(settings(LONG)), target, "run-1", Goose, &stop).await.err().unwrap();
     assert_eq!(error.to_string(), "stopped before the load started");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_connection_of_the_pool_sends_nothing_after_a_stop() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (stop, counted) = (Stop::default(), asked.clone());
+    let answer = async move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    let server = Server::start(Router::new().route("/", get(answer))).await;
+    // By then every user waits for the connection, but the one who has it for a second.
+    let during = stop_after(&stop, Duration::from_millis(500), |stop| stop.drain.cancel());
+    let done =
+        drive_with(Tasks, plan(settings(&format!("{LONG}\nconnection = {{ pool = 1 }}"))), &server.url, &stop, during)
+            .await;
+    done.assert_conserved();
+    assert_eq!((asked.load(Ordering::SeqCst), done.counts().completed), (1, 1));
+    assert_eq!(done.counts().unfinished + 1, done.counts().offered);
 }

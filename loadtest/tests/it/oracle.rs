@@ -2,13 +2,15 @@
 use crate::{
     records::{Bookings, Records},
     scene::{MACHINE, plan, until},
-    service::{Service, Trick},
+    service::{Chats, Service, Trick},
+    written::written_load,
 };
 use loadtest::{LoadResult, Recording, Settings, Stop, Target, executor::Tasks};
 use reports::record::{Oracle, Phase, PhaseKind, RecordKind, Violation};
 use rstest::rstest;
 use std::{
     collections::BTreeMap,
+    sync::atomic::Ordering,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -82,6 +84,27 @@ async fn each_broken_promise_is_found_and_named(#[case] trick: Trick, #[case] ex
 }
 
 #[rstest]
+#[case(Trick::BreakReading, 500)]
+#[case(Trick::LoseId, 200)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_cannot_be_read_is_named_and_holds_nothing_up(#[case] trick: Trick, #[case] status: u16) {
+    let oracle = verified(trips(60, ""), Service { trick: Some((40, trick)), ..honest() }).await;
+    assert_eq!(oracle.violations, BTreeMap::from([(Violation::Unreadable, 1)]));
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete), (60, 59, None));
+    let example = &oracle.examples[0];
+    assert_eq!((example.kind, example.reference.as_str(), example.status), (RecordKind::Trip, "40", Some(status)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_never_comes_to_its_end_is_read_once() {
+    let _machine = MACHINE.lock().await;
+    let settings = Settings { users: 1, ..trips(150, "oracle = { within = \"20s\" }") };
+    let oracle = verified(settings, Service { trick: Some((u64::MAX, Trick::OnePage)), ..honest() }).await;
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete.as_deref()), (150, 150, None));
+    assert!(!oracle.is_violated(), "{oracle:?}");
+}
+
+#[rstest]
 #[case(Trick::HangAfter, 1)]
 #[case(Trick::HangBefore, 0)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,6 +112,30 @@ async fn a_write_without_an_answer_may_be_there_or_not(#[case] trick: Trick, #[c
     let settings = Settings { request_timeout: Duration::from_millis(500), ..trips(60, "") };
     let oracle = verified(settings, Service { trick: Some((40, trick)), ..honest() }).await;
     assert_eq!((oracle.acknowledged, oracle.verified, oracle.unknown, oracle.landed), (59, 59, 1, landed));
+    assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_never_got_a_connection_of_the_pool_was_not_sent() {
+    let mut settings = trips(11, "chat_timeout = \"2s\"\nconnection = { pool = 1 }");
+    settings.mix = "chat=1,trip-creation=10".parse().unwrap();
+    settings.request_timeout = Duration::from_millis(200);
+    let (server, service) = Service { chats: Chats::Hanging, ..honest() }.start().await;
+    let (_, oracle) = verify(settings, &server.url, &Stop::default(), |_| {}).await;
+    let reached = service.trip_count.load(Ordering::SeqCst);
+    assert!(reached < 10, "the chat holds the only connection");
+    assert_eq!((oracle.acknowledged, oracle.unknown), (reached, 1), "all but the chat were answered, or never sent");
+    assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingress_without_pods_has_lost_nothing() {
+    let (server, service) = Service { lost_pods: 10.into(), ..honest() }.start().await;
+    let again = service.clone();
+    let restart = move |_: &Stop| again.lost_pods.store(10, Ordering::SeqCst);
+    let (result, oracle) = verify(trips(60, ""), &server.url, &Stop::default(), restart).await;
+    assert_eq!((result.load.counts.completed, service.lost_pods.load(Ordering::SeqCst)), (120, 0), "it happened");
+    assert_eq!((oracle.acknowledged, oracle.verified), (60, 60));
     assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
 }
 
@@ -151,6 +198,47 @@ async fn writes_of_others_and_changes_are_read_back_by_the_owner() {
     assert!(!oracle.is_violated() && oracle.incomplete.is_none(), "{oracle:?}");
     // Ten trips and ten shares; the changes are those of the guests who may.
     assert!((21..30).contains(&oracle.acknowledged) && oracle.verified == oracle.acknowledged, "{oracle:?}");
+}
+
+/// Twenty trips of the program's, and ten of a journey that the scenario file writes down.
+fn trips_and_others(oracle: &str) -> Settings {
+    let text = r#"
+        [load]
+        duration = "1s"
+        users    = 5
+        mix      = { trip-creation = 2, mine = 1 }
+        arrivals = { constant = { rate = "30/s" } }
+
+        [journeys.mine]
+        login = true
+        [[journeys.mine.steps]]
+        name    = "mine.create"
+        path    = "/api/v1/trips"
+        headers = { idempotency-key = "${key}" }
+        body    = { title = "Mine", start_date = "2030-05-01", end_date = "2030-05-02", destinations = [] }
+        expect  = { status = [201] }
+    "#;
+    written_load(&text.replacen("users ", &format!("{oracle}\nusers "), 1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_written_journeys_write_is_not_taken_for_invented() {
+    let (server, service) = honest().start().await;
+    let (result, oracle) = verify(trips_and_others(""), &server.url, &Stop::default(), |_| {}).await;
+    assert_eq!((result.load.counts.completed, service.trips.lock().unwrap().len()), (50, 30));
+    assert_eq!((oracle.acknowledged, oracle.verified, oracle.incomplete.as_deref()), (20, 20, None));
+    assert!(!oracle.is_violated(), "{oracle:?}");
+    assert_eq!(service.accounts.lock().unwrap().len(), 10, "each user has a second account for them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_read_back_one_account_is_enough() {
+    let (server, service) = honest().start().await;
+    let target = Target::resolve(&server.url).await.unwrap();
+    let plan = plan(trips_and_others("oracle = false"));
+    let ready = loadtest::prepare(plan, target, "run-1", Tasks, &Stop::default()).await.unwrap();
+    drop(ready);
+    assert_eq!(service.accounts.lock().unwrap().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

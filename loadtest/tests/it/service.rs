@@ -36,6 +36,8 @@ pub(crate) struct Service {
     /// Spent refresh tokens, and whether they are taken again.
     pub(crate) spent: Mutex<BTreeSet<String>>,
     pub(crate) takes_spent_tokens: bool,
+    /// Does not answer who wants new tokens.
+    pub(crate) hangs_refreshes: bool,
     /// What it keeps beside trips.
     pub(crate) records: Records,
     /// Seconds that an access token is good for.
@@ -44,6 +46,22 @@ pub(crate) struct Service {
     pub(crate) refuses_logins: bool,
     /// Answers from a stale cache without saying so.
     pub(crate) lies: bool,
+    /// How chats go.
+    pub(crate) chats: Chats,
+    /// So many readings of trips get a 404 from an ingress that knows of no pod.
+    pub(crate) lost_pods: AtomicU64,
+}
+
+/// How chats go.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chats {
+    /// Answered.
+    #[default]
+    Answered,
+    /// Refused: the model is down.
+    Refused,
+    /// Never answered.
+    Hanging,
 }
 
 /// What a dishonest service does to a trip.
@@ -63,6 +81,12 @@ pub(crate) enum Trick {
     HangBefore,
     /// Breaks down for good.
     Die,
+    /// Cannot show it any more.
+    BreakReading,
+    /// Shows it without an id.
+    LoseId,
+    /// Shows the first page of a list whatever is asked for.
+    OnePage,
 }
 
 pub(crate) type Shared = State<Arc<Service>>;
@@ -103,6 +127,12 @@ impl Service {
         self.trick.filter(|(number, _)| count.is_multiple_of(*number)).map(|(_, trick)| trick)
     }
 
+    /// Whether this reading does not reach the service.
+    fn has_lost_its_pod(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        self.lost_pods.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    }
+
     fn is_dead(&self) -> bool {
         self.trick
             .is_some_and(|(number, trick)| trick == Trick::Die && self.trip_count.load(Ordering::SeqCst) >= number)
@@ -139,6 +169,9 @@ async fn login(State(service): Shared, Json(body): Json<Value>) -> Response {
 
 async fn refresh(State(service): Shared, Json(body): Json<Value>) -> Response {
     *service.refreshes.lock().unwrap() += 1;
+    if service.hangs_refreshes {
+        std::future::pending().await
+    }
     let token = body["refresh_token"].as_str().unwrap();
     if !service.spent.lock().unwrap().insert(token.to_owned()) && !service.takes_spent_tokens {
         return refusal(StatusCode::UNAUTHORIZED, "INVALID_TOKEN");
@@ -172,7 +205,12 @@ async fn search(State(service): Shared, headers: HeaderMap, body: String) -> Res
     .into_response()
 }
 
-async fn chat(headers: HeaderMap, Json(body): Json<Value>) -> Response {
+async fn chat(State(service): Shared, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    match service.chats {
+        Chats::Answered => {}
+        Chats::Refused => return refusal(StatusCode::SERVICE_UNAVAILABLE, "AI_SERVICE_UNAVAILABLE"),
+        Chats::Hanging => std::future::pending().await,
+    }
     if !is_user(&headers) || !body["messages"][0]["content"].is_string() || body["stream"] != true {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     }
@@ -229,6 +267,9 @@ async fn create(State(service): Shared, headers: HeaderMap, Json(mut trip): Json
 }
 
 async fn read(State(service): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if service.has_lost_its_pod() {
+        return (StatusCode::NOT_FOUND, "default backend - 404").into_response();
+    }
     if service.is_dead() {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR");
     }
@@ -238,10 +279,13 @@ async fn read(State(service): Shared, Path(id): Path<String>, headers: HeaderMap
         return refusal(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND");
     };
     let shown = Json(trip.clone()).into_response();
-    // The trip of that number loses its places once it has been read.
     let is_target = |number: u64| trip["title"].as_str().is_some_and(|title| title.ends_with(&format!("#{number}")));
-    if service.trick.is_some_and(|(number, trick)| trick == Trick::Change && is_target(number)) {
-        trip["destinations"] = json!([]);
+    match service.trick.filter(|(number, _)| is_target(*number)).map(|(_, trick)| trick) {
+        // It loses its places once it has been read.
+        Some(Trick::Change) => trip["destinations"] = json!([]),
+        Some(Trick::BreakReading) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        Some(Trick::LoseId) => return Json(json!({ "title": trip["title"] })).into_response(),
+        _ => {}
     }
     shown
 }
@@ -253,6 +297,9 @@ struct Slice {
 }
 
 async fn list(State(service): Shared, Query(slice): Query<Slice>, headers: HeaderMap) -> Response {
+    if service.has_lost_its_pod() {
+        return (StatusCode::NOT_FOUND, "default backend - 404").into_response();
+    }
     if service.is_dead() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR");
     }
@@ -262,6 +309,7 @@ async fn list(State(service): Shared, Query(slice): Query<Slice>, headers: Heade
         .values()
         .filter(|trip| trip["user_id"] == user || service.records.is_shared(trip, &user))
         .map(|trip| json!({ "id": trip["id"], "title": trip["title"] }));
-    let items: Vec<Value> = listed.skip(slice.skip).take(slice.limit).collect();
+    let shows_one_page = service.trick.is_some_and(|(_, trick)| trick == Trick::OnePage);
+    let items: Vec<Value> = listed.skip(if shows_one_page { 0 } else { slice.skip }).take(slice.limit).collect();
     Json(json!({ "items": items, "total": trips.len() })).into_response()
 }

@@ -1,11 +1,12 @@
 //! The journeys against the stand-in: accounts, the mix, follow-up steps, payloads, lies.
 use crate::{
     records::{Bookings, Records},
-    scene::{drive_with, plan},
-    service::Service,
+    scene::{drive_with, plan, until},
+    service::{Chats, Service},
 };
 use loadtest::{Settings, Stop, Target, executor::Tasks};
 use reports::record::{Measure, Outcome};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 fn settings(rest: &str) -> Settings {
@@ -86,6 +87,33 @@ async fn tokens_that_end_are_renewed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_hangs_is_given_up_as_any_request_is() {
+    let (server, service) = Service { hangs_refreshes: true, ..Service::default() }.start().await;
+    let plan = plan(settings("request_timeout = \"1s\""));
+    let done = drive_with(Tasks, plan, &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    done.assert_conserved();
+    assert!(*service.refreshes.lock().unwrap() >= 30, "it hung for every user");
+    assert_eq!((done.counts().completed, done.outcome(Outcome::Full)), (70, 70), "they log in anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_drained_waits_for_no_renewal_and_sends_nothing_after_it() {
+    let (server, service) = Service { hangs_refreshes: true, ..Service::default() }.start().await;
+    let stop = Stop::default();
+    let drain = stop.drain.clone();
+    let is_hanging = move || *service.refreshes.lock().unwrap() >= 30;
+    let done = drive_with(Tasks, plan(settings("request_timeout = \"60s\"")), &server.url, &stop, |_| {
+        Box::pin(async move {
+            until("every user renews", is_hanging).await;
+            drain.cancel();
+        })
+    });
+    let done = done.await;
+    done.assert_conserved();
+    assert_eq!((done.counts().completed, done.counts().unfinished), (0, done.counts().offered));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_that_cannot_be_had_stop_the_run_before_it_starts() {
     let chain = |error: &dyn std::error::Error| {
         let mut text = error.to_string();
@@ -163,4 +191,28 @@ async fn a_traveller_does_it_all_and_waits_for_a_booking_that_is_not_confirmed_y
         assert_eq!(count(step, Outcome::Full), 60, "{step}: {seen:?}");
     }
     assert_eq!(count("bookings.create", Outcome::Degraded), 60, "it says that it is not confirmed");
+}
+
+/// Trips, items and passengers of a load of travellers, in the order of what they are known by.
+async fn asked_for(chats: Chats) -> BTreeMap<String, Value> {
+    let (server, service) = Service { chats, ..honest() }.start().await;
+    let settings = Settings { mix: "traveller=1".parse().unwrap(), ..settings("") };
+    let done = drive_with(Tasks, plan(settings), &server.url, &Stop::default(), |_| Box::pin(async {})).await;
+    let is_answered = done.by_class(Measure::Response).contains_key(&("chat.message".to_owned(), Outcome::Full));
+    assert_eq!(is_answered, chats == Chats::Answered);
+    let trips = service.trips.lock().unwrap().values().cloned().collect::<Vec<_>>();
+    let items = service.records.items.lock().unwrap().clone();
+    let bookings = service.records.bookings.lock().unwrap().values().map(|(booking, _)| booking.clone()).collect();
+    let known = |record: &Value| match record["title"].as_str() {
+        Some(title) => (title.to_owned(), json!([record["destinations"], record["preferences"], record["date"]])),
+        None => (record["metadata"]["reference"].to_string(), record["passengers"].clone()),
+    };
+    [trips, items, bookings].iter().flatten().map(known).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_traveller_saves_and_books_does_not_depend_on_the_answers_to_its_chats() {
+    let (up, down) = (asked_for(Chats::Answered).await, asked_for(Chats::Refused).await);
+    assert_eq!(up.len(), 180, "a trip, an item and a booking of each");
+    assert_eq!(up, down);
 }

@@ -69,13 +69,18 @@ const ORDERS: &str = r#"
 
 const GOODS: &str = "name,price\ntea & milk,1.5\n\"a \"\"b\"\"/c\",2\nkäse,30\n";
 
-fn written_plan(text: &str) -> LoadPlan {
+/// The load of a scenario file, whose mix knows its journeys.
+pub(crate) fn written_load(text: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("goods.csv"), GOODS).unwrap();
     let mut file: File = toml::from_str(text).unwrap();
     let written = written::read(&file.journeys, &file.feeders, folder.path()).unwrap();
     file.load.mix.adopt(&written.journeys);
-    plan(file.load)
+    file.load
+}
+
+fn written_plan(text: &str) -> LoadPlan {
+    plan(written_load(text))
 }
 
 /// A shop: what it was asked, its orders, and what is wrong with it.

@@ -17,6 +17,13 @@ pub struct Oracle {
     pub unknown: u64,
     /// Of those, new records that were found to exist.
     pub landed: u64,
+    /// Chats that were sent: no list shows what was said in them, so that a second one, or one that was not answered, is not looked for.
+    /// 0 in records of before.
+    #[serde(default)]
+    pub unlisted: u64,
+    /// Writes of chats that are among `unknown`: whether they landed is not looked for. 0 in records of before.
+    #[serde(default)]
+    pub unlisted_unknown: u64,
     /// Events that did not reach the journal.
     pub journal_lost: u64,
     /// How many times each promise was broken; promises that held are left out.
@@ -47,6 +54,8 @@ pub enum Violation {
     Unconfirmed,
     /// A booking that fell behind a status which its owner had been shown, or has another confirmation.
     Reverted,
+    /// Acknowledged, or a list, and answered again and again with neither it nor that it is not there, while other reads worked.
+    Unreadable,
 }
 
 /// One broken promise.
@@ -62,6 +71,9 @@ pub struct ViolationExample {
     pub reference: String,
     /// Its id, or ids, where known.
     pub ids: Vec<String>,
+    /// The status with which it was answered, where that is what is wrong; not in records of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 impl Oracle {
@@ -89,8 +101,16 @@ impl Oracle {
 
 impl Violation {
     /// Every one, worst first.
-    pub const ALL: [Self; 7] =
-        [Self::Lost, Self::Duplicated, Self::Invented, Self::Changed, Self::Stale, Self::Unconfirmed, Self::Reverted];
+    pub const ALL: [Self; 8] = [
+        Self::Lost,
+        Self::Duplicated,
+        Self::Invented,
+        Self::Changed,
+        Self::Stale,
+        Self::Unconfirmed,
+        Self::Reverted,
+        Self::Unreadable,
+    ];
 
     /// In a word.
     #[must_use]
@@ -103,6 +123,7 @@ impl Violation {
             Self::Stale => "stale",
             Self::Unconfirmed => "unconfirmed",
             Self::Reverted => "reverted",
+            Self::Unreadable => "unreadable",
         }
     }
 }

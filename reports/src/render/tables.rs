@@ -2,7 +2,7 @@
 use super::table::Table;
 use crate::{
     gate::{GateOutcome, GateResult},
-    number,
+    number, oracle,
     record::{FaultEnd, FaultRecord, FaultWindow, Measure, Outcome, PhaseKind, RunEnd},
     report::Report,
     summary::{Latency, OutcomeCounts, Quantile, Scope, Window},
@@ -236,7 +236,7 @@ pub(crate) fn violations(report: &Report) -> Table {
             example.kind.to_string(),
             example.reference.clone(),
             format!("user {}", example.owner),
-            example.ids.join(", "),
+            example.ids.iter().cloned().chain(oracle::status(example)).collect::<Vec<_>>().join(", "),
         ]);
     }
     table

@@ -107,6 +107,7 @@ fn broken_promises_about_data_outweigh_everything_but_a_fault_left_behind() {
             owner: 3,
             reference: number.to_string(),
             ids: vec!["0b8f1c9e-3c52-4be4-9f0e-0d5c2f6b1a11".to_owned()],
+            status: None,
         });
     }
     draft.run.end = RunEnd::Interrupted;
