@@ -89,7 +89,8 @@ async fn tokens_that_end_are_renewed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewal_that_hangs_is_given_up_as_any_request_is() {
     let (server, service) = Service { hangs_refreshes: true, ..Service::default() }.start().await;
-    let plan = plan(settings("request_timeout = \"1s\""));
+    // A second arrival of a user that waited for longer would come too late.
+    let plan = plan(settings("request_timeout = \"1s\"\nchat_timeout = \"5s\""));
     let done = drive_with(Tasks, plan, &server.url, &Stop::default(), |_| Box::pin(async {})).await;
     done.assert_conserved();
     assert!(*service.refreshes.lock().unwrap() >= 30, "it hung for every user");
