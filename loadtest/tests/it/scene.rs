@@ -83,6 +83,9 @@ impl Drop for Server {
     }
 }
 
+/// A thread that is ready to run waits no longer than this for its turn, nearly always.
+const HELD_UP_NS: f64 = 25e6;
+
 /// Held by a test that measures to the millisecond, and by one that works hard: they would spoil each other.
 pub(crate) static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
@@ -191,6 +194,8 @@ impl Done {
     }
 
     /// Little's law: what the counters saw is what the samples add up to, within 2 % or 10 µs for each.
+    ///
+    /// The two sides read the clock one after the other, so a machine that is busy may hold one of the readings up.
     #[track_caller]
     fn assert_present(&self, counted_ns: u64, cut_off_ns: u64, measure: Measure) {
         let histogram = self.histogram(measure);
@@ -198,7 +203,7 @@ impl Done {
         let counted_ns = counted_ns as f64 - cut_off_ns as f64;
         // Of what was cut off, too, the two sides read the clock one after the other.
         let events = histogram.len() + self.counts().unfinished;
-        let allowed_ns = (counted_ns * 0.02).max(10_000.0 * events as f64);
+        let allowed_ns = (counted_ns * 0.02).max(10_000.0 * events as f64) + HELD_UP_NS;
         let difference_ns = (counted_ns - measured_ns).abs();
         assert!(difference_ns <= allowed_ns, "{measure}: {counted_ns} ns counted, {measured_ns} ns in the samples");
     }
