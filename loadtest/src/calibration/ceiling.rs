@@ -18,27 +18,36 @@ const TOLD: [f64; 2] = [1_000.0, 10_000.0];
 const TOLD_SECONDS: u64 = 2;
 /// How long each step of the search is held, in seconds.
 const STEP_SECONDS: u64 = 1;
-/// The search ends with whatever it knows after this.
-const SEARCH_WITHIN: Duration = Duration::from_secs(9);
+/// How often a rate is held at most until it is kept: a hiccup of the machine is not the generator's limit.
+const ATTEMPTS_TOLD: u32 = 3;
+const ATTEMPTS: u32 = 2;
+/// The search ends with whatever it knows so long after the first rate.
+const WITHIN: Duration = Duration::from_secs(17);
 
 /// Measures lag and CPU time at the rates that are told, then searches for the highest that is kept.
 ///
 /// # Errors
 /// When a load cannot be carried out, or is stopped.
 pub(super) async fn measure(executor: impl Executor + Copy, stop: &Stop) -> Result<Vec<RateTrial>, Error> {
-    let server = Server::start(Manner::Null)?;
+    let (server, begun) = (Server::start(Manner::Null)?, Instant::now());
     let mut trials = Vec::new();
+    let is_time_left = || begun.elapsed() < WITHIN;
+    let hold_until_kept = async |rate: f64, seconds: u64, attempts: u32| {
+        let mut trial = hold(rate, seconds, &server, executor, stop).await?;
+        for _ in 1..attempts {
+            if trial.is_kept() || !is_time_left() {
+                break;
+            }
+            trial = hold(rate, seconds, &server, executor, stop).await?;
+        }
+        Ok::<_, Error>(trial)
+    };
     for rate in TOLD {
-        trials.push(hold(rate, TOLD_SECONDS, &server, executor, stop).await?);
+        trials.push(hold_until_kept(rate, TOLD_SECONDS, ATTEMPTS_TOLD).await?);
     }
     let mut ladder = Ladder::after(&trials);
-    let begun = Instant::now();
-    while let Some(rate) = ladder.next_rate().filter(|_| begun.elapsed() < SEARCH_WITHIN) {
-        let mut trial = hold(rate, STEP_SECONDS, &server, executor, stop).await?;
-        if !trial.is_kept() && begun.elapsed() < SEARCH_WITHIN {
-            // One hiccup of the machine is not the generator's limit.
-            trial = hold(rate, STEP_SECONDS, &server, executor, stop).await?;
-        }
+    while let Some(rate) = ladder.next_rate().filter(|_| is_time_left()) {
+        let trial = hold_until_kept(rate, STEP_SECONDS, ATTEMPTS).await?;
         ladder.learn(&trial);
         trials.push(trial);
     }
