@@ -92,7 +92,7 @@ impl Course {
 }
 
 /// Whole seconds from clock zero to the first fault, or to the end of the load.
-pub(super) fn undisturbed_s(run: &Run) -> u64 {
+pub(crate) fn undisturbed_s(run: &Run) -> u64 {
     let first_fault = run.phases.iter().find(|phase| phase.kind == PhaseKind::During).map(|phase| phase.from_ns);
     first_fault.unwrap_or(u64::MAX).min(run.planned_ns).min(run.finished_ns) / SECOND_NS
 }

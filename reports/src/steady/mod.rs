@@ -6,6 +6,7 @@ mod mser;
 mod search;
 
 pub use change::Change;
+pub(crate) use course::undisturbed_s;
 pub use course::{Batches, Course, SHORTEST_S};
 pub use growth::Growth;
 pub use mser::cut;

@@ -7,7 +7,7 @@ use super::{Check, check::NOT_NOTED};
 use crate::{
     number,
     record::{PhaseKind, Run, RunEnd, SECOND_NS, WarmUp},
-    steady::{Batches, Change, cut},
+    steady::{Batches, Change, SHORTEST_S, cut, undisturbed_s},
     summary::Summary,
 };
 
@@ -23,14 +23,18 @@ pub(super) fn check(run: &Run, summary: &Summary) -> Check {
             let figure = format!("found: steady from {} on", number::seconds(until_ns));
             Check::new(NAME, true, figure, "settled half way to the first fault or the end")
         }
-        WarmUp::NotFound if run.end == RunEnd::Completed => not_found(batches),
+        WarmUp::NotFound if run.end == RunEnd::Completed => not_found(run, batches),
         WarmUp::NotFound => Check::not_applicable(NAME, "the run was not carried out", "to be found"),
         WarmUp::Given => given(run, batches),
     }
 }
 
-fn not_found(batches: Result<Batches, String>) -> Check {
+fn not_found(run: &Run, batches: Result<Batches, String>) -> Check {
+    let level_from_s = run.meter.level_from_ns.unwrap_or(0).div_ceil(SECOND_NS);
     let figure = match batches {
+        Ok(_) if level_from_s > 0 && level_from_s + SHORTEST_S > undisturbed_s(run) => {
+            format!("the ramp ends at {level_from_s} s, and needs {SHORTEST_S} s after it without a fault")
+        }
         Ok(batches) => {
             let length_ns = batches.means.len() as u64 * batches.seconds * SECOND_NS;
             let (half, whole) = (number::seconds(length_ns / 2), number::seconds(length_ns));

@@ -189,6 +189,16 @@ fn a_ramp_is_a_part_of_the_warm_up_however_steady_the_answers() {
     assert_eq!(found_after_a_ramp(105), WarmUp::NotFound, "too long to see what comes after it");
 }
 
+#[test]
+fn a_ramp_that_is_too_long_for_the_run_is_named_as_what_is_wrong() {
+    let mut draft = undisturbed();
+    draft.run.meter.warm_up = WarmUp::NotFound;
+    draft.run.meter.level_from_ns = Some(104_600_000_000);
+    let report = judged(&draft);
+    let figure = "the ramp ends at 105 s, and needs 20 s after it without a fault";
+    assert_eq!(find(&report, "warm-up long enough").figure, figure);
+}
+
 /// What is found after a ramp that ends a little before so many seconds.
 fn found_after_a_ramp(ramp_s: u64) -> WarmUp {
     let root = tempfile::tempdir().unwrap();
