@@ -17,7 +17,7 @@ const BATCHES: usize = 10;
 const MOST_MISSING: f64 = 1e6;
 
 /// Below this number of seconds, batches say nothing.
-pub const FEWEST_SECONDS: usize = 5;
+const FEWEST_SECONDS: usize = 5;
 
 /// What was counted in one second, or in a whole window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,12 +57,12 @@ pub fn bounds(seconds: &[Tally]) -> Bounds {
     bounds_at(seconds, ALPHA)
 }
 
-/// The same, with another chance `alpha` (between 0 and 1) of either bound to be on the wrong side.
+/// The same, with another chance `alpha` (between 0 and 1) of either exact bound to be on the wrong side; batches are taken as ever.
 #[must_use]
 pub fn bounds_at(seconds: &[Tally], alpha: f64) -> Bounds {
     let all: Tally = seconds.iter().copied().sum();
     let exact = clopper_pearson_at(all.hits as f64, all.total as f64, alpha);
-    match batch_means_at(seconds, alpha) {
+    match batch_means(seconds) {
         Some(batches) => Bounds { lower: exact.lower.min(batches.lower), upper: exact.upper.max(batches.upper) },
         None => exact,
     }
@@ -121,10 +121,6 @@ fn paulson(a: f64, b: f64, probability: f64) -> f64 {
 /// For equal batches this is the plain mean. Source: Cochran, Sampling Techniques, 6.3.
 #[must_use]
 pub fn batch_means(seconds: &[Tally]) -> Option<Bounds> {
-    batch_means_at(seconds, ALPHA)
-}
-
-fn batch_means_at(seconds: &[Tally], alpha: f64) -> Option<Bounds> {
     if seconds.len() < FEWEST_SECONDS {
         return None;
     }
@@ -139,7 +135,7 @@ fn batch_means_at(seconds: &[Tally], alpha: f64) -> Option<Bounds> {
     let deviation = |batch: &Tally| (batch.hits as f64 - all.share() * batch.total as f64) / mean_total;
     let variance = batches.iter().map(|batch| deviation(batch).powi(2)).sum::<f64>() / (count - 1) as f64;
     let freedom = StudentsT::new(0.0, 1.0, (count - 1) as f64).expect("at least four degrees of freedom");
-    let half = freedom.inverse_cdf(1.0 - alpha) * (variance / count as f64).sqrt();
+    let half = freedom.inverse_cdf(1.0 - ALPHA) * (variance / count as f64).sqrt();
     Some(Bounds { lower: (all.share() - half).max(0.0), upper: (all.share() + half).min(1.0) })
 }
 
@@ -224,15 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_chance_of_error_makes_wider_bounds() {
+    fn a_smaller_chance_of_error_makes_wider_exact_bounds() {
         let seconds: Vec<Tally> = (0..30).map(|index| tally(index % 3, 100)).collect();
-        let bounds: Vec<Bounds> = [0.05, 1e-3, 1e-5, 1e-7].iter().map(|alpha| bounds_at(&seconds, *alpha)).collect();
-        assert!(
-            bounds.windows(2).all(|pair| pair[1].lower < pair[0].lower && pair[1].upper > pair[0].upper),
-            "{bounds:?}"
-        );
-        let nine = StudentsT::new(0.0, 1.0, 9.0).unwrap();
-        assert!((nine.inverse_cdf(1.0 - 1e-6) - 10.720_16).abs() < 1e-3, "{}", nine.inverse_cdf(1.0 - 1e-6));
+        let alphas = [1e-3, 1e-5, 1e-7, 1e-9];
+        let bounds: Vec<Bounds> = alphas.iter().map(|alpha| bounds_at(&seconds, *alpha)).collect();
+        let wider = |pair: &[Bounds]| pair[1].lower < pair[0].lower && pair[1].upper > pair[0].upper;
+        assert!(bounds.windows(2).all(wider), "{bounds:?}");
+        // The chance of 3 or fewer of 100 at the upper bound is the one that was allowed: Σ C(100, k) p^k (1 - p)^(100 - k).
+        for alpha in [0.05, 1e-4, 1e-9] {
+            let p = clopper_pearson_at(3.0, 100.0, alpha).upper;
+            let below: f64 = [1.0, 100.0, 4_950.0, 161_700.0]
+                .iter()
+                .zip(0..)
+                .map(|(c, k)| c * p.powi(k) * (1.0 - p).powi(100 - k))
+                .sum();
+            assert!((below / alpha - 1.0).abs() < 1e-6, "{below} is not {alpha}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     distribution::Distribution,
-    proportion::{ALPHA, FEWEST_SECONDS},
+    proportion::ALPHA,
     record::{LiveSecond, Measure, Round, Run, SECOND_NS, SecondCounts},
 };
 use std::collections::BTreeMap;
@@ -94,7 +94,6 @@ impl LiveGates {
         let is_sure = match result.share {
             _ if !may_abort => false,
             None => result.outcome == GateOutcome::Fail,
-            Some(_) if evidence.seconds().len() < FEWEST_SECONDS => false,
             Some(_) => {
                 self.looks[position] = self.looks[position].saturating_add(1);
                 let alpha = spent_at(self.looks[position]);
@@ -105,8 +104,11 @@ impl LiveGates {
     }
 }
 
-/// The chance of error that a look may take, so that all the looks of a run together take no more than one judgement in the end does:
-/// `α/(k(k+1))` at the k-th adds up to α.
+/// The chance of error that a look may take as long as requests fail independently of each other, so that all the looks at a gate together
+/// take no more than one judgement in the end does: `α/(k(k+1))` at the k-th adds up to α.
+///
+/// That failures come together is looked for as in the end, at each look anew: a chance that grows smaller with every look would make of an
+/// outage in the middle of a window a wide scatter of its batches, and never end the run.
 fn spent_at(look: u32) -> f64 {
     let look = f64::from(look);
     ALPHA / (look * (look + 1.0))
@@ -119,6 +121,8 @@ fn known_seconds(round: &Round<'_>) -> Vec<SecondCounts> {
     for (second, count) in &round.outstanding {
         if let Some(counts) = usize::try_from(*second).ok().and_then(|second| seconds.get_mut(second)) {
             counts.offered += count;
+            // Some are later steps of their journeys; taken for arrivals, they count in favour of what was sent.
+            counts.arrived += count;
         }
     }
     seconds

@@ -227,7 +227,32 @@ fn false_aborts(runs: u64) -> usize {
 #[test]
 fn a_healthy_run_is_not_aborted_because_it_was_looked_at_often() {
     let aborted = false_aborts(100);
-    assert!(aborted <= 2, "{aborted} of 100: a judgement at the end would be wrong in 5 at most, at the very limit");
+    assert!(aborted <= 5, "{aborted} of 100: a judgement at the end may be wrong in 5, at the very limit");
+}
+
+#[test]
+fn an_outage_in_the_middle_of_a_window_ends_the_run_soon() {
+    let mut draft = draft(&["error-rate < 5% window=run abort", "error-rate < 5% window=run abort after 20s"]);
+    for sample in &mut draft.samples {
+        sample.done_ns = sample.due_ns + 1_000_000;
+        sample.outcome = if sample.due_ns < 14 * SECOND_NS { Outcome::Full } else { Outcome::Transport };
+    }
+    draft.count();
+    let course = watch(&draft);
+    let first = |gate: usize| course.iter().position(|gates| gates[gate].aborts).map(|index| index as u64 + 1);
+    // Ten healthy seconds after the warm-up, then none is answered.
+    let (at_once, later) = (first(0).expect("it aborts"), first(1).expect("it aborts"));
+    assert!((15..=21).contains(&at_once) && (24..=26).contains(&later), "{at_once} and {later}");
+}
+
+#[test]
+fn arrivals_that_are_out_were_sent() {
+    let draft = draft(&["achieved-rate > 90% abort"]);
+    let mut watched = Watched::start(&draft.run);
+    watched.recorder.dropped(6, 10);
+    watched.close_before(5);
+    let mut aborts = |out: u64| watched.judge(&draft, 10, BTreeMap::from([(6, out)]))[0].aborts;
+    assert_eq!((aborts(95), aborts(50)), (false, true), "10 of 105, and 10 of 60 were not");
 }
 
 #[test]
