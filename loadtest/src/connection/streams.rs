@@ -22,7 +22,7 @@ use tokio::{
 const ASSUMED: usize = 100;
 /// What hyper says as long as the server has not said how many.
 pub(super) const NOT_SAID: usize = usize::MAX - 1;
-/// How often hyper is asked until the server has said how many.
+/// How often hyper is asked until the server has said how many, and while it allows none.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The streams of one shared connection, and of those that take its place.
@@ -73,10 +73,17 @@ impl Streams {
 
     /// Makes as many turns as the server allows. Of turns that are taken, those too many go when they end.
     fn allow(&self, count: usize) {
-        if count == NOT_SAID {
-            return;
+        if count != NOT_SAID {
+            self.set(count.min(Semaphore::MAX_PERMITS), true);
         }
-        let count = count.min(Semaphore::MAX_PERMITS);
+    }
+
+    /// Takes the usual number for allowed, until the server of a new connection has said how many.
+    fn start_over(&self) {
+        self.set(ASSUMED, false);
+    }
+
+    fn set(&self, count: usize, is_said: bool) {
         self.allowed.send_if_modified(|allowed| {
             allowed.wanted = count;
             if count >= allowed.count {
@@ -85,12 +92,14 @@ impl Streams {
             } else {
                 allowed.count -= self.turns.forget_permits(allowed.count - count);
             }
-            !std::mem::replace(&mut allowed.is_said, true)
+            !std::mem::replace(&mut allowed.is_said, is_said) && is_said
         });
     }
 
-    fn are_said(&self) -> bool {
-        self.allowed.borrow().is_said
+    /// Whether nothing will make hyper look at what the server says, but a look: no request is sent before a turn is had.
+    fn need_a_look(&self) -> bool {
+        let allowed = self.allowed.borrow();
+        !allowed.is_said || allowed.wanted == 0
     }
 }
 
@@ -102,11 +111,12 @@ pub(super) async fn drive<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut connection = pin!(connection);
+    streams.start_over();
     let mut look = tokio::time::interval(LOOK_EVERY);
     let ended = poll_fn(|cx| {
         let ended = connection.as_mut().poll(cx);
         streams.allow(connection.current_max_send_streams());
-        while !streams.are_said() && look.poll_tick(cx).is_ready() {
+        while streams.need_a_look() && look.poll_tick(cx).is_ready() {
             streams.allow(connection.current_max_send_streams());
         }
         ended
@@ -125,10 +135,11 @@ mod tests {
         let free = |count| assert_eq!(streams.turns.available_permits(), count);
         free(ASSUMED);
         streams.allow(NOT_SAID);
-        assert!(!streams.are_said());
+        assert!(streams.need_a_look());
         for count in [2, 250, usize::MAX, 0, 3] {
             streams.allow(count);
             free(count.min(Semaphore::MAX_PERMITS));
+            assert_eq!(streams.need_a_look(), count == 0, "{count}");
         }
         streams.said().await;
         let taken = [streams.turn(at_once).await.unwrap(), streams.turn(at_once).await.unwrap()];
@@ -137,5 +148,8 @@ mod tests {
         assert!(matches!(streams.turn(at_once).await, Err(Failure::PoolTimeout(_))));
         taken.into_iter().for_each(|turn| streams.end(turn));
         free(1);
+        streams.start_over();
+        free(ASSUMED);
+        assert!(streams.need_a_look(), "the server of the next connection may allow another number");
     }
 }
