@@ -196,9 +196,9 @@ impl Session {
     }
 }
 
-/// How long a token is used. One that lives shorter than the margin is renewed half way.
+/// How long a token is used: half its time at least.
 fn renew_after(valid: Duration, haste: f64) -> Duration {
-    valid.checked_sub(MARGIN).unwrap_or(valid / 2).mul_f64(1.0 - SPREAD * haste)
+    valid.saturating_sub(MARGIN).max(valid / 2).mul_f64(1.0 - SPREAD * haste)
 }
 
 const REGISTER: &str = "/api/v1/auth/register";

@@ -93,20 +93,25 @@ async fn next(user: &mut User, live: &Live, queue: &Receiver<Released>) -> Optio
     }
 }
 
-/// Renews its sessions if it is time, unless the run is to be drained.
-async fn renew(user: &mut User, live: &Live) {
+/// Renews its sessions if it is time, unless the run is to be drained, or nothing more will be due; whether it tried to.
+async fn renew(user: &mut User, live: &Live) -> bool {
     let User { client, session, apart, .. } = user;
     let is_due = |session: &&mut Session| Instant::now() >= session.renew_at();
+    let end = live.instant(live.plan.end_ns());
+    let mut has_tried = false;
     for session in [session, apart].into_iter().flatten().filter(is_due) {
+        has_tried = true;
         let is_given_up = tokio::select! {
             biased;
             () = live.stop.stopping() => true,
+            () = tokio::time::sleep_until(end) => true,
             () = session.keep_alive(client, live.plan.settings().request_timeout) => false,
         };
         if is_given_up {
             client.end_turn(true);
         }
     }
+    has_tried
 }
 
 /// Waits until an idle user is to renew a session; for ever, when it has none.
@@ -126,28 +131,33 @@ async fn make_arrivals(user: &mut User, live: &Arc<Live>) {
     let mut due_ns = closed.first_due_ns(index, users);
     for k in (u64::from(index)..).step_by(users as usize) {
         live.mailboxes.user_is_at(index, due_ns);
-        if due_ns >= plan.end_ns() || !is_due(user, live, due_ns).await {
+        if due_ns >= plan.end_ns() {
             return;
         }
+        let Some(waited_ns) = is_due(user, live, due_ns).await else { return };
         let arrival = Arrival { index: k, due_ns, journey_index: order.journey_index(k) };
         live.arrived(index, arrival.journey_index, due_ns);
-        let done_ns = carry_out(user, live, arrival, 0).await;
+        let done_ns = carry_out(user, live, arrival, waited_ns).await;
         due_ns = closed.next_due_ns(plan.seed(), k, due_ns, done_ns);
     }
 }
 
-/// Waits for an instant, and renews the session meanwhile; whether it came before the run was to be drained.
-async fn is_due(user: &mut User, live: &Live, due_ns: u64) -> bool {
+/// Waits for an instant, and renews the session meanwhile. Says how long after it the user was free, because it was still renewing its
+/// session; `None` when the run was to be drained before.
+async fn is_due(user: &mut User, live: &Live, due_ns: u64) -> Option<u64> {
     let due = live.instant(due_ns);
+    let mut waited_ns = 0;
     loop {
-        renew(user, live).await;
+        if renew(user, live).await {
+            waited_ns = live.ns(Instant::now()).saturating_sub(due_ns);
+        }
         if Instant::now() >= due {
-            return !live.stop.is_stopping();
+            return (!live.stop.is_stopping()).then_some(waited_ns);
         }
         tokio::select! {
             biased;
-            () = live.stop.stopping() => return false,
-            waited = user.timer.until(due) => return waited.is_ok(),
+            () = live.stop.stopping() => return None,
+            waited = user.timer.until(due) => return waited.is_ok().then_some(waited_ns),
             () = renewal_is_due(user) => {}
         }
     }

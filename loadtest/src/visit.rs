@@ -313,6 +313,8 @@ impl<'a> Visit<'a> {
             }
         };
         self.live.answered(self.user.index);
+        // It is out no more, whatever the journey makes of the answer.
+        self.user.open = None;
         self.done_ns = self.live.ns(exchange.done);
         Some((sent_ns, exchange))
     }
