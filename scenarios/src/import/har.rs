@@ -190,7 +190,7 @@ fn steps(entries: &[(Url, Entry)], draft: &mut Draft) -> anyhow::Result<Vec<Step
         step.name = draft::name(&format!("{}.{}", step.method.to_ascii_lowercase(), shape(&step.path)), &mut taken);
         note_answer(&mut step, entry);
         if let Some(answer) = json_of(&entry.response.content) {
-            known.learn(index, &subject(url), &answer);
+            known.learn(index, &subject(&step.path), &answer);
         }
         steps.push(step);
     }
@@ -218,11 +218,13 @@ fn pause(free_at: Timestamp, started: Timestamp) -> Option<Duration> {
     (rounded >= THINK_MIN).then_some(rounded.min(THINK_MAX))
 }
 
-/// The last word of the path, for names: of `/api/trips/17`, `trips`.
-fn subject(url: &Url) -> String {
-    let mut words = url.path_segments().into_iter().flatten();
-    let is_word = |word: &&str| !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()) && !is_uuid(word);
-    words.rfind(is_word).unwrap_or("answer").replace('-', "_")
+/// The last word of a filled path, for names: of `/api/trips/17`, `trips`.
+fn subject(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let is_word = |word: &&str| {
+        !word.is_empty() && !word.contains("${") && !word.starts_with(|c: char| c.is_ascii_digit()) && !is_uuid(word)
+    };
+    path.rsplit('/').find(is_word).unwrap_or("answer").replace('-', "_")
 }
 
 /// The path with what changes replaced by `id`, as a name: names of steps do not depend on what fills them.
@@ -323,5 +325,14 @@ mod tests {
         let many = imported(&vec![("00.000", 0, "/a", 200); 70]);
         assert_eq!(many.matches("[[journeys.recorded.steps]]").count(), 64);
         assert!(many.contains("Journey recorded had 70 steps and keeps the first 64"), "{many}");
+    }
+
+    #[test]
+    fn what_is_saved_is_not_named_after_a_secret_in_the_path() {
+        let token = "/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
+        let recording = recording(&[("00.000", 1, token, 200), ("01.000", 1, "/resets/made-by-the-service-1", 200)]);
+        let text = import(&recording.replace(r#""{}""#, r#""{\"id\":\"made-by-the-service-1\"}""#), None).unwrap();
+        assert!(!text.contains("eyJ"), "{text}");
+        assert!(text.contains(r#"save    = { reset_id = { json = "/id" } }"#), "{text}");
     }
 }

@@ -57,7 +57,7 @@ impl<'a> Filling<'a> {
         let position = Position::Path { after };
         match self.saved(&plain, position) {
             Some(place) => place,
-            None if secret::looks_secret(&plain) => {
+            None if secret::looks_secret(&plain) || (secret::is_secret(after) && secret::is_opaque(&plain)) => {
                 self.leave_out("A word of the path");
                 secret::TEMPLATE.to_owned()
             }
@@ -91,13 +91,13 @@ impl<'a> Filling<'a> {
         let mut pairs = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name_plain = decoded(&name.replace('+', " "));
+            let (field, name) = self.name(name, place);
             let plain = decoded(&value.replace('+', " "));
-            let position = Position::Named { name: &name_plain, owner: "" };
+            let position = Position::Named { name: &field, owner: "" };
             let value = match self.saved(&plain, position) {
                 Some(place) => place,
-                None if (secret::is_secret(&name_plain) && !value.is_empty()) || secret::looks_secret(value) => {
-                    self.leave_out(&format!("{name_plain} in {place}"));
+                None if (secret::is_secret(&field) && !value.is_empty()) || secret::looks_secret(&plain) => {
+                    self.leave_out(&format!("{field} in {place}"));
                     secret::TEMPLATE.to_owned()
                 }
                 None => {
@@ -105,9 +105,23 @@ impl<'a> Filling<'a> {
                     escaped(&tidy(value))
                 }
             };
-            pairs.push(format!("{}={value}", escaped(&tidy(name))));
+            pairs.push(format!("{name}={value}"));
         }
         pairs.join("&")
+    }
+
+    /// The name of a pair as notes have it, and as it is sent: a token alone stands where names do.
+    fn name(&mut self, name: &str, place: &str) -> (String, String) {
+        let plain = decoded(&name.replace('+', " "));
+        if !secret::looks_secret(&plain) {
+            return (plain, escaped(&tidy(name)));
+        }
+        let field = "a name";
+        let sent = self.saved(&plain, Position::Named { name: field, owner: "" }).unwrap_or_else(|| {
+            self.leave_out(&format!("A name in {place}"));
+            secret::TEMPLATE.to_owned()
+        });
+        (field.to_owned(), sent)
     }
 
     fn header(&mut self, name: &str, value: &str, dropped: &mut BTreeSet<String>) {
@@ -144,14 +158,16 @@ impl<'a> Filling<'a> {
         if !has_type && !kind.is_empty() && kind != "application/json" {
             self.step.headers.push(("content-type".to_owned(), escaped(&data.mime_type)));
         }
-        if kind == "application/x-www-form-urlencoded" {
+        let is_called_form = kind == "application/x-www-form-urlencoded";
+        if is_called_form && is_form(&data.text) {
             self.step.body = Some(self.pairs(&data.text, "the form"));
             return;
         }
         match serde_json::from_str::<Value>(&data.text) {
-            Ok(mut value) if value.is_object() || value.is_array() => {
+            Ok(mut value) if has_fields(&value) => {
                 self.json(Position::Named { name: "", owner: "" }, false, &mut value);
                 self.step.body = Some(pretty(&value));
+                self.step.notes.extend(is_called_form.then(|| JSON_AS_FORM.to_owned()));
             }
             // Without names nobody can tell what in it is a secret.
             _ => self.step.notes.push(format!(
@@ -162,8 +178,8 @@ impl<'a> Filling<'a> {
 
     /// Replaces what was saved and what is secret in a JSON body; everything below a secret name is secret.
     fn json(&mut self, position: Position<'_>, is_within_secret: bool, value: &mut Value) {
-        let Position::Named { name: field, .. } = position else { return };
-        let is_secret = is_within_secret || secret::is_secret(field);
+        let Position::Named { name: field, owner } = position else { return };
+        let is_secret = is_within_secret || secret::is_secret(field) || secret::is_card_number(owner, field);
         match value {
             Value::Object(members) => {
                 for (key, mut member) in std::mem::take(members) {
@@ -196,6 +212,23 @@ impl<'a> Filling<'a> {
             }
             Value::Bool(_) | Value::Null => {}
         }
+    }
+}
+
+/// What a step says of a body that is JSON, though its type is that of a form.
+const JSON_AS_FORM: &str = "The body is JSON under the content type of a form, as it was recorded.";
+
+/// Whether a body that is called a form is one: some clients call everything so.
+fn is_form(text: &str) -> bool {
+    text.contains('=') && !decoded(text).trim_start().starts_with(['{', '[', '"', '<'])
+}
+
+/// Whether everything in a JSON body is under a name, by which secrets are known.
+fn has_fields(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::Array(items) => items.iter().all(has_fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -244,6 +277,8 @@ fn tidy(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const FORM: &str = "application/x-www-form-urlencoded";
+
     /// The step that a request with this body becomes.
     fn step(kind: &str, text: &str) -> Step {
         let data = PostData { mime_type: kind.to_owned(), text: text.to_owned() };
@@ -280,9 +315,19 @@ mod tests {
 
     #[test]
     fn bodies_without_fields_are_not_copied_and_said_to_be_missing() {
-        for (kind, text) in
-            [("text/plain", "user=a password=s3cret"), ("application/json", "{\"password\":"), ("text/plain", "7531")]
-        {
+        for (kind, text) in [
+            ("text/plain", "user=a password=s3cret"),
+            ("application/json", "{\"password\":"),
+            ("text/plain", "7531"),
+            ("application/json", r#"["alice","hunter2"]"#),
+            ("application/json", r#"[{"name":"alice"},["hunter2",7]]"#),
+            ("application/json", r#""hunter2""#),
+            (FORM, "hunter2"),
+            (FORM, r#"["alice","hunter2="]"#),
+            (FORM, r#"{"password":"a=b""#),
+            (FORM, "%7B%22password%22%3A%22hunter2%22%7D="),
+            (FORM, r#"<login by="a">hunter2</login>"#),
+        ] {
             let step = step(kind, text);
             assert_eq!(step.body, None, "{text}");
             assert!(step.notes.iter().any(|note| note.starts_with(&format!("TODO: a body of type {kind} "))), "{text}");
@@ -290,13 +335,64 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_in_a_path_is_not_copied() {
+    fn json_under_the_type_of_a_form_is_read_as_json() {
+        for (text, expected) in [
+            (r#"{"password":"hunter2"}"#, r#"{"password":"${random.hex(16)}"}"#),
+            (r#" [{"password":"a=b&c"}]"#, r#"[{"password":"${random.hex(16)}"}]"#),
+        ] {
+            let step = step(FORM, text);
+            let body: String = step.body.unwrap().split_whitespace().collect();
+            assert_eq!(body, expected);
+            assert_eq!(step.headers, [("content-type".to_owned(), FORM.to_owned())]);
+            assert_eq!(step.notes, [secret::note("password in the body"), JSON_AS_FORM.to_owned()]);
+        }
+    }
+
+    /// The path and the notes of the step that a request to this path becomes.
+    fn sent(path: &str) -> (String, Vec<String>) {
         let entry = r#"{ "startedDateTime": "2026-05-01T10:00:00Z", "request": { "method": "GET", "url": "" }, "response": { "status": 200 } }"#;
         let entry: Entry = serde_json::from_str(entry).unwrap();
-        let url = Url::parse("http://a.b/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln/new").unwrap();
+        let url = Url::parse("http://a.b").unwrap().join(path).unwrap();
         let mut step = Step::default();
         Filling::new(&mut Known::default(), &mut step).fill(&url, &entry, &mut BTreeSet::new());
-        assert_eq!(step.path, "/reset/${random.hex(16)}/new");
-        assert_eq!(step.notes, [secret::note("A word of the path")]);
+        (step.path, step.notes)
+    }
+
+    #[test]
+    fn a_secret_in_a_path_is_not_copied() {
+        for (path, expected) in [
+            ("/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln/new", "/reset/${random.hex(16)}/new"),
+            ("/password-reset/token/8c1f0e9d2b7a", "/password-reset/token/${random.hex(16)}"),
+            ("/password/hunter2/confirm", "/password/${random.hex(16)}/confirm"),
+            ("/pin/1234", "/pin/${random.hex(16)}"),
+        ] {
+            assert_eq!(sent(path), (expected.to_owned(), vec![secret::note("A word of the path")]));
+        }
+        for path in ["/auth/v1/token/refresh/", "/oauth/token/revokeAll", "/trips/8c1f0e9d2b7a"] {
+            assert_eq!(sent(path), (path.to_owned(), vec![]));
+        }
+    }
+
+    #[test]
+    fn a_signed_token_in_a_query_is_not_copied_wherever_it_stands() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
+        for (query, expected, what) in [
+            (token.to_owned(), "${random.hex(16)}=", "A name in the query"),
+            (format!("{token}=on"), "${random.hex(16)}=on", "A name in the query"),
+            (format!("as=Bearer+{token}"), "as=${random.hex(16)}", "as in the query"),
+            (format!("as=Bearer%20{token}"), "as=${random.hex(16)}", "as in the query"),
+        ] {
+            assert_eq!(sent(&format!("/a?{query}")), (format!("/a?{expected}"), vec![secret::note(what)]));
+        }
+        assert_eq!(step(FORM, &format!("a=b&{token}")).body.unwrap(), "a=b&${random.hex(16)}=");
+    }
+
+    #[test]
+    fn the_number_of_a_card_is_not_copied() {
+        check(
+            r#"{"cards":[{"number":"4111111111111111","cvc":123}]}"#,
+            r#"{"cards":[{"cvc":${random.int(1000,9999)},"number":"${random.hex(16)}"}]}"#,
+            "number in the body",
+        );
     }
 }
