@@ -96,8 +96,8 @@ async fn next(user: &mut User, live: &Live, queue: &Receiver<Released>) -> Optio
 /// Renews its sessions if it is time, unless the run is to be drained, or nothing more will be due; whether it tried to.
 async fn renew(user: &mut User, live: &Live) -> bool {
     let User { client, session, apart, .. } = user;
-    let is_due = |session: &&mut Session| Instant::now() >= session.renew_at();
     let end = live.instant(live.plan.end_ns());
+    let is_due = |session: &&mut Session| (session.renew_at()..end).contains(&Instant::now());
     let mut has_tried = false;
     for session in [session, apart].into_iter().flatten().filter(is_due) {
         has_tried = true;
