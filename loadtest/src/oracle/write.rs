@@ -160,6 +160,11 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
+    /// A new record of one owner.
+    fn write(kind: RecordKind) -> Write {
+        Write { kind, reference: "1".into(), owner: 0, parent: None, guest: None, key: String::new(), is_change: false }
+    }
+
     /// A trip that was acknowledged as A at 100 and as B at 200, and is read then.
     #[rstest]
     #[case::the_last(200, Some("B"), 0, None)]
@@ -175,18 +180,9 @@ mod tests {
         #[case] bound_ns: u64,
         #[case] expected: Option<JournalEvent>,
     ) {
-        let write = Write {
-            kind: RecordKind::Trip,
-            reference: "1".into(),
-            owner: 0,
-            parent: None,
-            guest: None,
-            key: String::new(),
-            is_change: false,
-        };
         let trip = |title: &str| json!({ "id": "t", "title": title });
         let found = |title: &str| Found::of_record(RecordKind::Trip, &trip(title)).unwrap();
-        let mut own = Own::new(write, 100, &found("A"));
+        let mut own = Own::new(write(RecordKind::Trip), 100, &found("A"));
         own.acknowledge(200, &found("B"));
         let entry = own.read(sent_ns, sent_ns + 1, shown.map(trip).as_ref(), bound_ns);
         assert_eq!(entry.map(|entry| entry.event), expected);
@@ -205,17 +201,12 @@ mod tests {
         #[case] bound_ns: u64,
         #[case] expected: Option<&str>,
     ) {
-        let write = Write {
-            kind: RecordKind::Booking,
-            reference: "1".into(),
-            owner: 0,
-            parent: None,
-            guest: None,
-            key: String::new(),
-            is_change: false,
-        };
         let booking = |status: &str| json!({ "id": "b", "contact": {}, "status": status });
-        let mut own = Own::new(write, 100, &Found::of_record(RecordKind::Booking, &booking("saved")).unwrap());
+        let mut own = Own::new(
+            write(RecordKind::Booking),
+            100,
+            &Found::of_record(RecordKind::Booking, &booking("saved")).unwrap(),
+        );
         let seen = own.read(199, 200, Some(&booking("booked")), bound_ns).unwrap();
         assert_eq!((seen.event, seen.status.as_deref()), (JournalEvent::Seen, Some("booked")));
         let entry = own.read(sent_ns, sent_ns + 1, Some(&booking(shown)), bound_ns);
