@@ -18,8 +18,8 @@ use std::{env, fs, time::Duration};
 
 const USERS: u32 = 1_000;
 const RATE: u32 = 1_000;
-/// The largest resident set, in MB.
-const RSS_MB: f64 = 100.0;
+/// The largest resident set, in MiB.
+const RSS_MIB: f64 = 100.0;
 /// How much more it may be at the end than after the first minute.
 const GROWTH: f64 = 1.05;
 /// Looks per minute.
@@ -62,22 +62,22 @@ fn soak(minutes: u32) {
     println!("{USERS} users, {RATE} requests/s, {minutes} min");
     for look in 1..=minutes * LOOKS {
         std::thread::park_timeout(Duration::from_secs(60) / LOOKS);
-        let Some(rss_mb) = rss_mb(pid) else { break };
-        seen.push(rss_mb);
+        let Some(rss_mib) = rss_mib(pid) else { break };
+        seen.push(rss_mib);
         if look.is_multiple_of(LOOKS) {
-            println!("minute {:>3}: {rss_mb:>6.1} MB", look / LOOKS);
+            println!("minute {:>3}: {rss_mib:>6.1} MiB", look / LOOKS);
         }
     }
     println!("{}", finish("drive", child).0.trim());
     let settled = seen.get(LOOKS as usize - 1).copied().unwrap_or(f64::NAN);
     let (last, most) = (seen.last().copied().unwrap_or(f64::NAN), seen.iter().copied().fold(0.0, f64::max));
-    println!("at most {most:.1} MB, {:.2} times what it was after a minute", last / settled);
-    assert!(most < RSS_MB && last <= settled * GROWTH, "memory is not flat, or more than {RSS_MB} MB");
+    println!("at most {most:.1} MiB, {:.2} times what it was after a minute", last / settled);
+    assert!(most < RSS_MIB && last <= settled * GROWTH, "memory is not flat, or more than {RSS_MIB} MiB");
 }
 
-/// Resident set of a process, in MB; `None` when it is gone.
-fn rss_mb(pid: u32) -> Option<f64> {
+/// Resident set of a process, in MiB; `None` when it is gone.
+fn rss_mib(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0 / 1e6)
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
