@@ -18,6 +18,8 @@ pub mod validity;
 
 pub mod calibration;
 
+pub mod alerts;
+
 pub mod verdict;
 
 pub mod story;

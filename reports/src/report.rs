@@ -1,14 +1,15 @@
 //! A run folder, read and judged: what every page is made from.
 use crate::{
+    alerts::{Detection, Rules, detect},
     record::{
         Run,
-        folder::{Error, read_run},
+        folder::{Error, read_metrics, read_run},
     },
     story,
     summary::Summary,
     verdict::{Verdict, judge},
 };
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 /// A run, its summary and its verdict.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Report {
     pub summary: Summary,
     /// What it is worth.
     pub verdict: Verdict,
+    /// What the target's alerts told of the faults, or why that is not known; `None` when it was not watched by them.
+    pub alerts: Option<Result<Detection, String>>,
     /// What happened, in a few sentences.
     pub story: Vec<String>,
 }
@@ -32,7 +35,17 @@ impl Report {
         let run = read_run(folder)?;
         let summary = Summary::read(folder, &run)?;
         let verdict = judge(&run, &summary);
-        let story = story::tell(&run, &summary);
-        Ok(Self { run, summary, verdict, story })
+        let alerts = alerts_of(folder, &run)?;
+        let story = story::tell(&run, &summary, alerts.as_ref());
+        Ok(Self { run, summary, verdict, alerts, story })
     }
+}
+
+/// What the alerts told, evaluated anew from the metrics and rules in the folder.
+fn alerts_of(folder: &Path, run: &Run) -> Result<Option<Result<Detection, String>>, Error> {
+    let Some(monitoring) = &run.monitoring else { return Ok(None) };
+    let (metrics, rules) = read_metrics(folder)?;
+    let interval = Duration::from_nanos(monitoring.interval_ns);
+    let rules = Rules::parse(&rules).map_err(|error| error.to_string());
+    Ok(Some(rules.and_then(|rules| detect(&rules, &metrics, &run.faults, interval).map_err(|error| error.to_string()))))
 }

@@ -1,5 +1,6 @@
 //! What happened, in a few sentences: the load and its answers, then what each fault did and when that was over.
 use crate::{
+    alerts::{self, Detection},
     number,
     record::{FaultRecord, Measure, Outcome, PhaseKind, Run, RunEnd, SECOND_NS},
     summary::{BinLatency, JourneyBin, OutcomeCounts, Quantile, Scope, Summary, Window},
@@ -28,7 +29,7 @@ const BACK_BINS: usize = 3;
 
 /// Tells the run.
 #[must_use]
-pub fn tell(run: &Run, summary: &Summary) -> Vec<String> {
+pub fn tell(run: &Run, summary: &Summary, told: Option<&Result<Detection, String>>) -> Vec<String> {
     let all = summary.outcomes(&Scope::All, &Window::Everything);
     let mut sentences = vec![load(run, summary, &all)];
     let on: Vec<&FaultRecord> = run.faults.iter().filter(|fault| fault.window.is_some()).collect();
@@ -36,6 +37,7 @@ pub fn tell(run: &Run, summary: &Summary) -> Vec<String> {
     if on.len() > MOST_FAULTS {
         sentences.push(format!("{} more faults are in the table of faults.", on.len() - MOST_FAULTS));
     }
+    sentences.extend(alerts::sentences(told));
     match &run.end {
         RunEnd::Completed => {}
         RunEnd::Interrupted => sentences.push(format!(

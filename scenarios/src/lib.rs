@@ -11,6 +11,7 @@ pub mod exit;
 mod hosts;
 mod import;
 mod live;
+pub mod monitoring;
 pub mod output;
 pub mod plan;
 mod progress;

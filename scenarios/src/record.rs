@@ -56,6 +56,7 @@ pub(crate) fn head(scenario: &Scenario, plan: &Plan) -> Run {
         generator: GeneratorHealth::default(),
         meter: Meter::default(),
         oracle: None,
+        monitoring: None,
     }
 }
 

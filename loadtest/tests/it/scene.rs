@@ -242,6 +242,7 @@ fn run(result: &LoadResult, phase: Phase, steps: Vec<reports::record::StepInfo>)
         meter: result.meter.clone(),
         calibration: None,
         oracle: None,
+        monitoring: None,
     }
 }
 

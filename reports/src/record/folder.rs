@@ -7,10 +7,12 @@
 //!   measures.hlog    one histogram per second, phase, step, outcome and measure (HdrHistogram log, V2 deflate)
 //!   seconds.csv      per second: requests offered, sent, completed, dropped and unsent, and how many were there
 //!   journal.ndjson   every write with what was said to it, where writes are checked
+//!   metrics.txt      the target's own metrics, one series per line, where it was watched by them
+//!   alerts.yaml      the alert rules that it was watched with
 //!   arrivals.txt     recorded arrivals, where the load has them: seconds since their start, one per line
 //! ```
 use super::{
-    FORMAT, Measure, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp, arrivals,
+    FORMAT, Measure, Metrics, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp, arrivals,
     recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
 };
 use hdrhistogram::{
@@ -31,6 +33,8 @@ const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
 const JOURNAL: &str = "journal.ndjson";
 const ARRIVALS: &str = "arrivals.txt";
+const METRICS: &str = "metrics.txt";
+const ALERTS: &str = "alerts.yaml";
 const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns,arrived";
 
 /// Why a run folder could not be written or read.
@@ -176,6 +180,15 @@ impl RunFolder {
         self.write(ARRIVALS, arrivals::list(due_ns).as_bytes())
     }
 
+    /// Writes the target's own metrics, and the alert rules that it was watched with.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_metrics(&self, metrics: &Metrics, rules: &str) -> Result<(), Error> {
+        self.write(METRICS, metrics.text().as_bytes())?;
+        self.write(ALERTS, rules.as_bytes())
+    }
+
     fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         write_file(&self.partial.join(name), content)
     }
@@ -224,6 +237,21 @@ pub fn read_arrivals(folder: &Path) -> Result<Vec<u64>, Error> {
         })
     };
     text.lines().enumerate().map(instant).collect()
+}
+
+/// Reads the target's own metrics and the alert rules that it was watched with.
+///
+/// # Errors
+/// When a file cannot be read, or a line of the metrics is damaged.
+pub fn read_metrics(folder: &Path) -> Result<(Metrics, String), Error> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        let text = fs::read_to_string(&path);
+        text.map(|text| (path.clone(), text)).map_err(|source| Error::Read { path, source })
+    };
+    let (path, text) = read(METRICS)?;
+    let metrics = Metrics::parse(&text).map_err(|(line, problem)| Error::Line { path, line, problem })?;
+    Ok((metrics, read(ALERTS)?.1))
 }
 
 /// Reads the counts per second; empty for a run that was killed before they were written.

@@ -1,5 +1,5 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
-use super::{Calibration, FaultRecord, Machine, Meter, Oracle, Phase};
+use super::{Calibration, FaultRecord, Machine, Meter, Monitoring, Oracle, Phase};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -86,6 +86,9 @@ pub struct Run {
     /// Whether the target kept what it had acknowledged; `None` when that was not checked.
     #[serde(default)]
     pub oracle: Option<Oracle>,
+    /// How the target was watched by its own metrics and alerts; `None` when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
 }
 
 /// The scenario that was run, as read.

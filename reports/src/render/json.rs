@@ -1,5 +1,6 @@
 //! `summary.json`: the verdict and every figure, for programs. Latencies are whole nanoseconds, shares are between 0 and 1.
 use crate::{
+    alerts::Detection,
     record::{Counts, FaultRecord, Measure, Oracle, Outcome, PhaseKind, Run, RunEnd},
     report::Report,
     summary::{Latency, Quantile, Scope, Summary, Window},
@@ -27,6 +28,8 @@ struct Document<'a> {
     meter: String,
     /// What reading the acknowledged writes back has shown; `null` when that was not done.
     oracle: Option<&'a Oracle>,
+    /// What the target's alerts told of the faults, in seconds; `null` when it was not watched by them, or they could not be evaluated.
+    alerts: Option<&'a Detection>,
     /// Every scope in every window that has requests.
     figures: Vec<Figures>,
 }
@@ -95,6 +98,7 @@ pub fn json(report: &Report) -> String {
         faults: &report.run.faults,
         meter: crate::calibration::standing(&report.run).sentence(),
         oracle: report.run.oracle.as_ref(),
+        alerts: report.alerts.as_ref().and_then(|told| told.as_ref().ok()),
         figures: figures(&report.summary),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");

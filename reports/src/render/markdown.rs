@@ -1,6 +1,6 @@
 //! `report.md`: the run in Markdown, for tickets and pull requests.
-use super::{calibration, tables};
-use crate::{oracle, report::Report};
+use super::{alerts, calibration, tables};
+use crate::{alerts::note, oracle, report::Report};
 use std::fmt::Write as _;
 
 /// The run as a Markdown document.
@@ -31,6 +31,9 @@ pub fn markdown(report: &Report) -> String {
     section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
     section("Connecting", "Milliseconds, everything but the warm-up.", &tables::connecting(report));
     section("Faults", "", &tables::faults(&run.faults));
+    if let Some(told) = &report.alerts {
+        section("Alerts", &note(run, told), &alerts::table(told));
+    }
     section("Data violated", "", &tables::violations(report));
     section("Validity", "", &tables::checks(&verdict.checks));
     section("Meter", "", &calibration::of_run(run));

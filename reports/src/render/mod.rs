@@ -1,4 +1,5 @@
 //! Pages and charts of a run, from its report alone: one page per file, one chart per file.
+mod alerts;
 mod calibration;
 mod chart;
 mod files;

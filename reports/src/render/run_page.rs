@@ -1,10 +1,11 @@
 //! `report.html`: one run, from its verdict down to its environment.
 use super::{
-    DrawError, calibration, chart,
+    DrawError, alerts, calibration, chart,
     page::{figure, page, records, section, table, unbroken},
     tables,
 };
 use crate::{
+    alerts::note,
     number, oracle,
     record::{FaultEnd, Measure},
     report::Report,
@@ -35,6 +36,7 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
             @if !connecting.rows.is_empty() { (section("Connecting", CONNECTING, &table(&connecting))) }
         }
         @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
+        @if let Some(told) = &report.alerts { (section("Alerts", &note(run, told), &records(&alerts::table(told)))) }
         (section("Data", if run.oracle.is_some() { DATA } else { "" }, &data(report)))
         (section("Validity", VALIDITY, &records(&tables::checks(&verdict.checks))))
         (section("Meter", METER, &records(&calibration::of_run(run))))

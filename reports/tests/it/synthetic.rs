@@ -317,6 +317,7 @@ fn head(shape: &Shape) -> Run {
             ..Meter::default()
         },
         calibration: None,
+        monitoring: None,
         oracle: Some(Oracle { acknowledged: 136, verified: 136, took_ns: 310 * MS, ..Oracle::default() }),
     }
 }

@@ -7,18 +7,20 @@ use super::{plan::today, report};
 use crate::{
     cli::{self, ProgressStyle},
     exit::{Exit, Failure, OrExit as _},
-    live::{Aborted, Board, Bound, Watch},
+    live::{self, Aborted, Board, Bound},
+    monitoring::{Seen, Watch},
     output,
     plan::Plan,
     progress::{self, Source},
     record,
     scenario::{Overrides, Scenario},
-    stack::Stack,
+    stack::{Stack, allowed},
 };
 use anyhow::Context as _;
+use futures_util::future::OptionFuture;
 use loadtest::{LoadResult, Ready, Recording, Stop, arrivals::Arrivals, oracle::Witness};
 use reports::{
-    record::{FaultEnd, FaultRecord, LoadRecord, Oracle, ProcessUsage, Run, RunEnd, RunFolder},
+    record::{FaultEnd, FaultRecord, LoadRecord, Monitoring, Oracle, ProcessUsage, Run, RunEnd, RunFolder, folder},
     render,
     steady::find_warm_up,
     units::format_duration,
@@ -29,6 +31,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Time between the last preparation and clock zero, so that nothing is late from the start.
 const LEAD: Duration = Duration::from_millis(100);
@@ -39,6 +42,7 @@ struct Driven {
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessUsage>,
     oracle: Option<Oracle>,
+    seen: Option<(Watch, Seen)>,
     clock_zero: SystemTime,
     end: RunEnd,
 }
@@ -80,12 +84,14 @@ pub(super) async fn carry_out(
     let style = if quiet { ProgressStyle::None } else { how.progress };
     let board = Arc::new(Board::new(&head));
     let observers = observers.show(board.clone())?;
-    let driven = drive(&plan, &head, &folder, &mut stack, &Shown { style, board: board.clone() }, &stop).await;
+    let watch = watch(&scenario, &stack)?;
+    let watching = Shown { style, board: board.clone(), watch };
+    let driven = drive(&plan, &head, &folder, &mut stack, watching, &stop).await;
     stack.stop().await;
-    let (mut run, seconds) = match driven? {
-        Some(driven) => finished(head, driven),
-        None => return Ok(Exit::Interrupted as u8),
-    };
+    let Some(mut driven) = driven? else { return Ok(Exit::Interrupted as u8) };
+    let monitoring = keep(driven.seen.take(), &folder).await.or_invalid("free some space, and run it again")?;
+    let (mut run, seconds) = finished(head, driven);
+    run.monitoring = monitoring;
     find_warm_up(folder.path(), &mut run).or_invalid("what was measured is in the folder that ends in .partial")?;
     let path = folder.finish(&run, &seconds).or_invalid("what was measured is in the folder that ends in .partial")?;
     let report = render::render_all(&path).or_invalid("free some space, then `harness report latest`")?.report;
@@ -96,10 +102,27 @@ pub(super) async fn carry_out(
     Ok(report.verdict.exit_code)
 }
 
-/// How the run is shown while it goes on.
+/// How the run is shown, and the target watched, while it goes on.
 struct Shown {
     style: ProgressStyle,
     board: Arc<Board>,
+    watch: Option<Watch>,
+}
+
+/// What watches the target by its own metrics, if the scenario has it watched.
+fn watch(scenario: &Scenario, stack: &Stack) -> Result<Option<Watch>, Failure> {
+    let Some(watched) = &scenario.watched else { return Ok(None) };
+    let url = watched.url.as_deref().or(stack.metrics_url()).unwrap_or_default();
+    allowed(url, &scenario.allow_hosts).or_usage("name the host with --allow-host if it is yours to watch")?;
+    Watch::new(watched.clone(), url).map(Some).or_usage("write the URL of a page of metrics: [monitoring] url")
+}
+
+/// Writes down what the watch saw, once `promtool` was asked about it.
+async fn keep(seen: Option<(Watch, Seen)>, folder: &RunFolder) -> Result<Option<Monitoring>, folder::Error> {
+    let Some((watch, mut seen)) = seen else { return Ok(None) };
+    watch.confirm(&mut seen, folder.path()).await;
+    folder.write_metrics(&seen.metrics, &seen.rules_text)?;
+    Ok(Some(seen.record))
 }
 
 /// Loads and breaks the stack; `None` when it was interrupted before the first request.
@@ -108,7 +131,7 @@ async fn drive(
     head: &Run,
     folder: &RunFolder,
     stack: &mut Stack,
-    shown: &Shown,
+    mut shown: Shown,
     stop: &Stop,
 ) -> Result<Option<Driven>, Failure> {
     let measures = File::create(folder.measures_path()).or_try_again("choose another folder with --out")?;
@@ -122,7 +145,7 @@ async fn drive(
     let recording = Recording { measures: Box::new(measures), phases: plan.phases.clone(), clock_zero: wall_zero };
     // A stop of its own: a dead target or a gate ends the run without the user having asked for it.
     let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
-    let ready = ready.watched_by(Box::new(Watch::new(shown.board.clone(), head, own.clone())));
+    let ready = ready.watched_by(Box::new(live::Watch::new(shown.board.clone(), head, own.clone())));
     let before = stack.usage();
     let control = stack.control().cloned();
     let faults = async {
@@ -139,10 +162,17 @@ async fn drive(
         }
         result
     };
-    let both = async { tokio::join!(load, faults) };
+    let is_over = CancellationToken::new();
+    let both = async {
+        let both = tokio::join!(load, faults);
+        is_over.cancel();
+        both
+    };
+    let seen = OptionFuture::from(shown.watch.take().map(|watch| watch.run(clock_zero, is_over.clone())));
+    let both = async { tokio::join!(both, seen) };
     tokio::pin!(both);
     let mut broken = None;
-    let ((load, faults), processes) = loop {
+    let (((load, faults), seen), processes) = loop {
         tokio::select! {
             done = &mut both => break (done, stack.usage()),
             how = stack.died(), if broken.is_none() => {
@@ -170,7 +200,7 @@ async fn drive(
         _ => RunEnd::Completed,
     };
     let processes = record::used_between(&before, processes);
-    Ok(Some(Driven { load, faults, processes, oracle, clock_zero: wall_zero, end }))
+    Ok(Some(Driven { load, faults, processes, oracle, seen, clock_zero: wall_zero, end }))
 }
 
 /// Reads the acknowledged writes back, now that the load is over and the faults are lifted. A target that dies meanwhile ends it.

@@ -129,5 +129,6 @@ fn head(gates: &[&str]) -> Run {
         meter: Meter::default(),
         calibration: None,
         oracle: None,
+        monitoring: None,
     }
 }

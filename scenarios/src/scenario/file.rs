@@ -3,6 +3,7 @@ use crate::{
     cli::Which,
     digest::hex,
     exit::{Failure, OrExit as _},
+    monitoring::{Monitoring, Watched},
     recorded,
     scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
 };
@@ -44,6 +45,9 @@ pub struct File {
     /// Where the links live.
     #[serde(default)]
     pub links: Links,
+    /// How the target is watched by its own metrics and alerts.
+    #[serde(default)]
+    pub monitoring: Monitoring,
     /// The load.
     pub load: loadtest::Settings,
     /// Journeys beside those of the program, by the name that the mix gives them.
@@ -79,6 +83,8 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// Where its recorded arrivals came from, if it has any.
     pub recorded: Option<RecordedArrivals>,
+    /// How the target is watched, if it is.
+    pub watched: Option<Watched>,
 }
 
 /// A scenario's text, not yet read.
@@ -203,9 +209,13 @@ impl Scenario {
             written: Written::default(),
             folder,
             recorded: None,
+            watched: None,
         };
         scenario.change(overrides)?;
         scenario.find_files(recorded).map_err(|mistake| wrong(vec![mistake])).or_usage("")?;
+        let is_bundled = scenario.file.target.url.is_none();
+        let watched = scenario.file.monitoring.resolve(is_bundled, &scenario.folder);
+        scenario.watched = watched.map_err(|mistake| wrong(vec![mistake])).or_usage("")?;
         let written = written::read(&scenario.file.journeys, &scenario.file.feeders, &scenario.folder);
         scenario.written = written.map_err(|errors| wrong(mistakes_in_journeys(&errors))).or_usage("")?;
         scenario.file.load.mix.adopt(&scenario.written.journeys);

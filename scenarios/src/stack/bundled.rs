@@ -54,7 +54,10 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
     let listen = make_link(&control, CLIENT, upstream).await?;
     // The order in which they are stopped: whoever asks before whoever answers.
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
-    Ok(Stack::new(format!("http://{listen}"), Some(control), parts))
+    // With an address for operators, the metrics are there only.
+    let internal = scenario.target.service.get("internal_listen").map(|address| address.get_ref().clone());
+    let metrics = format!("http://{}/metrics", internal.unwrap_or_else(|| upstream.to_string()));
+    Ok(Stack::new(format!("http://{listen}"), Some(control), parts).with_metrics(metrics))
 }
 
 async fn links(scenario: &Scenario, folder: &Path) -> anyhow::Result<(Option<Running>, Control)> {

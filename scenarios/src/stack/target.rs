@@ -24,11 +24,24 @@ pub(crate) struct Stack {
     url: String,
     control: Option<Control>,
     parts: Vec<Running>,
+    metrics_url: Option<String>,
 }
 
 impl Stack {
     pub(super) fn new(url: String, control: Option<Control>, parts: Vec<Running>) -> Self {
-        Self { url, control, parts }
+        Self { url, control, parts, metrics_url: None }
+    }
+
+    /// With the place where the service shows its metrics.
+    #[must_use]
+    pub(super) fn with_metrics(self, url: String) -> Self {
+        Self { metrics_url: Some(url), ..self }
+    }
+
+    /// Where the metrics of the bundled service are, past all links.
+    #[must_use]
+    pub(crate) fn metrics_url(&self) -> Option<&str> {
+        self.metrics_url.as_deref()
     }
 
     /// Starts the bundled stack, or reaches out to the service that the scenario names.

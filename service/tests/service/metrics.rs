@@ -127,6 +127,34 @@ async fn promtool_finds_nothing_wrong() {
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
+/// The folder of what watches the service.
+const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/monitoring");
+
+#[tokio::test]
+async fn the_alerts_look_at_metrics_that_there_are() {
+    let (stack, _) = used().await;
+    let page = stack.probe("/metrics").await.text;
+    let there: BTreeSet<&str> = page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let alerts = std::fs::read_to_string(format!("{MONITORING}/alerts.yaml")).unwrap();
+    let words = alerts.split(|character: char| !(character.is_ascii_alphanumeric() || "_:".contains(character)));
+    let named: BTreeSet<&str> = words.filter(|word| word.starts_with("tripsage_")).collect();
+    let missing: Vec<_> = named.difference(&there).collect();
+    assert!(named.len() > 8 && missing.is_empty(), "no series of {missing:?}");
+}
+
+#[rstest]
+#[case(&["check", "config", "prometheus.yml"])]
+#[case(&["test", "rules", "rules.test.yaml"])]
+#[tokio::test]
+async fn prometheus_takes_what_watches_the_service(#[case] arguments: &[&str]) {
+    let mut command = Command::new("promtool");
+    let run = command.args(arguments).current_dir(MONITORING).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Some(promtool) = started(run) else { return };
+    let output = promtool.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
 /// The page in the older text format, which is all that promtool reads: there, a counter is described by its whole name.
 fn older_text(page: &str) -> String {
     let (mut text, mut counters) = (String::new(), BTreeSet::new());
@@ -150,8 +178,11 @@ fn older_text(page: &str) -> String {
 /// The linter of Prometheus, when it is installed; on CI it must be.
 fn promtool() -> Option<Child> {
     let mut command = Command::new("promtool");
-    let command = command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    match command.spawn() {
+    started(command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()))
+}
+
+fn started(command: &mut Command) -> Option<Child> {
+    match command.kill_on_drop(true).spawn() {
         Ok(child) => Some(child),
         Err(error) if std::env::var_os("CI").is_none() => {
             note(&format!("skipped: promtool cannot be run: {error}"));
