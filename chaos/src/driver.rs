@@ -66,7 +66,7 @@ async fn drive_one(
             let off = lift(fault, injectors).await;
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
-            record.effect = effect(fault, injectors, cut_before).await;
+            record.effect = record.effect.or(effect(fault, injectors, cut_before).await);
         }
         Err(error) => {
             record.error = Some(chain(&error));
@@ -154,6 +154,9 @@ fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: 
     if let Some(part) = &mut record.part {
         part.undone_from_ns = off.as_ref().ok().map(|off| since_origin(off.asked));
         let undone = off.as_ref().ok().and_then(|off| off.proof.clone());
+        if off.as_ref().is_ok_and(|off| off.touched_nothing) {
+            record.effect = Some(FaultEffect::default());
+        }
         part.proof = on.proof.into_iter().chain(undone).collect::<Vec<_>>().join("; ");
     }
     let off_at = |off: Off| on.over.unwrap_or(off.at);

@@ -1,12 +1,13 @@
 //! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts.
-use std::sync::Arc;
+use std::{error, sync::Arc};
 
 use tokio::time::Instant;
 
 use crate::{
     control::{self, Control, Written},
+    fault::OnPart,
     parts::{PartError, Parts},
-    timeline::TimedFault,
+    timeline::{TimedFault, Timeline},
 };
 
 /// What faults can act on in a run. Clones act on the same.
@@ -40,6 +41,37 @@ pub(crate) struct Off {
     pub(crate) at: Instant,
     /// What shows that it is off, for a fault on a part.
     pub(crate) proof: Option<String>,
+    /// True when the system has counted what it did, and it was nothing.
+    pub(crate) touched_nothing: bool,
+}
+
+impl Off {
+    /// The end of a fault on a part.
+    pub(crate) fn new(asked: Instant, at: Instant, proof: String) -> Self {
+        Self { asked, at, proof: Some(proof), touched_nothing: false }
+    }
+}
+
+/// A fault that this machine cannot bring about.
+#[derive(Debug, thiserror::Error)]
+#[error("fault `{fault}` is not possible here")]
+pub struct Impossible {
+    /// Its name.
+    pub fault: String,
+    /// Why not.
+    #[source]
+    pub source: Box<dyn error::Error + Send + Sync>,
+}
+
+/// Makes sure, before a run starts, that this machine can bring every fault of a timeline about, as far as that shows without doing it.
+///
+/// # Errors
+/// With the first that it cannot.
+pub fn ensure_possible(timeline: &Timeline) -> Result<(), Impossible> {
+    timeline.faults().iter().try_for_each(|fault| {
+        let possible = fault.fault.on_part().map_or(Ok(()), OnPart::ensure_possible);
+        possible.map_err(|source| Impossible { fault: fault.name.clone(), source })
+    })
 }
 
 /// Why a fault was not brought about, kept up or lifted.
@@ -107,7 +139,7 @@ impl Injectors {
     pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.lift(fault).await?;
-            return Ok(Off { asked: written.before, at: middle(written), proof: None });
+            return Ok(Off { asked: written.before, at: middle(written), proof: None, touched_nothing: false });
         };
         Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
     }

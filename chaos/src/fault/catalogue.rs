@@ -5,7 +5,7 @@ use reports::units::format_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::process::{FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
+use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
 use super::{
     bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, noop,
     reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout,
@@ -61,6 +61,8 @@ pub enum Fault {
     KeysRotated,
     /// The part comes back with fewer files and sockets that it may have open.
     FileDescriptors(FileDescriptors),
+    /// The part gets no more than so much of a CPU.
+    CpuLimit(CpuLimit),
 }
 
 /// By which means a fault is brought about.
@@ -121,6 +123,7 @@ impl Fault {
             Fault::Restart => Restart.name(),
             Fault::KeysRotated => KeysRotated.name(),
             Fault::FileDescriptors(settings) => settings.name(),
+            Fault::CpuLimit(settings) => settings.name(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Fault {
             Fault::Restart => Some(&Restart),
             Fault::KeysRotated => Some(&KeysRotated),
             Fault::FileDescriptors(settings) => Some(settings),
+            Fault::CpuLimit(settings) => Some(settings),
             _ => None,
         }
     }
@@ -151,6 +155,7 @@ impl Fault {
             Fault::Slicer(settings) => settings.attributes()?,
             Fault::LimitData(settings) => settings.attributes()?,
             Fault::FileDescriptors(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::CpuLimit(settings) => return settings.check_settings().map(|()| Means::Part),
             Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
@@ -174,6 +179,7 @@ impl fmt::Display for Fault {
             Fault::Restart => f.write_str(&Restart.words()),
             Fault::KeysRotated => f.write_str(&KeysRotated.words()),
             Fault::FileDescriptors(settings) => f.write_str(&settings.words()),
+            Fault::CpuLimit(settings) => f.write_str(&settings.words()),
         }
     }
 }
@@ -265,6 +271,7 @@ mod tests {
             "file_descriptors",
             "file_descriptors: restart in order with at most 64 of them",
         );
+        check("{ cpu_limit = { share = 0.5 } }", "cpu_limit", "cpu_limit: at most 0.5 of a CPU");
         assert!(read("{ file_descriptors = { limit = 3 } }").unwrap().means().is_err());
         assert!(read(r#""down""#).unwrap().on_part().is_none());
     }

@@ -20,7 +20,7 @@ pub use bandwidth::Bandwidth;
 pub use catalogue::{Error, Fault, Means};
 pub use latency::Latency;
 pub use limit_data::LimitData;
-pub use process::FileDescriptors;
+pub use process::{CpuLimit, FileDescriptors};
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;

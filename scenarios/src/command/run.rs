@@ -33,6 +33,10 @@ use tokio::time::Instant;
 /// Time between the last preparation and clock zero, so that nothing is late from the start.
 const LEAD: Duration = Duration::from_millis(100);
 
+/// What limits on a part need of the machine.
+const LIMITS_NEED: &str =
+    "run as root, or in a control group that is handed on to you: systemd-run --user --scope -p Delegate=yes …";
+
 /// What the load and the faults left behind.
 struct Driven {
     load: LoadResult,
@@ -65,6 +69,7 @@ pub(super) async fn carry_out(
         output::note(&plan.head(&scenario));
     }
     ensure_file_descriptors(&scenario)?;
+    chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
     let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
     let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
