@@ -151,12 +151,10 @@ async fn lift(fault: &TimedFault, injectors: &Injectors) -> Result<Off, Error> {
 fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: Result<Off, Error>) {
     let since_origin = |instant: Instant| units::nanos(instant.saturating_duration_since(origin));
     let from_ns = since_origin(on.at);
+    record.effect = off.as_ref().ok().and_then(|off| off.effect);
     if let Some(part) = &mut record.part {
         part.undone_from_ns = off.as_ref().ok().map(|off| since_origin(off.asked));
         let undone = off.as_ref().ok().and_then(|off| off.proof.clone());
-        if off.as_ref().is_ok_and(|off| off.touched_nothing) {
-            record.effect = Some(FaultEffect::default());
-        }
         part.proof = on.proof.into_iter().chain(undone).collect::<Vec<_>>().join("; ");
     }
     let off_at = |off: Off| on.over.unwrap_or(off.at);
@@ -175,7 +173,7 @@ fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: 
 async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> Option<FaultEffect> {
     let link = link_effects(fault, injectors).await?;
     match fault.means {
-        Means::Part => None,
+        Means::Part | Means::Clients => None,
         Means::Disable => {
             // The kernel refuses connections to a disabled proxy without telling it: none cut does not mean none hit.
             let connections = link.cut.saturating_sub(cut_before);
@@ -197,7 +195,7 @@ async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> O
 async fn cut_connections(fault: &TimedFault, injectors: &Injectors) -> u64 {
     match fault.means {
         Means::Disable => link_effects(fault, injectors).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } | Means::Part => 0,
+        Means::Toxic { .. } | Means::Part | Means::Clients => 0,
     }
 }
 

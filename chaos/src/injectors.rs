@@ -1,11 +1,18 @@
-//! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts.
-use std::{error, sync::Arc};
+//! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts, and clients that crowd a link.
+use std::{
+    collections::HashMap,
+    error,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use reports::record::FaultEffect;
 
 use tokio::time::Instant;
 
 use crate::{
     control::{self, Control, Written},
-    fault::OnPart,
+    fault::{Crowd, Means, OnClients, OnPart},
     parts::{PartError, Parts},
     timeline::{TimedFault, Timeline},
 };
@@ -17,6 +24,8 @@ pub struct Injectors {
     pub links: Option<Control>,
     /// The parts of the target, if the harness started it.
     pub parts: Option<Arc<dyn Parts>>,
+    /// The crowds of clients that are there, by the name of their fault.
+    crowds: Arc<Mutex<HashMap<String, Crowd>>>,
 }
 
 /// A fault that went on.
@@ -41,14 +50,14 @@ pub(crate) struct Off {
     pub(crate) at: Instant,
     /// What shows that it is off, for a fault on a part.
     pub(crate) proof: Option<String>,
-    /// True when the system has counted what it did, and it was nothing.
-    pub(crate) touched_nothing: bool,
+    /// What it touched, where that is counted here and not by a link.
+    pub(crate) effect: Option<FaultEffect>,
 }
 
 impl Off {
     /// The end of a fault on a part.
     pub(crate) fn new(asked: Instant, at: Instant, proof: String) -> Self {
-        Self { asked, at, proof: Some(proof), touched_nothing: false }
+        Self { asked, at, proof: Some(proof), effect: None }
     }
 }
 
@@ -81,6 +90,10 @@ pub(crate) enum Error {
     Link(#[from] control::Error),
     #[error(transparent)]
     Part(#[from] PartError),
+    #[error(
+        "cannot send clients for fault `{fault}` to {listen}: only links that listen on this machine's loopback are crowded"
+    )]
+    Beyond { fault: String, listen: String },
     #[error("nothing here can bring fault `{fault}` about: {missing}")]
     Missing { fault: String, missing: &'static str },
 }
@@ -91,7 +104,7 @@ impl Error {
         match self {
             Self::Link(error) => error.is_not_found(),
             Self::Part(error) => matches!(error, PartError::Over { .. }),
-            Self::Missing { .. } => false,
+            Self::Missing { .. } | Self::Beyond { .. } => false,
         }
     }
 
@@ -100,14 +113,14 @@ impl Error {
         match self {
             Self::Link(error) => error.is_refusal(),
             Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
-            Self::Missing { .. } => true,
+            Self::Missing { .. } | Self::Beyond { .. } => true,
         }
     }
 }
 
 impl From<Control> for Injectors {
     fn from(links: Control) -> Self {
-        Self { links: Some(links), parts: None }
+        Self::new(Some(links), None)
     }
 }
 
@@ -118,8 +131,17 @@ impl From<&Control> for Injectors {
 }
 
 impl Injectors {
+    /// What a target has: links, parts of the harness's own, both or neither.
+    #[must_use]
+    pub fn new(links: Option<Control>, parts: Option<Arc<dyn Parts>>) -> Self {
+        Self { links, parts, crowds: Arc::default() }
+    }
+
     /// Puts a fault on, and sees that it is.
     pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
+        if let Some(clients) = fault.fault.on_clients() {
+            return self.gather(fault, clients).await;
+        }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.apply(fault).await?;
             return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
@@ -127,9 +149,25 @@ impl Injectors {
         Ok(fault.on_part()?.apply(self.parts(fault)?, part).await?)
     }
 
+    /// Lets a crowd of clients come to where the link listens, if that is on this machine.
+    async fn gather(&self, fault: &TimedFault, clients: &dyn OnClients) -> Result<On, Error> {
+        let listen = self.control(fault)?.link(&fault.link).await?.listen;
+        let address = listen.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+        let beyond = || Error::Beyond { fault: fault.name.clone(), listen };
+        let crowd = Crowd::gather(clients, address.ok_or_else(beyond)?);
+        let at = Instant::now();
+        self.crowds().insert(fault.name.clone(), crowd);
+        Ok(On { asked: at, at, over: None, proof: None })
+    }
+
+    fn crowds(&self) -> MutexGuard<'_, HashMap<String, Crowd>> {
+        self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sees that a fault is still on, and keeps it so.
     pub(crate) async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
         match &fault.part {
+            None if fault.means == Means::Clients => Ok(()),
             None => Ok(self.control(fault)?.renew(fault).await?),
             Some(part) => Ok(fault.on_part()?.check(self.parts(fault)?, part)?),
         }
@@ -137,17 +175,27 @@ impl Injectors {
 
     /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
     pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+        if fault.means == Means::Clients {
+            let asked = Instant::now();
+            let crowd = self.crowds().remove(&fault.name);
+            let effect = match crowd {
+                Some(crowd) => Some(crowd.disperse().await),
+                None => None,
+            };
+            return Ok(Off { asked, at: Instant::now(), proof: None, effect });
+        }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.lift(fault).await?;
-            return Ok(Off { asked: written.before, at: middle(written), proof: None, touched_nothing: false });
+            return Ok(Off { asked: written.before, at: middle(written), proof: None, effect: None });
         };
         Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
     }
 
     /// True when nobody but the driver would ever lift the fault, should the harness die.
     pub(crate) fn lacks_lease(&self, fault: &TimedFault) -> bool {
-        // A part dies with the harness, and with it whatever was done to it.
-        fault.part.is_none() && self.links.as_ref().is_some_and(|control| !control.lease_supported())
+        // A part dies with the harness, and with it whatever was done to it; so do clients.
+        let is_held_by_link = matches!(fault.means, Means::Disable | Means::Toxic { .. });
+        is_held_by_link && self.links.as_ref().is_some_and(|control| !control.lease_supported())
     }
 
     fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {

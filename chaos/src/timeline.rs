@@ -12,6 +12,8 @@ use crate::{
 
 /// A lease shorter than this cannot be renewed in time on a busy machine.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+/// The link between the users and the service.
+const FRONT: &str = "client";
 /// Names less alike than this are not suggested.
 const ALIKE: f64 = 0.6;
 
@@ -107,9 +109,15 @@ pub enum Problem {
         /// The kind of fault.
         kind: &'static str,
     },
-    /// A part is touched as a whole.
-    #[error("`{kind}` acts on the whole part: leave `share` and `direction` out")]
-    PartIsWhole {
+    /// Clients crowd the link to the service.
+    #[error("`{kind}` crowds the service: it acts on the link `client`")]
+    NeedsClient {
+        /// The kind of fault.
+        kind: &'static str,
+    },
+    /// A part, or a crowd, is touched as a whole.
+    #[error("`{kind}` has neither `share` nor `direction`: leave them out")]
+    IsWhole {
         /// The kind of fault.
         kind: &'static str,
     },
@@ -200,6 +208,13 @@ impl Timeline {
         &self.faults
     }
 
+    /// The most connections that the crowds of clients among the faults have at a time, together.
+    #[must_use]
+    pub fn crowd_connections(&self) -> u32 {
+        let clients = self.faults.iter().filter_map(|fault| fault.fault.on_clients());
+        clients.fold(0, |sum, clients| sum.saturating_add(clients.connections()))
+    }
+
     /// How long the run is.
     #[must_use]
     pub fn run(&self) -> Duration {
@@ -224,7 +239,7 @@ impl TimedFault {
     #[must_use]
     pub fn description(&self) -> String {
         match self.means {
-            Means::Part => self.fault.to_string(),
+            Means::Part | Means::Clients => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } if self.share < 1.0 => {
                 format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
@@ -309,8 +324,11 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
     let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
-    if means == Means::Part && !is_whole {
-        return Err(Error { problem: Problem::PartIsWhole { kind: fault.kind() }, span: setting.fault.span() });
+    if matches!(means, Means::Part | Means::Clients) && !is_whole {
+        return Err(Error { problem: Problem::IsWhole { kind: fault.kind() }, span: setting.fault.span() });
+    }
+    if means == Means::Clients && place.get_ref() != FRONT {
+        return Err(Error { problem: Problem::NeedsClient { kind: fault.kind() }, span: place.span() });
     }
     let name = setting.name.as_ref().map(|name| name.get_ref().clone());
     let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
@@ -510,13 +528,22 @@ mod tests {
             "\"service\"",
             "`down` acts on a link, not on a part of the target: write link = \"client\" for the one to the service",
         );
-        let whole = "`kill` acts on the whole part: leave `share` and `direction` out";
+        let whole = "`kill` has neither `share` nor `direction`: leave them out";
         refused(&[&format!("{KILL}; share = 1.0")], "\"kill\"", whole);
         refused(&[&format!("{KILL}; direction = \"upstream\"")], "\"kill\"", whole);
         refused(
             &[KILL, &KILL.replace("\"5s\"", "\"14s\"").replace("kill", "pause")],
             "\"14s\"",
             "the fault overlaps `service kill`, which is on the same part",
+        );
+        let flood = DOWN.replace("\"down\"", "{ connection_flood = { connections = 9 } }");
+        refused(&[&flood], "\"llm\"", "`connection_flood` crowds the service: it acts on the link `client`");
+        let flood = flood.replace("llm", "client");
+        assert_eq!(plan(&[&flood]).1.unwrap().faults()[0].means, Means::Clients);
+        refused(
+            &[&format!("{flood}; share = 0.5")],
+            "{ connection_flood = { connections = 9 } }",
+            "`connection_flood` has neither `share` nor `direction`: leave them out",
         );
     }
 

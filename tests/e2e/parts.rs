@@ -85,6 +85,16 @@ fn keys_that_are_rotated_end_every_session_and_users_log_in_again() {
 }
 
 #[test]
+fn a_flood_of_silent_connections_does_not_keep_users_out() {
+    let flood = scenario("{ connection_flood = { connections = 150 } }", "8s", "3s");
+    let ran = Ran::new(&flood.replace("part = \"service\"", "link = \"client\""));
+    ran.has_held();
+    let effect = ran.fault.effect.unwrap();
+    assert!(effect.connections >= 150, "{effect:?}");
+    assert!(ran.count("during", "full") > 0 && ran.count("after", "full") > 0, "{}", ran.out);
+}
+
+#[test]
 fn ctrl_c_while_the_service_is_paused_lets_it_go_on_first() {
     let place = Workplace::new(&scenario("\"pause\"", "50s", "45s"));
     let mut program = place.start(&[]);

@@ -55,7 +55,7 @@ impl Sleeper {
     }
 
     fn injectors(self: &Arc<Self>) -> Injectors {
-        Injectors { links: None, parts: Some(Arc::clone(self) as Arc<dyn Parts>) }
+        Injectors::new(None, Some(Arc::clone(self) as Arc<dyn Parts>))
     }
 }
 

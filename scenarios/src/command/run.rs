@@ -68,7 +68,7 @@ pub(super) async fn carry_out(
     if !quiet {
         output::note(&plan.head(&scenario));
     }
-    ensure_file_descriptors(&scenario)?;
+    ensure_file_descriptors(&scenario, &plan)?;
     chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
     let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
@@ -210,10 +210,11 @@ fn broken_off(error: anyhow::Error, faults: &[FaultRecord]) -> Failure {
 
 /// Sees to it that there are file descriptors for all connections, those of the bundled links included, which have two for each: the
 /// parts of the stack inherit the limit.
-fn ensure_file_descriptors(scenario: &Scenario) -> Result<(), Failure> {
+fn ensure_file_descriptors(scenario: &Scenario, plan: &Plan) -> Result<(), Failure> {
     let load = &scenario.load;
     let ends = if scenario.target.url.is_none() { 2 } else { 1 };
-    let connections = load.connection.open_at_most(load.users).saturating_mul(ends);
+    let opened = load.connection.open_at_most(load.users).saturating_add(plan.timeline.crowd_connections());
+    let connections = opened.saturating_mul(ends);
     loadtest::health::ensure_file_descriptors(load.users, connections).or_usage("ask for fewer users, or for a pool")
 }
 

@@ -62,7 +62,7 @@ impl Stack {
     #[must_use]
     pub(crate) fn injectors(&self) -> Injectors {
         let parts = self.bundle.clone().map(|bundle| bundle as Arc<dyn Parts>);
-        Injectors { links: self.control.clone(), parts }
+        Injectors::new(self.control.clone(), parts)
     }
 
     /// Resolves when a part of the stack ends by itself, with how; never for a target that the harness did not start.

@@ -1,6 +1,7 @@
 //! `cpu_limit`: a part gets no more than so much of a CPU (cgroups: `cpu.max`, or `cpu.cfs_quota_us` in version 1).
 use std::{collections::BTreeMap, error, time::Duration};
 
+use reports::record::FaultEffect;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -103,7 +104,9 @@ impl OnPart for CpuLimit {
             }
             let (times, took) = held;
             let proof = format!("held back {times} times, for {:.2} s of its threads' time", took.as_secs_f64());
-            Ok(Off { asked, at: Instant::now(), proof: Some(proof), touched_nothing: times == 0 })
+            // A limit that was never felt has touched nothing.
+            let effect = (times == 0).then(FaultEffect::default);
+            Ok(Off { asked, at: Instant::now(), proof: Some(proof), effect })
         })
     }
 }
