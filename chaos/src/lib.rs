@@ -8,6 +8,8 @@
 mod settings;
 mod timeline;
 
+mod place;
+
 mod control;
 mod driver;
 mod injectors;
