@@ -5,6 +5,8 @@ use reports::units::format_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::clients::{ConnectionFlood, LargeBodies, OnClients, SlowClients};
+use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
 use super::{
     bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, noop,
     reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout,
@@ -29,7 +31,8 @@ pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()
 }
 
-/// What goes wrong on a link, as written in a scenario: `"down"` or `{ latency = { delay = "250ms" } }`.
+/// What goes wrong, on a link or on a part of the target, as written in a scenario: `"down"`, `"kill"` or
+/// `{ latency = { delay = "250ms" } }`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
@@ -49,9 +52,27 @@ pub enum Fault {
     Slicer(Slicer),
     /// The connection closes after a number of bytes.
     LimitData(LimitData),
+    /// The part ends at once (SIGKILL), and is started again at the end.
+    Kill,
+    /// The part is stopped in the middle of what it does (SIGSTOP), and goes on at the end.
+    Pause,
+    /// The part stops in order and is started again at once.
+    Restart,
+    /// The part comes back with another signing key, so that it refuses every session.
+    KeysRotated,
+    /// The part comes back with fewer files and sockets that it may have open.
+    FileDescriptors(FileDescriptors),
+    /// The part gets no more than so much of a CPU.
+    CpuLimit(CpuLimit),
+    /// Many connections are open to the service on which nothing is asked.
+    ConnectionFlood(ConnectionFlood),
+    /// Many clients send the head of a request byte by byte.
+    SlowClients(SlowClients),
+    /// Requests come with bodies that are far too large.
+    LargeBodies(LargeBodies),
 }
 
-/// By which means a fault proxy brings a fault about.
+/// By which means a fault is brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Means {
     /// The proxy is disabled.
@@ -63,6 +84,10 @@ pub enum Means {
         /// Its attributes, in the units of the HTTP API.
         attributes: BTreeMap<&'static str, u64>,
     },
+    /// Something is done to a part of the target.
+    Part,
+    /// Clients of the harness's own crowd the link.
+    Clients,
 }
 
 /// Why the settings of a fault cannot be brought about.
@@ -102,10 +127,42 @@ impl Fault {
             Fault::SlowClose(_) => slow_close::KIND.name,
             Fault::Slicer(_) => slicer::KIND.name,
             Fault::LimitData(_) => limit_data::KIND.name,
+            Fault::Kill => Kill.name(),
+            Fault::Pause => Pause.name(),
+            Fault::Restart => Restart.name(),
+            Fault::KeysRotated => KeysRotated.name(),
+            Fault::FileDescriptors(settings) => settings.name(),
+            Fault::CpuLimit(settings) => settings.name(),
+            Fault::ConnectionFlood(settings) => settings.name(),
+            Fault::SlowClients(settings) => settings.name(),
+            Fault::LargeBodies(settings) => settings.name(),
         }
     }
 
-    /// What a fault proxy must be told to bring this about.
+    /// What it does to a part of the target; `None` for a fault on a link.
+    pub(crate) fn on_part(&self) -> Option<&dyn OnPart> {
+        match self {
+            Fault::Kill => Some(&Kill),
+            Fault::Pause => Some(&Pause),
+            Fault::Restart => Some(&Restart),
+            Fault::KeysRotated => Some(&KeysRotated),
+            Fault::FileDescriptors(settings) => Some(settings),
+            Fault::CpuLimit(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// The clients that it is; `None` for other faults.
+    pub(crate) fn on_clients(&self) -> Option<&dyn OnClients> {
+        match self {
+            Fault::ConnectionFlood(settings) => Some(settings),
+            Fault::SlowClients(settings) => Some(settings),
+            Fault::LargeBodies(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// What must be done to bring this about.
     ///
     /// # Errors
     /// When a value cannot be said in the units of the HTTP API, or the settings would do nothing.
@@ -119,6 +176,12 @@ impl Fault {
             Fault::SlowClose(settings) => settings.attributes()?,
             Fault::Slicer(settings) => settings.attributes()?,
             Fault::LimitData(settings) => settings.attributes()?,
+            Fault::FileDescriptors(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::CpuLimit(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::ConnectionFlood(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::SlowClients(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::LargeBodies(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
     }
@@ -136,6 +199,15 @@ impl fmt::Display for Fault {
             Fault::SlowClose(settings) => settings.fmt(f),
             Fault::Slicer(settings) => settings.fmt(f),
             Fault::LimitData(settings) => settings.fmt(f),
+            Fault::Kill => f.write_str(&Kill.words()),
+            Fault::Pause => f.write_str(&Pause.words()),
+            Fault::Restart => f.write_str(&Restart.words()),
+            Fault::KeysRotated => f.write_str(&KeysRotated.words()),
+            Fault::FileDescriptors(settings) => f.write_str(&settings.words()),
+            Fault::CpuLimit(settings) => f.write_str(&settings.words()),
+            Fault::ConnectionFlood(settings) => f.write_str(&settings.words()),
+            Fault::SlowClients(settings) => f.write_str(&settings.words()),
+            Fault::LargeBodies(settings) => f.write_str(&settings.words()),
         }
     }
 }
@@ -208,6 +280,60 @@ mod tests {
         );
         check(r#"{ limit_data = { bytes = "1KB" } }"#, "limit_data 1KB", "limit_data", &[("bytes", 1000)]);
         assert_eq!(read(r#""down""#).unwrap().means(), Ok(Means::Disable));
+    }
+
+    #[test]
+    fn faults_on_parts_are_read_and_said_in_words() {
+        let check = |text: &str, kind: &str, words: &str| {
+            let fault = read(text).unwrap();
+            assert_eq!((fault.kind(), fault.to_string().as_str()), (kind, words));
+            assert_eq!(fault.means(), Ok(Means::Part));
+            assert!(fault.on_part().is_some_and(|on_part| on_part.name() == kind), "{text}");
+        };
+        check(r#""kill""#, "kill", "kill (SIGKILL), started again at the end");
+        check(r#""pause""#, "pause", "pause (SIGSTOP), continued at the end");
+        check(r#""restart""#, "restart", "restart in order");
+        check(r#""keys_rotated""#, "keys_rotated", "keys_rotated: restart in order with another signing key");
+        check(
+            "{ file_descriptors = { limit = 64 } }",
+            "file_descriptors",
+            "file_descriptors: restart in order with at most 64 of them",
+        );
+        check("{ cpu_limit = { share = 0.5 } }", "cpu_limit", "cpu_limit: at most 0.5 of a CPU");
+        assert!(read("{ file_descriptors = { limit = 3 } }").unwrap().means().is_err());
+        assert!(read(r#""down""#).unwrap().on_part().is_none());
+    }
+
+    #[test]
+    fn crowds_of_clients_are_read_and_said_in_words() {
+        let check = |text: &str, words: &str, connections: u32| {
+            let fault = read(text).unwrap();
+            assert_eq!((fault.to_string().as_str(), fault.means()), (words, Ok(Means::Clients)));
+            let clients = fault.on_clients().unwrap();
+            assert_eq!((clients.name(), clients.connections()), (fault.kind(), connections));
+        };
+        check(
+            "{ connection_flood = { connections = 500 } }",
+            "connection_flood: 500 connections on which nothing is asked",
+            500,
+        );
+        check(
+            r#"{ slow_clients = { connections = 20, rate = "10B/s" } }"#,
+            "slow_clients: 20 requests whose heads come at 10 B/s and never end",
+            20,
+        );
+        check(r#"{ large_bodies = { size = "20MB", rate = "5/s" } }"#, "large_bodies: 5/s of 20MB each", 64);
+        for text in [
+            "{ connection_flood = { connections = 0 } }",
+            "{ connection_flood = { connections = 10001 } }",
+            r#"{ slow_clients = { connections = 20, rate = "0B/s" } }"#,
+            r#"{ slow_clients = { connections = 20, rate = "2KB/s" } }"#,
+            r#"{ large_bodies = { size = "0B", rate = "5/s" } }"#,
+            r#"{ large_bodies = { size = "2GiB", rate = "5/s" } }"#,
+            r#"{ large_bodies = { size = "2MB", rate = "101/s" } }"#,
+        ] {
+            assert!(read(text).unwrap().means().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 mod rig;
 
 mod api;
+mod clients;
 mod drive;
 mod effects;
 mod faults;
 mod foreign;
 mod leases;
+mod parts;
 mod streams;

@@ -36,6 +36,10 @@ use tokio_util::sync::CancellationToken;
 /// Time between the last preparation and clock zero, so that nothing is late from the start.
 const LEAD: Duration = Duration::from_millis(100);
 
+/// What limits on a part need of the machine.
+const LIMITS_NEED: &str =
+    "run as root, or in a control group that is handed on to you: systemd-run --user --scope -p Delegate=yes …";
+
 /// What the load and the faults left behind.
 struct Driven {
     load: LoadResult,
@@ -68,14 +72,15 @@ pub(super) async fn carry_out(
     if !quiet {
         output::note(&plan.head(&scenario));
     }
-    ensure_file_descriptors(&scenario)?;
+    ensure_file_descriptors(&scenario, &plan)?;
+    chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
     let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
     let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
     if let Arrivals::Recorded(recorded) = &scenario.load.arrivals {
         folder.write_arrivals(&recorded.due_ns).or_try_again("choose another folder with --out")?;
     }
-    let mut stack = tokio::select! {
+    let stack = tokio::select! {
         stack = Stack::start(&scenario, folder.path()) => stack?,
         () = stop.drain.cancelled() => return Ok(Exit::Interrupted as u8),
     };
@@ -86,7 +91,7 @@ pub(super) async fn carry_out(
     let observers = observers.show(board.clone())?;
     let watch = watch(&scenario, &stack)?;
     let watching = Shown { style, board: board.clone(), watch };
-    let driven = drive(&plan, &head, &folder, &mut stack, watching, &stop).await;
+    let driven = drive(&plan, &head, &folder, &stack, watching, &stop).await;
     stack.stop().await;
     let Some(mut driven) = driven? else { return Ok(Exit::Interrupted as u8) };
     let monitoring = keep(driven.seen.take(), &folder).await.or_invalid("free some space, and run it again")?;
@@ -130,7 +135,7 @@ async fn drive(
     plan: &Plan,
     head: &Run,
     folder: &RunFolder,
-    stack: &mut Stack,
+    stack: &Stack,
     mut shown: Shown,
     stop: &Stop,
 ) -> Result<Option<Driven>, Failure> {
@@ -147,13 +152,7 @@ async fn drive(
     let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
     let ready = ready.watched_by(Box::new(live::Watch::new(shown.board.clone(), head, own.clone())));
     let before = stack.usage();
-    let control = stack.control().cloned();
-    let faults = async {
-        match &control {
-            Some(control) => chaos::drive(&plan.timeline, control, clock_zero, own.drain.clone()).await,
-            None => Vec::new(),
-        }
-    };
+    let faults = chaos::drive(&plan.timeline, stack.injectors(), clock_zero, own.drain.clone());
     let load = async {
         let result = ready.drive(clock_zero, recording, &own).await;
         // Whatever ended the load, no fault goes on without it.
@@ -183,7 +182,7 @@ async fn drive(
         }
     };
     drop(display);
-    let faults = if stack.own_links_are_gone() { faults.into_iter().map(gone_with_its_link).collect() } else { faults };
+    let faults = faults.into_iter().map(|fault| gone_with_its_process(fault, stack)).collect::<Vec<_>>();
     let mut load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
     let aborted = shown.board.read(|state| state.aborted.clone());
     let was_interrupted = stop.drain.is_cancelled();
@@ -204,12 +203,7 @@ async fn drive(
 }
 
 /// Reads the acknowledged writes back, now that the load is over and the faults are lifted. A target that dies meanwhile ends it.
-async fn verify(
-    witness: Option<Witness>,
-    stack: &mut Stack,
-    broken: &mut Option<String>,
-    stop: &Stop,
-) -> Option<Oracle> {
+async fn verify(witness: Option<Witness>, stack: &Stack, broken: &mut Option<String>, stop: &Stop) -> Option<Oracle> {
     let verifying = witness?.verify(&stop.now);
     tokio::pin!(verifying);
     loop {
@@ -223,10 +217,12 @@ async fn verify(
     }
 }
 
-/// A fault cannot outlive the process that holds it.
-fn gone_with_its_link(fault: FaultRecord) -> FaultRecord {
+/// A fault cannot outlive the process that holds it: that of the links, or the part of the stack that it is on, which ends with the run.
+fn gone_with_its_process(fault: FaultRecord, stack: &Stack) -> FaultRecord {
     match fault.end {
-        FaultEnd::LeftBehind => FaultRecord { end: FaultEnd::LeaseExpired, ..fault },
+        FaultEnd::LeftBehind if fault.part.is_some() || stack.own_links_are_gone() => {
+            FaultRecord { end: FaultEnd::LeaseExpired, ..fault }
+        }
         _ => fault,
     }
 }
@@ -244,15 +240,16 @@ fn broken_off(error: anyhow::Error, faults: &[FaultRecord]) -> Failure {
 
 /// Sees to it that there are file descriptors for all connections, those of the bundled links included, which have two for each: the
 /// parts of the stack inherit the limit.
-fn ensure_file_descriptors(scenario: &Scenario) -> Result<(), Failure> {
+fn ensure_file_descriptors(scenario: &Scenario, plan: &Plan) -> Result<(), Failure> {
     let load = &scenario.load;
     let ends = if scenario.target.url.is_none() { 2 } else { 1 };
-    let connections = load.connection.open_at_most(load.users).saturating_mul(ends);
+    let opened = load.connection.open_at_most(load.users).saturating_add(plan.timeline.crowd_connections());
+    let connections = opened.saturating_mul(ends);
     loadtest::health::ensure_file_descriptors(load.users, connections).or_usage("ask for fewer users, or for a pool")
 }
 
 /// Logs the users in and connects them; `None` when it was interrupted meanwhile.
-async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
+async fn prepare(plan: &Plan, head: &Run, stack: &Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
     let target = loadtest::Target::resolve(stack.url()).await.or_usage("give the service's base URL")?;
     let prepared = loadtest::prepare(plan.load.clone(), target, head.id.as_str(), loadtest::executor::Goose, stop);
     tokio::select! {

@@ -7,6 +7,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("peak", include_str!("../../peak.toml")),
     ("flights-down", include_str!("../../flights-down.toml")),
     ("slow-flights", include_str!("../../slow-flights.toml")),
+    ("service-killed", include_str!("../../service-killed.toml")),
+    ("service-paused", include_str!("../../service-paused.toml")),
+    ("keys-rotated", include_str!("../../keys-rotated.toml")),
 ];
 
 /// The text of a shipped scenario.

@@ -1,0 +1,214 @@
+//! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts, and clients that crowd a link.
+use std::{
+    collections::HashMap,
+    error,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use reports::record::FaultEffect;
+
+use tokio::time::Instant;
+
+use crate::{
+    control::{self, Control, Written},
+    fault::{Crowd, Means, OnClients, OnPart},
+    parts::{PartError, Parts},
+    timeline::{TimedFault, Timeline},
+};
+
+/// What faults can act on in a run. Clones act on the same.
+#[derive(Debug, Clone, Default)]
+pub struct Injectors {
+    /// The fault proxy that holds the links, if there is one.
+    pub links: Option<Control>,
+    /// The parts of the target, if the harness started it.
+    pub parts: Option<Arc<dyn Parts>>,
+    /// The crowds of clients that are there, by the name of their fault.
+    crowds: Arc<Mutex<HashMap<String, Crowd>>>,
+}
+
+/// A fault that went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct On {
+    /// From when on it held for sure: its lease counts from here.
+    pub(crate) asked: Instant,
+    /// When it went on.
+    pub(crate) at: Instant,
+    /// When it was over by itself, for a fault that is an event.
+    pub(crate) over: Option<Instant>,
+    /// What shows that it is on, for a fault on a part.
+    pub(crate) proof: Option<String>,
+}
+
+/// A fault that went off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Off {
+    /// When lifting it began.
+    pub(crate) asked: Instant,
+    /// When it was off.
+    pub(crate) at: Instant,
+    /// What shows that it is off, for a fault on a part.
+    pub(crate) proof: Option<String>,
+    /// What it touched, where that is counted here and not by a link.
+    pub(crate) effect: Option<FaultEffect>,
+}
+
+impl Off {
+    /// The end of a fault on a part.
+    pub(crate) fn new(asked: Instant, at: Instant, proof: String) -> Self {
+        Self { asked, at, proof: Some(proof), effect: None }
+    }
+}
+
+/// A fault that this machine cannot bring about.
+#[derive(Debug, thiserror::Error)]
+#[error("fault `{fault}` is not possible here")]
+pub struct Impossible {
+    /// Its name.
+    pub fault: String,
+    /// Why not.
+    #[source]
+    pub source: Box<dyn error::Error + Send + Sync>,
+}
+
+/// Makes sure, before a run starts, that this machine can bring every fault of a timeline about, as far as that shows without doing it.
+///
+/// # Errors
+/// With the first that it cannot.
+pub fn ensure_possible(timeline: &Timeline) -> Result<(), Impossible> {
+    timeline.faults().iter().try_for_each(|fault| {
+        let possible = fault.fault.on_part().map_or(Ok(()), OnPart::ensure_possible);
+        possible.map_err(|source| Impossible { fault: fault.name.clone(), source })
+    })
+}
+
+/// Why a fault was not brought about, kept up or lifted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Link(#[from] control::Error),
+    #[error(transparent)]
+    Part(#[from] PartError),
+    #[error(
+        "cannot send clients for fault `{fault}` to {listen}: only links that listen on this machine's loopback are crowded"
+    )]
+    Beyond { fault: String, listen: String },
+    #[error("nothing here can bring fault `{fault}` about: {missing}")]
+    Missing { fault: String, missing: &'static str },
+}
+
+impl Error {
+    /// True when the fault is no longer there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        match self {
+            Self::Link(error) => error.is_not_found(),
+            Self::Part(error) => matches!(error, PartError::Over { .. }),
+            Self::Missing { .. } | Self::Beyond { .. } => false,
+        }
+    }
+
+    /// True when nothing has changed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Link(error) => error.is_refusal(),
+            Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
+            Self::Missing { .. } | Self::Beyond { .. } => true,
+        }
+    }
+}
+
+impl From<Control> for Injectors {
+    fn from(links: Control) -> Self {
+        Self::new(Some(links), None)
+    }
+}
+
+impl From<&Control> for Injectors {
+    fn from(links: &Control) -> Self {
+        links.clone().into()
+    }
+}
+
+impl Injectors {
+    /// What a target has: links, parts of the harness's own, both or neither.
+    #[must_use]
+    pub fn new(links: Option<Control>, parts: Option<Arc<dyn Parts>>) -> Self {
+        Self { links, parts, crowds: Arc::default() }
+    }
+
+    /// Puts a fault on, and sees that it is.
+    pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
+        if let Some(clients) = fault.fault.on_clients() {
+            return self.gather(fault, clients).await;
+        }
+        let Some(part) = &fault.part else {
+            let written = self.control(fault)?.apply(fault).await?;
+            return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
+        };
+        Ok(fault.on_part()?.apply(self.parts(fault)?, part).await?)
+    }
+
+    /// Lets a crowd of clients come to where the link listens, if that is on this machine.
+    async fn gather(&self, fault: &TimedFault, clients: &dyn OnClients) -> Result<On, Error> {
+        let listen = self.control(fault)?.link(&fault.link).await?.listen;
+        let address = listen.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+        let beyond = || Error::Beyond { fault: fault.name.clone(), listen };
+        let crowd = Crowd::gather(clients, address.ok_or_else(beyond)?);
+        let at = Instant::now();
+        self.crowds().insert(fault.name.clone(), crowd);
+        Ok(On { asked: at, at, over: None, proof: None })
+    }
+
+    fn crowds(&self) -> MutexGuard<'_, HashMap<String, Crowd>> {
+        self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees that a fault is still on, and keeps it so.
+    pub(crate) async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
+        match &fault.part {
+            None if fault.means == Means::Clients => Ok(()),
+            None => Ok(self.control(fault)?.renew(fault).await?),
+            Some(part) => Ok(fault.on_part()?.check(self.parts(fault)?, part)?),
+        }
+    }
+
+    /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
+    pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+        if fault.means == Means::Clients {
+            let asked = Instant::now();
+            let crowd = self.crowds().remove(&fault.name);
+            let effect = match crowd {
+                Some(crowd) => Some(crowd.disperse().await),
+                None => None,
+            };
+            return Ok(Off { asked, at: Instant::now(), proof: None, effect });
+        }
+        let Some(part) = &fault.part else {
+            let written = self.control(fault)?.lift(fault).await?;
+            return Ok(Off { asked: written.before, at: middle(written), proof: None, effect: None });
+        };
+        Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
+    }
+
+    /// True when nobody but the driver would ever lift the fault, should the harness die.
+    pub(crate) fn lacks_lease(&self, fault: &TimedFault) -> bool {
+        // A part dies with the harness, and with it whatever was done to it; so do clients.
+        let is_held_by_link = matches!(fault.means, Means::Disable | Means::Toxic { .. });
+        is_held_by_link && self.links.as_ref().is_some_and(|control| !control.lease_supported())
+    }
+
+    fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {
+        let missing = "the target has no links";
+        self.links.as_ref().ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
+    }
+
+    fn parts(&self, fault: &TimedFault) -> Result<&dyn Parts, Error> {
+        let missing = "the target has no parts of the harness's own";
+        self.parts.as_deref().ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
+    }
+}
+
+fn middle(written: Written) -> Instant {
+    written.before + (written.after - written.before) / 2
+}
