@@ -205,6 +205,7 @@ mod tests {
         FaultRecord {
             name: name.to_owned(),
             link: "client".to_owned(),
+            part: None,
             kind: "down".to_owned(),
             description: "down".to_owned(),
             planned: window,
