@@ -111,8 +111,8 @@ impl Program {
         let (pid, line) =
             self.children.iter().find(|(_, line)| line.contains(sub_command)).expect("it has such a child");
         command_line(*pid).filter(|seen| seen == line)?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let ticks = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>());
+        let stat = stat_of(*pid)?;
+        let ticks = stat.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>());
         // USER_HZ is 100 wherever Rust's std runs on Linux.
         Some(ticks.sum::<Result<f64, _>>().ok()? / 100.0)
     }
@@ -171,14 +171,18 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn parent_of(pid: i32) -> Option<i32> {
+/// What the system says of a process, from its state on; what is before it may have anything in it.
+fn stat_of(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    Some(stat.rsplit_once(')')?.1.trim_start().to_owned())
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    stat_of(pid)?.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn state_of(pid: i32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+    stat_of(pid)?.chars().next()
 }
 
 /// The command line of a living process; a zombie has none.

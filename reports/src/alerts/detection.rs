@@ -1,6 +1,9 @@
 //! Which fault was told by which alert, how long after it began; what was missed, and what was a false alarm.
 use super::{Rules, Semantics, Span, firing, promql::Error};
-use crate::record::{FaultRecord, FaultWindow, Labels, Metrics};
+use crate::{
+    record::{FaultRecord, FaultWindow, Labels, Metrics},
+    units,
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -86,13 +89,13 @@ pub fn detect(
     faults: &[FaultRecord],
     interval: Duration,
 ) -> Result<Detection, Error> {
-    let step = usize::try_from(interval.as_nanos() / metrics.every.as_nanos().max(1)).unwrap_or(usize::MAX).max(1);
+    let step = metrics.looks_per(interval);
     let runs = (0..step).map(|first| firing(rules, metrics, first, step, Semantics::Three));
     let runs: Vec<Vec<Span>> = runs.collect::<Result<_, _>>()?;
     let mut on: Vec<(&str, FaultWindow)> =
         faults.iter().filter_map(|fault| Some((fault.name.as_str(), fault.window?))).collect();
     on.sort_by_key(|(_, window)| window.from_ns);
-    let tail_ns = nanos(rules.looks_back()).saturating_add(nanos(interval));
+    let tail_ns = units::nanos(rules.looks_back()).saturating_add(units::nanos(interval));
     let cause = |span: &Span| {
         let active_ns = nanos_of(span.active_ms);
         let begun = on.iter().rposition(|(_, window)| window.from_ns <= active_ns)?;
@@ -182,10 +185,6 @@ fn spread(mut values: Vec<f64>) -> Option<Spread> {
     values.sort_by(f64::total_cmp);
     let median = *values.get(values.len() / 2)?;
     Some(Spread { least: *values.first()?, median, most: *values.last()? })
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn nanos_of(at_ms: i64) -> u64 {

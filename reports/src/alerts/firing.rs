@@ -1,7 +1,7 @@
 //! When each alert was pending and fired, as one Prometheus would have seen it.
 use super::{
     Rules, Semantics,
-    promql::{Error, Moment, Store},
+    promql::{Error, Moment, Store, millis},
     rules::RuleKind,
 };
 use crate::record::{Labels, Metrics};
@@ -46,12 +46,11 @@ pub fn firing(
     step: usize,
     semantics: Semantics,
 ) -> Result<Vec<Span>, Error> {
-    let every_ms = i64::try_from(metrics.every.as_millis()).unwrap_or(i64::MAX);
-    let mut store = Store::of_looks(&metrics.series, first, step, every_ms);
+    let mut store = Store::of_looks(metrics, first, step);
     let mut standing: BTreeMap<(usize, Labels), Standing> = BTreeMap::new();
     let mut spans = Vec::new();
-    for look in (first..metrics.look_count()).step_by(step.max(1)) {
-        let at_ms = i64::try_from(look).unwrap_or(i64::MAX).saturating_mul(every_ms);
+    for look in (first..metrics.look_count()).step_by(step) {
+        let at_ms = metrics.at_ms(look);
         for (position, rule) in rules.rules.iter().enumerate() {
             let points = rule.expression.points(&Moment { store: &store, at_ms, semantics })?;
             let labelled = points.into_iter().map(|point| {
@@ -99,10 +98,6 @@ fn span(rules: &Rules, (position, labels): (usize, Labels), known: &Standing, en
     };
     let (active_ms, fired_ms) = (known.active_ms, known.fired_ms);
     Span { alert: rule.name.clone(), labels, active_ms, fired_ms, ended_ms, hold }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub fn rule_test(
     firsts: &[usize],
     semantics: Semantics,
 ) -> Result<RuleTest, Error> {
-    let step = usize::try_from(interval.as_nanos() / metrics.every.as_nanos().max(1)).unwrap_or(usize::MAX).max(1);
+    let step = metrics.looks_per(interval);
     let every = format!("{}ms", interval.as_millis());
     let mut tests = Vec::new();
     let mut instants = 0;
@@ -67,8 +67,7 @@ fn sampled(series: &MetricSeries, first: usize, step: usize) -> Value {
 
 /// What fires at a look, alert by alert.
 fn expected(rules: &Rules, spans: &[Span], metrics: &Metrics, first: usize, look: usize) -> Vec<Value> {
-    let every_ms = metrics.every.as_millis();
-    let at_ms = i64::try_from(look as u128 * every_ms).unwrap_or(i64::MAX);
+    let at_ms = metrics.at_ms(look);
     let fires = |span: &&Span| {
         span.fired_ms.is_some_and(|fired_ms| fired_ms <= at_ms) && span.ended_ms.is_none_or(|ended_ms| at_ms < ended_ms)
     };
@@ -78,7 +77,7 @@ fn expected(rules: &Rules, spans: &[Span], metrics: &Metrics, first: usize, look
     let of_alert = |name: &&String| {
         let firing = spans.iter().filter(|span| span.alert == ***name).filter(fires);
         let alerts: Vec<Value> = firing.map(|span| json!({ "exp_labels": span.labels })).collect();
-        json!({ "eval_time": format!("{}ms", (look - first) as u128 * every_ms), "alertname": name, "exp_alerts": alerts })
+        json!({ "eval_time": format!("{}ms", metrics.at_ms(look - first)), "alertname": name, "exp_alerts": alerts })
     };
     names.iter().map(of_alert).collect()
 }

@@ -64,6 +64,18 @@ impl Metrics {
         self.series.iter().map(|series| series.values.len()).max().unwrap_or(0)
     }
 
+    /// How many looks a Prometheus skips to the next of its own, which are that far apart; at least 1.
+    #[must_use]
+    pub fn looks_per(&self, interval: Duration) -> usize {
+        usize::try_from(interval.as_nanos() / self.every.as_nanos().max(1)).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// When a look was taken, in milliseconds since clock zero.
+    #[must_use]
+    pub fn at_ms(&self, look: usize) -> i64 {
+        i64::try_from(look as u128 * self.every.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// All of it as text.
     #[must_use]
     pub fn text(&self) -> String {

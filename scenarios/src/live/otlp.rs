@@ -5,7 +5,7 @@ use super::{
     board::Board,
     totals::{BOUNDS_S, Buckets, EXPORTED, StepTotals},
 };
-use crate::output;
+use crate::{hosts, output};
 use anyhow::{Context as _, bail};
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
@@ -44,10 +44,7 @@ impl Exporter {
     /// # Errors
     /// When it is no HTTP URL.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let mut url: Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
-        if !["http", "https"].contains(&url.scheme()) {
-            bail!("`{url}` does not start with http:// or https://");
-        }
+        let mut url = hosts::http_url(url)?;
         if url.path() == "/" {
             url.set_path("/v1/metrics");
         }

@@ -48,7 +48,7 @@ async fn ask(
     version: &str,
 ) -> anyhow::Result<PromtoolAnswer> {
     let semantics = if version.starts_with("2.") { Semantics::Two } else { Semantics::Three };
-    let step = usize::try_from(interval.as_millis() / metrics.every.as_millis().max(1)).unwrap_or(usize::MAX);
+    let step = metrics.looks_per(interval);
     let firsts: Vec<usize> = (0..ASKED_BEGINNINGS.min(step)).map(|part| part * step / ASKED_BEGINNINGS).collect();
     let test = rule_test(rules, metrics, interval, &firsts, semantics)?;
     fs::create_dir_all(folder).context("making a folder for it")?;

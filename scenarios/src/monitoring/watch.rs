@@ -1,5 +1,6 @@
 //! Looks at a target's metrics once a second, on the run's own clock.
 use super::{looks::Looks, promtool, settings::Watched};
+use crate::hosts;
 use anyhow::{Context as _, bail};
 use reports::{
     alerts::exposition::{Sample, read_page},
@@ -46,10 +47,7 @@ impl Watch {
     /// # Errors
     /// When it is no HTTP URL.
     pub(crate) fn new(watched: Watched, url: &str) -> anyhow::Result<Self> {
-        let url: Url = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
-        if !["http", "https"].contains(&url.scheme()) {
-            bail!("`{url}` does not start with http:// or https://");
-        }
+        let url = hosts::http_url(url)?;
         let client = Client::builder().timeout(LONGEST_LOOK).no_proxy().build().context("making a client")?;
         Ok(Self { url, client, watched })
     }

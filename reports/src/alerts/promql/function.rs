@@ -1,5 +1,9 @@
 //! The functions of PromQL that alert rules use.
-use super::{Error, Moment, Point, Semantics, Value, store::offset_ms, without_name};
+use super::{
+    Error, Moment, Point, Semantics, Value,
+    store::{millis, offset_ms},
+    without_name,
+};
 use crate::record::Labels;
 use promql_parser::{
     label::{BUCKET_LABEL, METRIC_NAME, MatchOp},
@@ -97,7 +101,7 @@ pub(super) fn call(moment: &Moment<'_>, call: &Call) -> Result<Value, Error> {
 fn ranges(moment: &Moment<'_>, argument: &Expr, over_range: OverRange, keeps_name: bool) -> Result<Vec<Point>, Error> {
     let Expr::MatrixSelector(matrix) = argument else { return Err(Error::Type("range")) };
     let to_ms = moment.at_ms - offset_ms(&matrix.vs);
-    let from_ms = to_ms - i64::try_from(matrix.range.as_millis()).unwrap_or(i64::MAX);
+    let from_ms = to_ms - millis(matrix.range);
     let point = |series: &super::store::Stored| {
         let samples = series.range(from_ms, to_ms, moment.semantics);
         let range = Range { samples: &samples, from_ms, to_ms, semantics: moment.semantics };

@@ -9,7 +9,7 @@ mod function;
 mod store;
 
 pub(crate) use check::Expression;
-pub(crate) use store::Store;
+pub(crate) use store::{Store, millis};
 
 use crate::record::Labels;
 use promql_parser::{

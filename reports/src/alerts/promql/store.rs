@@ -1,6 +1,6 @@
 //! The samples that expressions are evaluated over.
 use super::Semantics;
-use crate::record::{Labels, MetricSeries, MetricValue};
+use crate::record::{Labels, MetricSeries, MetricValue, Metrics};
 use promql_parser::{
     label::METRIC_NAME,
     parser::{Offset, VectorSelector},
@@ -27,12 +27,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// What a Prometheus holds that looks at every `step`-th of the looks, from number `first` on, when the looks are `every_ms` apart.
-    pub(crate) fn of_looks(series: &[MetricSeries], first: usize, step: usize, every_ms: i64) -> Self {
+    /// What a Prometheus holds that looks at every `step`-th of the looks, from number `first` on.
+    pub(crate) fn of_looks(metrics: &Metrics, first: usize, step: usize) -> Self {
         let stored = |series: &MetricSeries| {
             let looks = series.values.iter().enumerate().skip(first).step_by(step);
             let sample = |(look, value): (usize, &MetricValue)| {
-                let at_ms = i64::try_from(look).unwrap_or(i64::MAX).saturating_mul(every_ms);
+                let at_ms = metrics.at_ms(look);
                 match value {
                     MetricValue::Missing => None,
                     MetricValue::Stale => Some((at_ms, None)),
@@ -45,7 +45,7 @@ impl Store {
                 samples: looks.filter_map(sample).collect(),
             }
         };
-        Self { series: series.iter().map(stored).collect() }
+        Self { series: metrics.series.iter().map(stored).collect() }
     }
 
     /// Adds what a recording rule found; series that it found before and not now end.
@@ -111,10 +111,14 @@ fn is_within(sample_ms: i64, from_ms: i64, semantics: Semantics) -> bool {
 
 /// How far back a selector looks, in milliseconds.
 pub(crate) fn offset_ms(selector: &VectorSelector) -> i64 {
-    let millis = |duration: &Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     match &selector.offset {
         None => 0,
-        Some(Offset::Pos(duration)) => millis(duration),
-        Some(Offset::Neg(duration)) => -millis(duration),
+        Some(Offset::Pos(duration)) => millis(*duration),
+        Some(Offset::Neg(duration)) => -millis(*duration),
     }
+}
+
+/// A duration in whole milliseconds, as expressions count.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
