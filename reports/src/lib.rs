@@ -16,6 +16,8 @@ pub mod steady;
 pub mod summary;
 pub mod validity;
 
+pub mod regression;
+
 pub mod calibration;
 
 pub mod verdict;
