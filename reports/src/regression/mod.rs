@@ -23,3 +23,5 @@ pub mod checks;
 pub mod power;
 
 pub mod stored;
+
+pub mod comparison;
