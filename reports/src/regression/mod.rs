@@ -24,4 +24,6 @@ pub mod power;
 
 pub mod stored;
 
+pub mod self_test;
+
 pub mod comparison;
