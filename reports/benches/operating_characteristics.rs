@@ -20,18 +20,15 @@ const MACHINES: [Machine; 3] = [QUIET, SHARED, HOSTILE];
 
 fn main() {
     let replicates = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(500);
-    println!("{replicates} replicates; cells are p50/p95/p99\n");
+    println!("{replicates} replicates; cells are p50/p95/p99");
     let seen = |design: Design| MACHINES.map(|machine| replicate(machine, design, replicates));
     let routed = seen(Design::RECOMMENDED);
     let segments = seen(Design { cycles: 20, routing: Routing::Segments, ..Design::RECOMMENDED });
     let without = seen(Design { cycles: 20, restarts: false, ..Design::RECOMMENDED });
 
-    heading("B2: regress at margin 0, in percent, 20 cycles");
-    row(
-        "",
-        &["A/A quiet", "A/A shared", "A/A hostile", "+5 % shared", "+10 % shared", "+20 % shared", "+10 % hostile"]
-            .map(str::to_owned),
-    );
+    let heads =
+        ["A/A quiet", "A/A shared", "A/A hostile", "+5 % shared", "+10 % shared", "+20 % shared", "+10 % hostile"];
+    heading("B2: regress at margin 0, in percent, 20 cycles", &heads);
     for (name, [quiet, shared, hostile]) in
         [("requests, 20 x 12 s", &routed), ("segments, 20 x 2 x 6 s", &segments), ("requests, no restarts", &without)]
     {
@@ -41,10 +38,11 @@ fn main() {
         let alarms = [quiet, shared, hostile].map(|seen| cell(seen, 0.0));
         row(name, &alarms.into_iter().chain(powers).chain([hostile_power]).collect::<Vec<_>>());
     }
-    row("stored run, above +10 %", &MACHINES.map(|machine| fixed(machine, 0.0, replicates)));
+    let alarms = MACHINES.map(|machine| fixed(machine, 0.0, replicates));
+    row("stored run, above +10 %", &alarms.into_iter().chain(vec![String::new(); 4]).collect::<Vec<_>>());
 
-    heading("B3: regress, pass at margins 5/5/10 %, in percent, 20 cycles");
-    row("true effect", &MACHINES.map(|machine| format!("{} regress, pass", machine.name)));
+    let machines = MACHINES.map(|machine| machine.name);
+    heading("B3: regress, pass at margins 5/5/10 %, in percent, 20 cycles", &machines);
     for effect in [0.0, 0.03, 0.05, 0.10, 0.20] {
         let cell = |seen: &[Differences]| {
             [Answer::Regress, Answer::Pass].map(|wanted| cells(seen, effect, MARGINS, wanted)).join(", ")
@@ -54,14 +52,13 @@ fn main() {
 
     heading(
         "B3: looks at 8/12/16/24/32: regress at the margin, in percent; mean cycles of equal variants, and at +20 %",
+        &machines,
     );
-    row("alpha of a look", &MACHINES.map(|machine| machine.name.to_owned()));
     for (name, alpha) in [("0.01 (alpha/5)", 0.01), ("0.0158 (Pocock)", 0.0158), ("0.05 (peeking)", 0.05)] {
         row(name, &routed.each_ref().map(|seen| sequential(seen, alpha)));
     }
 
-    heading("B5: one new job against 20 stored ones, margin 0: regress, in percent");
-    row("true effect", &MACHINES.map(|machine| machine.name.to_owned()));
+    heading("B5: one new job against 20 stored ones, margin 0: regress, in percent", &machines);
     for effect in [0.0, 0.05, 0.10, 0.20] {
         row(
             &format!("+{:.0} %", effect * 100.0),
@@ -70,13 +67,15 @@ fn main() {
     }
 }
 
-fn heading(text: &str) {
-    println!("\n{text}");
+/// Begins a table in Markdown.
+fn heading(text: &str, heads: &[&str]) {
+    println!("\n{text}\n");
+    row("", &heads.iter().map(|head| (*head).to_owned()).collect::<Vec<_>>());
+    row("---", &vec!["---:".to_owned(); heads.len()]);
 }
 
 fn row(name: &str, cells: &[String]) {
-    let cells: String = cells.iter().map(|cell| format!("{cell:>26}")).collect();
-    println!("{name:<24}{cells}");
+    println!("| {name} | {} |", cells.join(" | "));
 }
 
 fn slashed(values: [f64; 3]) -> String {

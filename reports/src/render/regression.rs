@@ -182,8 +182,8 @@ const METRICS: &str = "Change is the Hodges–Lehmann estimate over the cycles; 
                        p within if it were worse by all of it. “Finds” is the smallest worsening that this gate finds in 80 % of cases.";
 const CHECKS: &str =
     "If one of these fails (✗), the verdict is not to be trusted. ! is a label, – had nothing to check.";
-const SHIFT: &str =
-    "A metric regresses when its whole bar lies right of its margin (dashed), and passes when it lies left of it.";
+const SHIFT: &str = "A metric passes when its whole bar lies left of its margin (dashed). It regresses when the bar lies right of it, as far as Holm's \
+     correction for the number of metrics asks.";
 const CYCLES: &str = "Each dot is one cycle. A trend, or steps that repeat, mean that cycles are not independent.";
 
 /// A gate as text, at most 100 columns wide. Colour, if any, is what `paint` adds; meaning never depends on it.
