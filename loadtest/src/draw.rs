@@ -26,6 +26,10 @@ pub enum Purpose {
     Feeder = 20,
     /// When within its second a recorded arrival came.
     Spread = 21,
+    /// Which of two compared variants gets a request.
+    Label = 30,
+    /// Which of two compared variants is started first.
+    Start = 31,
 }
 
 /// A short sequence of random numbers for one purpose and one number.

@@ -33,8 +33,11 @@ impl Distribution {
     /// The same from values and how often each was seen, as a recorder holds them; exactly what their histogram would give.
     #[must_use]
     pub fn of_values(values: &BTreeMap<u64, u64>) -> Self {
-        let bucket = |(value_ns, count): (&u64, &u64)| (BUCKETS.highest_equivalent(*value_ns), *count);
-        Self { counts: values.iter().map(bucket).collect(), count: values.values().sum() }
+        let mut counts = BTreeMap::new();
+        for (value_ns, count) in values {
+            *counts.entry(BUCKETS.highest_equivalent(*value_ns)).or_default() += count;
+        }
+        Self { counts, count: values.values().sum() }
     }
 
     /// Adds every value of another distribution.
@@ -132,6 +135,14 @@ mod tests {
         assert_eq!(merged.max(), Some(whole.max()));
         let limit_ns = 1_000_000_000;
         assert_eq!(merged.count_within(limit_ns), whole.count_between(0, limit_ns));
+    }
+
+    #[test]
+    fn values_that_share_a_bucket_are_all_counted() {
+        let values = BTreeMap::from([(10_000_000, 3), (10_000_001, 4), (20_000_000, 1)]);
+        let mut all = histogram();
+        values.iter().for_each(|(value_ns, count)| all.record_n(*value_ns, *count).unwrap());
+        assert_eq!(Distribution::of_values(&values), Distribution::from(&all));
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub mod steady;
 pub mod summary;
 pub mod validity;
 
+pub mod history;
+pub mod regression;
+
 pub mod calibration;
 
 pub mod alerts;

@@ -16,6 +16,7 @@ mod phase;
 mod recorder;
 mod run;
 mod sample;
+mod variant;
 
 pub use calibration::{Calibration, ClockFigures, KEPT_LAG_NS, KEPT_SHARE, QuantileError, RateTrial, SceneResult};
 pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow, PartEffect};
@@ -34,3 +35,4 @@ pub use run::{
     RunEnd, RunId, ScenarioText, StepInfo, Target,
 };
 pub use sample::{Connecting, Measure, Sample, Stream};
+pub use variant::Variant;

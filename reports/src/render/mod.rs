@@ -1,4 +1,4 @@
-//! Pages and charts of a run, from its report alone: one page per file, one chart per file.
+//! Pages and charts of a run and of a gate, from what is known of them alone: one page per file, one chart per file.
 mod alerts;
 mod calibration;
 mod chart;
@@ -6,6 +6,7 @@ mod files;
 mod json;
 mod markdown;
 mod page;
+mod regression;
 mod run_page;
 mod table;
 mod tables;
@@ -16,5 +17,6 @@ pub use chart::DrawError;
 pub use files::{Error, Written, render_all, render_pngs};
 pub use json::json;
 pub use markdown::markdown;
+pub use regression::{regression_json, regression_markdown, regression_page, regression_text};
 pub use run_page::run_page;
 pub use terminal::{Tone, plain, terminal};

@@ -35,19 +35,19 @@ pub struct Check {
 
 impl Check {
     /// A check that passes when a condition holds.
-    pub(super) fn new(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
+    pub(crate) fn new(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
         let outcome = if passes { CheckOutcome::Pass } else { CheckOutcome::Fail };
         Self { name, outcome, figure, threshold: threshold.into() }
     }
 
     /// A check that is only a label when its condition does not hold.
-    pub(super) fn label(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
+    pub(crate) fn label(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
         let outcome = if passes { CheckOutcome::Pass } else { CheckOutcome::Warn };
         Self { outcome, ..Self::new(name, passes, figure, threshold) }
     }
 
     /// A check that has nothing to look at.
-    pub(super) fn not_applicable(name: &'static str, why: &str, threshold: impl Into<String>) -> Self {
+    pub(crate) fn not_applicable(name: &'static str, why: &str, threshold: impl Into<String>) -> Self {
         Self { name, outcome: CheckOutcome::NotApplicable, figure: why.to_owned(), threshold: threshold.into() }
     }
 }

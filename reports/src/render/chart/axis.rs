@@ -44,6 +44,17 @@ impl Axis {
         Self { from: 0.0, to, ticks, title: title.to_owned() }
     }
 
+    /// From below zero to above it, on either side as far as the values and to the next tick.
+    pub(super) fn signed(smallest: f64, largest: f64, label: impl Fn(f64) -> String, title: &str) -> Self {
+        let (low, high) = (smallest.min(0.0), largest.max(0.0));
+        let step = nice_step((high - low).max(1e-6), 6);
+        let first = (low / step + 1e-9).floor() as i32;
+        let last = ((high / step - 1e-9).ceil() as i32).max(first + 1);
+        let ticks: Vec<(f64, String)> =
+            (first..=last).map(|index| f64::from(index) * step).map(|value| (value, label(value))).collect();
+        Self { from: f64::from(first) * step, to: f64::from(last) * step, ticks, title: title.to_owned() }
+    }
+
     /// Latencies on a logarithmic scale, in nanoseconds; with a place for ∞ above when there is need of one.
     pub(super) fn latency(smallest_ns: u64, largest_ns: u64, has_infinity: bool, title: &str) -> Self {
         let (low, high) = (smallest_ns.max(1_000), largest_ns.max(smallest_ns).max(1_000));
@@ -206,6 +217,12 @@ mod tests {
         assert_eq!(labels(&Axis::time(40.0, 8)), "0|5|10|15|20|25|30|35|40");
         assert_eq!(labels(&Axis::time(3600.0, 8)), "0|10|20|30|40|50|60");
         assert_eq!(labels(&Axis::time(0.0, 8)), "0|1");
+        assert_eq!(
+            labels(&Axis::signed(-0.07, 0.21, |value| format!("{value:+.2}"), "")),
+            "-0.10|-0.05|+0.00|+0.05|+0.10|+0.15|+0.20|+0.25"
+        );
+        let flat = Axis::signed(0.0, 0.0, |value| format!("{value:.1}"), "");
+        assert!(flat.from == 0.0 && flat.to > 0.0 && labels(&flat) == "0.0|0.0", "{flat:?}");
         assert_eq!(labels(&Axis::linear(33.0, "")), "0|10|20|30|40");
         assert_eq!(labels(&Axis::linear(0.0, "")), "0|0.5|1|1.5");
         assert_eq!(

@@ -83,7 +83,12 @@ impl<DB: DrawingBackend> Canvas<DB> {
 
     /// A dot, for a value with no neighbour to draw a line to.
     pub(super) fn dot(&self, at: (f64, f64), ink: Ink) -> Drawn<DB> {
-        self.area.draw(&Circle::new(pixel(at), (2.0 * SCALE) as i32, ink.rgb().filled()))
+        self.disc(at, 2.0, ink)
+    }
+
+    /// A filled circle of a radius in page units.
+    pub(super) fn disc(&self, at: (f64, f64), radius: f64, ink: Ink) -> Drawn<DB> {
+        self.area.draw(&Circle::new(pixel(at), (radius * SCALE) as i32, ink.rgb().filled()))
     }
 
     /// A filled rectangle.

@@ -1,8 +1,9 @@
-//! Every chart of a run, by its place on the page.
+//! Every chart, by its place on its page.
 use super::{
-    Picture, latency::LatencyChart, load::LoadChart, outcomes::OutcomesChart, spectrum::SpectrumChart, streaming,
+    Picture, cycles::CyclesChart, latency::LatencyChart, load::LoadChart, outcomes::OutcomesChart, shift::ShiftChart,
+    spectrum::SpectrumChart, streaming,
 };
-use crate::report::Report;
+use crate::{regression::comparison::Comparison, report::Report};
 
 /// Offered, achieved and dropped.
 pub(crate) fn load(report: &Report) -> Box<dyn Picture> {
@@ -29,7 +30,17 @@ pub(crate) fn streams(report: &Report) -> Vec<Box<dyn Picture>> {
     streaming::of(report).into_iter().map(boxed).collect()
 }
 
-/// All of them, in the order of the page.
+/// Of a gate: how much worse the candidate is, latencies and failures.
+pub(crate) fn shifts(comparison: &Comparison) -> Vec<Box<dyn Picture>> {
+    ShiftChart::of(comparison).into_iter().map(boxed).collect()
+}
+
+/// Of a gate: what each cycle saw; `None` when no latency was compared.
+pub(crate) fn cycles(comparison: &Comparison) -> Option<Box<dyn Picture>> {
+    CyclesChart::of(comparison).map(boxed)
+}
+
+/// All charts of a run, in the order of the page.
 pub(crate) fn all(report: &Report) -> Vec<Box<dyn Picture>> {
     let mut charts = vec![load(report)];
     charts.extend(latencies(report));

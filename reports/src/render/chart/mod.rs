@@ -7,6 +7,7 @@
 mod axis;
 mod bands;
 mod canvas;
+mod cycles;
 mod latency;
 mod legend;
 mod list;
@@ -14,12 +15,13 @@ mod load;
 mod outcomes;
 mod palette;
 mod picture;
+mod shift;
 mod spectrum;
 mod streaming;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, latencies, load, outcomes, spectrum, streams};
+pub(crate) use list::{all, cycles, latencies, load, outcomes, shifts, spectrum, streams};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;

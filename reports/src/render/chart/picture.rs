@@ -34,6 +34,10 @@ pub(super) trait Chart {
     fn legend(&self) -> Vec<Key>;
     /// Its data, for those who want the numbers.
     fn table(&self) -> Table;
+    /// Width and height in page units.
+    fn size(&self, form: Form) -> (f64, f64) {
+        form.size()
+    }
     /// Draws it.
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>, form: Form) -> Drawn<DB>;
 }
@@ -75,16 +79,16 @@ impl<C: Chart> Picture for C {
         register_fonts();
         let mut svg = String::new();
         {
-            let area = SVGBackend::with_string(&mut svg, pixels(form.size())).into_drawing_area();
+            let area = SVGBackend::with_string(&mut svg, pixels(self.size(form))).into_drawing_area();
             let canvas = Canvas { area, dashes: Dashes::ByColour };
             self.draw(&canvas, form).and_then(|()| canvas.area.present()).map_err(|error| failed(self, error))?;
         }
-        Ok(for_page(&svg, form, &self.title()))
+        Ok(for_page(&svg, form, self.size(form), &self.title()))
     }
 
     fn png(&self) -> Result<Vec<u8>, DrawError> {
         register_fonts();
-        let (width, height) = Form::Wide.size();
+        let (width, height) = self.size(Form::Wide);
         let (width_px, height_px) = pixels((width, height + HEAD));
         let RGBColor(red, green, blue) = Ink::Paper.rgb();
         let mut bytes = [red, green, blue].repeat(width_px as usize * height_px as usize);
@@ -126,8 +130,8 @@ fn register_fonts() {
 }
 
 /// Lets a page decide on size, colour and font, and says what the picture is to those who cannot see it.
-fn for_page(svg: &str, form: Form, title: &str) -> String {
-    let (width, height) = pixels(form.size());
+fn for_page(svg: &str, form: Form, size: (f64, f64), title: &str) -> String {
+    let (width, height) = pixels(size);
     let class = if form == Form::Wide { "wide" } else { "narrow" };
     let title = title.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
     let head = format!("<svg width=\"{width}\" height=\"{height}\"");
