@@ -17,6 +17,7 @@ pub mod summary;
 pub mod validity;
 
 pub mod calibration;
+pub mod capacity;
 
 pub mod verdict;
 
