@@ -5,18 +5,25 @@
 //!                                         └▶ usl (least_squares), overload, bottleneck ─▶ why there
 //! ```
 mod claim;
+mod forecast;
 mod least_squares;
 mod misfit;
 mod queue;
 mod refusal;
+mod replicas;
 mod search;
 mod usl;
 mod violation;
 
 pub use claim::{Claim, End, TrialResult, Tried};
+pub use forecast::{Crossing, DayPeak, Forecast};
 pub use misfit::Misfit;
 pub use queue::{Error as QueueError, Queue, erlang_b, erlang_c};
 pub use refusal::Refusal;
+pub use replicas::{
+    Balancing, Error as PlanError, Plan, Policy, Replica, Scaling, TENFOLD, Tenfold, cost_per_thousand, headroom, plan,
+    tenfold,
+};
 pub use search::{Error as SearchError, Observed, Purpose, Search, Settings, Trial};
 pub use usl::{Estimate, Fit, Peak, Point, Prediction, Residuals};
 pub use violation::{Finding, Judgement, Level, judge};
