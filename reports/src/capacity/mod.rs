@@ -4,20 +4,25 @@
 //! trials ─▶ violation ─▶ search ─▶ claim ─┬▶ replicas (queue), forecast ─▶ what to buy, and when
 //!                                         └▶ usl (least_squares), overload, bottleneck ─▶ why there
 //! ```
+mod bottleneck;
 mod claim;
 mod forecast;
 mod least_squares;
 mod misfit;
+mod overload;
 mod queue;
 mod refusal;
 mod replicas;
 mod search;
+mod study;
 mod usl;
 mod violation;
 
+pub use bottleneck::{Bottleneck, Bound, Reading, readings};
 pub use claim::{Claim, End, TrialResult, Tried};
 pub use forecast::{Crossing, DayPeak, Forecast};
 pub use misfit::Misfit;
+pub use overload::{Behaviour, Overload, Recovery, Rung};
 pub use queue::{Error as QueueError, Queue, erlang_b, erlang_c};
 pub use refusal::Refusal;
 pub use replicas::{
@@ -25,5 +30,6 @@ pub use replicas::{
     tenfold,
 };
 pub use search::{Error as SearchError, Observed, Purpose, Search, Settings, Trial};
+pub use study::{Answer, Price, Purchase, Standing, Study};
 pub use usl::{Estimate, Fit, Peak, Point, Prediction, Residuals};
 pub use violation::{Finding, Judgement, Level, judge};

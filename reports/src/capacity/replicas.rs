@@ -19,6 +19,9 @@ pub struct Replica {
     pub sustained_per_second: f64,
     /// The level it was confirmed under.
     pub level: Level,
+    /// Requests per second that one request in service is worth: 1 over the mean response time at a rate so low that nothing waits.
+    /// `None` when that was not measured: the replica is then taken for a single server.
+    pub service_per_second: Option<f64>,
 }
 
 /// How replicas are bought.
@@ -90,16 +93,16 @@ pub struct Plan {
     pub replicas: u32,
     /// Of these, those that may be lost.
     pub spares: u32,
-    /// Response times while all are up.
-    pub all_up: Balancing,
+    /// Response times while all are up; `None` where the model has none: for requests too slow for it, or replicas that hinder each other.
+    pub all_up: Option<Balancing>,
     /// Response times while the spares are lost.
-    pub spares_lost: Balancing,
+    pub spares_lost: Option<Balancing>,
 }
 
 /// Replicas for a peak demand in requests per second.
 ///
-/// Response times are those of servers with exponential times of which one alone would just keep the level at its confirmed rate: a model,
-/// which says how much the balancer matters, not what will be measured.
+/// Response times are those of a model, which says how much the balancer matters, not what will be measured: times are exponential, and a
+/// replica works on as many requests at once as it takes to keep the level at its confirmed rate.
 ///
 /// # Errors
 /// When a figure is out of its range, or the demand is beyond reach.
@@ -144,6 +147,12 @@ fn check(replica: Replica, policy: Policy) -> Result<(), Error> {
             replica.level.quantile,
             replica.level.quantile > 0.0 && replica.level.quantile < 1.0,
         ),
+        (
+            "the service rate of a request",
+            "above 0",
+            replica.service_per_second.unwrap_or(1.0),
+            replica.service_per_second.is_none_or(|rate| rate > 0.0),
+        ),
         ("the limit of the level", "above 0", replica.level.limit_ns as f64, replica.level.limit_ns > 0),
     ];
     match figures.into_iter().find(|(_, _, value, is_right)| !value.is_finite() || !is_right) {
@@ -169,19 +178,37 @@ fn measured(fit: &Fit, demand: f64, policy: Policy) -> Result<u32, Error> {
     (1..=most).find(carries).ok_or(Error::NotReached { demand, most })
 }
 
-/// Of replicas that keep the level at their confirmed rate when they are alone: `μ = λ_ok − ln(1−p)/limit`, by the sojourn of M/M/1.
-fn balancing(replica: Replica, demand: f64, servers: u32) -> Balancing {
-    let Level { quantile, limit_ns } = replica.level;
-    let service = replica.sustained_per_second - (1.0 - quantile).ln() / (limit_ns as f64 / 1e9);
-    // Replicas by a measured curve may each carry less than one alone.
-    let nanos = |seconds: f64| (seconds * 1e9).round() as u64;
-    match Queue::new(servers, demand, service) {
-        Ok(queue) => Balancing {
-            shared_ns: nanos(queue.shared_quantile(quantile)),
-            random_ns: nanos(queue.random_quantile(quantile)),
-        },
-        Err(_) => Balancing { shared_ns: u64::MAX, random_ns: u64::MAX },
+fn balancing(replica: Replica, demand: f64, replicas: u32) -> Option<Balancing> {
+    let (servers, service) = inside(replica)?;
+    let quantile = replica.level.quantile;
+    let shared = Queue::new(servers.checked_mul(replicas)?, demand, service).ok()?;
+    let alone = Queue::new(servers, demand / f64::from(replicas), service).ok()?;
+    let nanos = |queue: Queue| (queue.shared_quantile(quantile) * 1e9).round() as u64;
+    Some(Balancing { shared_ns: nanos(shared), random_ns: nanos(alone) })
+}
+
+/// How many requests a replica works on at once, and how fast each: the fewest that keep the level at the confirmed rate.
+///
+/// A single server has the rate `μ = λ_ok − ln(1−p)/limit`, by the sojourn of M/M/1. `None` when single requests are so slow that
+/// exponential times of that mean break the level without any load.
+fn inside(replica: Replica) -> Option<(u32, f64)> {
+    let Replica { sustained_per_second, level: Level { quantile, limit_ns }, service_per_second } = replica;
+    let limit = limit_ns as f64 / 1e9;
+    let alone = -(1.0 - quantile).ln() / limit;
+    let Some(service) = service_per_second else { return Some((1, sustained_per_second + alone)) };
+    let keeps = |servers: u32| {
+        Queue::new(servers, sustained_per_second, service).is_ok_and(|queue| queue.shared_quantile(quantile) <= limit)
+    };
+    // With more servers than work there is no waiting: the time comes as near to that of one request as it can.
+    let (mut low, mut high) = (0, (2.0 * sustained_per_second / service).ceil() as u32 + 100);
+    if service <= alone || high > MOST_REPLICAS || !keeps(high) {
+        return None;
     }
+    while high - low > 1 {
+        let middle = u32::midpoint(low, high);
+        if keeps(middle) { high = middle } else { low = middle }
+    }
+    Some((high, service))
 }
 
 /// The share of the confirmed rate that the expected demand leaves; negative when it is more than that.
@@ -246,7 +273,8 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn replica(sustained_per_second: f64) -> Replica {
-        Replica { sustained_per_second, level: Level { quantile: 0.99, limit_ns: 50 * MS } }
+        let level = Level { quantile: 0.99, limit_ns: 50 * MS };
+        Replica { sustained_per_second, level, service_per_second: None }
     }
 
     fn policy(use_share: f64, spares: u32, growth: f64) -> Policy {
@@ -270,13 +298,32 @@ mod tests {
     #[test]
     fn the_level_is_kept_with_the_spares_lost_even_by_the_worst_balancer() {
         let found = plan(replica(900.0), 5_000.0, policy(0.75, 2, 0.2), Scaling::Proportional).unwrap();
-        let Balancing { shared_ns, random_ns } = found.spares_lost;
+        let Balancing { shared_ns, random_ns } = found.spares_lost.unwrap();
+        let all_up = found.all_up.unwrap();
         assert!(shared_ns < random_ns && random_ns <= 50 * MS, "{found:?}");
-        assert!(found.all_up.random_ns < random_ns && found.all_up.shared_ns <= shared_ns, "{found:?}");
+        assert!(all_up.random_ns < random_ns && all_up.shared_ns <= shared_ns, "{found:?}");
         // One replica alone at its confirmed rate is just at the limit, whoever balances.
         let one = plan(replica(900.0), 900.0, policy(1.0, 0, 0.0), Scaling::Proportional).unwrap();
-        assert!(one.replicas == 1 && one.all_up.random_ns.abs_diff(50 * MS) < MS / 100, "{one:?}");
-        assert!(one.all_up.shared_ns.abs_diff(50 * MS) < MS / 100, "{one:?}");
+        let alone = one.all_up.unwrap();
+        assert!(one.replicas == 1 && alone.random_ns.abs_diff(50 * MS) < MS / 100, "{one:?}");
+        assert!(alone.shared_ns.abs_diff(50 * MS) < MS / 100, "{one:?}");
+    }
+
+    #[test]
+    fn a_replica_with_many_hands_is_no_faster_than_one_of_its_requests() {
+        // Requests of 5 ms: nobody is through faster than in 23 ms at p99, however many replicas there are.
+        let slow = Replica { service_per_second: Some(200.0), ..replica(900.0) };
+        let found = plan(slow, 900.0, policy(0.1, 0, 0.0), Scaling::Proportional).unwrap().all_up.unwrap();
+        let alone = (100.0_f64.ln() / 200.0 * 1e9) as u64;
+        assert!(found.shared_ns >= alone && found.random_ns < alone + MS, "{found:?}");
+        // The fewest servers that keep 50 ms at 900/s of 200/s each: one less would not.
+        let (servers, _) = inside(slow).unwrap();
+        let time = |servers| Queue::new(servers, 900.0, 200.0).unwrap().shared_quantile(0.99);
+        assert!(time(servers) <= 0.05 && time(servers - 1) > 0.05, "{servers}");
+        // At the level's limit without load there is no model, and the number of replicas does not need one.
+        let slower = Replica { service_per_second: Some(92.0), ..replica(900.0) };
+        let found = plan(slower, 900.0, policy(1.0, 0, 0.0), Scaling::Proportional).unwrap();
+        assert_eq!((found.replicas, found.all_up), (1, None));
     }
 
     #[test]
