@@ -224,7 +224,7 @@ fn data<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
 }
 
 /// Breaks a text into lines between words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is always a line");

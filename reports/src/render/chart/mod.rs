@@ -14,12 +14,14 @@ mod load;
 mod outcomes;
 mod palette;
 mod picture;
+mod rate;
+mod scaling;
 mod spectrum;
 mod streaming;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, latencies, load, outcomes, spectrum, streams};
+pub(crate) use list::{all, capacity, latencies, load, outcomes, spectrum, streams};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;
