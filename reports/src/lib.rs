@@ -20,6 +20,7 @@ pub mod history;
 pub mod regression;
 
 pub mod calibration;
+pub mod capacity;
 
 pub mod alerts;
 

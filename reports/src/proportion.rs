@@ -16,7 +16,7 @@ const BATCHES: usize = 10;
 /// More requests than this are not worth waiting for.
 const MOST_MISSING: f64 = 1e6;
 
-/// Below this number of seconds, batches say nothing.
+/// Below this number of seconds or batches, batches say nothing.
 const FEWEST_SECONDS: usize = 5;
 
 /// What was counted in one second, or in a whole window.
@@ -127,11 +127,17 @@ pub fn batch_means(seconds: &[Tally]) -> Option<Bounds> {
     let count = BATCHES.min(seconds.len());
     let batch = |index: usize| seconds[seconds.len() * index / count..seconds.len() * (index + 1) / count].iter();
     let batches: Vec<Tally> = (0..count).map(|index| batch(index).copied().sum()).collect();
-    let all: Tally = batches.iter().copied().sum();
-    let mean_total = all.total as f64 / count as f64;
-    if mean_total == 0.0 {
+    bounds_of_batches(&batches)
+}
+
+/// The same for batches that are cut already, in whatever number; `None` for fewer than five, or without requests.
+#[must_use]
+pub fn bounds_of_batches(batches: &[Tally]) -> Option<Bounds> {
+    let (count, all) = (batches.len(), batches.iter().copied().sum::<Tally>());
+    if count < FEWEST_SECONDS || all.total == 0 {
         return None;
     }
+    let mean_total = all.total as f64 / count as f64;
     let deviation = |batch: &Tally| (batch.hits as f64 - all.share() * batch.total as f64) / mean_total;
     let variance = batches.iter().map(|batch| deviation(batch).powi(2)).sum::<f64>() / (count - 1) as f64;
     let freedom = StudentsT::new(0.0, 1.0, (count - 1) as f64).expect("at least four degrees of freedom");

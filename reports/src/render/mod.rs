@@ -1,6 +1,9 @@
 //! Pages and charts of a run and of a gate, from what is known of them alone: one page per file, one chart per file.
 mod alerts;
 mod calibration;
+mod capacity_page;
+mod capacity_tables;
+mod capacity_text;
 mod chart;
 mod files;
 mod json;
@@ -13,6 +16,8 @@ mod tables;
 mod terminal;
 
 pub use calibration::{calibration_json, calibration_markdown, calibration_text};
+pub use capacity_page::capacity_page;
+pub use capacity_text::{capacity_json, capacity_markdown, capacity_text};
 pub use chart::DrawError;
 pub use files::{Error, Written, render_all, render_pngs};
 pub use json::json;

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calibration;
+mod capacity_page;
+mod capacity_search;
 mod folder;
 mod gates;
 mod golden;
 mod live;
+mod mm1;
 mod nasty;
 mod noise;
 mod operating;

@@ -12,7 +12,7 @@ use plotters::prelude::DrawingBackend;
 
 const LABEL_SIZE: f64 = 11.0;
 
-/// One stretch of time, in seconds.
+/// One stretch of the horizontal axis: of time, in seconds, unless the chart says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Band {
     from: f64,
@@ -46,6 +46,11 @@ impl Band {
             busy_until[band.lane] = band.to;
         }
         bands
+    }
+
+    /// One stretch of whatever the axis shows.
+    pub(super) fn new(from: f64, to: f64, label: &str, ink: Ink) -> Self {
+        Self { from, to, label: label.to_owned(), ink, lane: 0 }
     }
 
     /// Lanes that the bands need.

@@ -91,6 +91,11 @@ impl<DB: DrawingBackend> Canvas<DB> {
         self.area.draw(&Circle::new(pixel(at), (radius * SCALE) as i32, ink.rgb().filled()))
     }
 
+    /// A value that was measured, on a line that was drawn through it.
+    pub(super) fn spot(&self, at: (f64, f64), ink: Ink) -> Drawn<DB> {
+        self.area.draw(&Circle::new(pixel(at), (3.2 * SCALE) as i32, ink.rgb().filled()))
+    }
+
     /// A filled rectangle.
     pub(super) fn rectangle(&self, from: (f64, f64), to: (f64, f64), ink: Ink, opacity: f64) -> Drawn<DB> {
         self.area.draw(&Rectangle::new([pixel(from), pixel(to)], ink.rgb().mix(opacity).filled()))

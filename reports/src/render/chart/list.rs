@@ -1,9 +1,21 @@
 //! Every chart, by its place on its page.
 use super::{
-    Picture, cycles::CyclesChart, latency::LatencyChart, load::LoadChart, outcomes::OutcomesChart, shift::ShiftChart,
-    spectrum::SpectrumChart, streaming,
+    Picture,
+    cycles::CyclesChart,
+    latency::LatencyChart,
+    load::LoadChart,
+    outcomes::OutcomesChart,
+    rate::{GoodputChart, SlownessChart},
+    scaling::ScalingChart,
+    shift::ShiftChart,
+    spectrum::SpectrumChart,
+    streaming,
 };
-use crate::{regression::comparison::Comparison, report::Report};
+use crate::{
+    capacity::{Answer, Study},
+    regression::comparison::Comparison,
+    report::Report,
+};
 
 /// Offered, achieved and dropped.
 pub(crate) fn load(report: &Report) -> Box<dyn Picture> {
@@ -47,6 +59,18 @@ pub(crate) fn all(report: &Report) -> Vec<Box<dyn Picture>> {
     charts.extend(spectrum(report));
     charts.push(outcomes(report));
     charts.extend(streams(report));
+    charts
+}
+
+/// Those of a capacity: latency and goodput over the rate, and the scaling curve where there is one.
+pub(crate) fn capacity(study: &Study, answer: &Answer) -> Vec<Box<dyn Picture>> {
+    let mut charts: Vec<Box<dyn Picture>> = Vec::new();
+    if !study.rungs.is_empty() {
+        charts.extend([boxed(SlownessChart::of(study)), boxed(GoodputChart::of(study))]);
+    }
+    if let Ok(fit) = &answer.scaling {
+        charts.push(boxed(ScalingChart::of(fit)));
+    }
     charts
 }
 

@@ -15,13 +15,15 @@ mod load;
 mod outcomes;
 mod palette;
 mod picture;
+mod rate;
+mod scaling;
 mod shift;
 mod spectrum;
 mod streaming;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, cycles, latencies, load, outcomes, shifts, spectrum, streams};
+pub(crate) use list::{all, capacity, cycles, latencies, load, outcomes, shifts, spectrum, streams};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;
