@@ -87,6 +87,9 @@ pub enum Error {
     /// The settings would do nothing.
     #[error("{0}")]
     NoEffect(&'static str),
+    /// A setting is beyond what it may be.
+    #[error("{0}")]
+    Impossible(&'static str),
 }
 
 impl Fault {

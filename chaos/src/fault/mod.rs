@@ -11,6 +11,8 @@ mod slicer;
 mod slow_close;
 mod timeout;
 
+pub mod database;
+
 mod catalogue;
 
 pub use bandwidth::Bandwidth;
