@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reports::{
-    record::{FaultEffect, FaultEnd, FaultRecord, FaultWindow},
+    record::{FaultEffect, FaultEnd, FaultRecord, FaultWindow, PartEffect},
     units,
 };
 use tokio::time::{Instant, sleep_until};
@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    control::{Control, Error, Written},
     fault::Means,
+    injectors::{Error, Injectors, Off, On},
     link::wire::ProxyEffects,
     timeline::{TimedFault, Timeline},
 };
@@ -33,14 +33,20 @@ const LIFT_PAUSE: Duration = Duration::from_millis(200);
 /// that be gone too, by the end of their lease. Records come in the order of the timeline.
 pub async fn drive(
     timeline: &Timeline,
-    control: &Control,
+    injectors: impl Into<Injectors>,
     origin: Instant,
     stop: CancellationToken,
 ) -> Vec<FaultRecord> {
-    join_all(timeline.faults().iter().map(|fault| drive_one(fault, control, origin, &stop))).await
+    let injectors = injectors.into();
+    join_all(timeline.faults().iter().map(|fault| drive_one(fault, &injectors, origin, &stop))).await
 }
 
-async fn drive_one(fault: &TimedFault, control: &Control, origin: Instant, stop: &CancellationToken) -> FaultRecord {
+async fn drive_one(
+    fault: &TimedFault,
+    injectors: &Injectors,
+    origin: Instant,
+    stop: &CancellationToken,
+) -> FaultRecord {
     let mut record = planned(fault);
     tokio::select! {
         biased;
@@ -50,22 +56,22 @@ async fn drive_one(fault: &TimedFault, control: &Control, origin: Instant, stop:
         }
         () = sleep_until(origin + fault.on) => {}
     }
-    let cut_before = cut_connections(fault, control).await;
-    let guard = Guard { control: control.clone(), fault: Some(fault.clone()) };
-    match control.apply(fault).await {
+    let cut_before = cut_connections(fault, injectors).await;
+    let guard = Guard { injectors: injectors.clone(), fault: Some(fault.clone()) };
+    match injectors.apply(fault).await {
         Ok(on) => {
-            info!(fault = %fault.name, link = %fault.link, "fault on: {}", record.description);
-            warn_without_lease(fault, control);
-            let end = hold(fault, control, origin, stop, on).await;
-            let off = lift(fault, control).await;
+            info!(fault = %fault.name, place = %fault.place(), "fault on: {}", record.description);
+            warn_without_lease(fault, injectors);
+            let end = hold(fault, injectors, origin, stop, &on).await;
+            let off = lift(fault, injectors).await;
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
-            record.effect = effect(fault, control, cut_before).await;
+            record.effect = effect(fault, injectors, cut_before).await;
         }
         Err(error) => {
             record.error = Some(chain(&error));
             if !error.is_refusal()
-                && let Err(error) = lift(fault, control).await
+                && let Err(error) = lift(fault, injectors).await
             {
                 record.end = FaultEnd::LeftBehind;
                 record.error = Some(format!("{}; {}", record.error.unwrap_or_default(), chain(&error)));
@@ -82,6 +88,7 @@ fn planned(fault: &TimedFault) -> FaultRecord {
     FaultRecord {
         name: fault.name.clone(),
         link: fault.link.clone(),
+        part: fault.part.clone().map(|part| PartEffect { part, proof: String::new(), undone_from_ns: None }),
         kind: fault.fault.kind().to_owned(),
         description: fault.description(),
         planned: FaultWindow { from_ns: units::nanos(fault.on), to_ns: units::nanos(fault.off) },
@@ -104,9 +111,9 @@ enum Held {
 }
 
 /// Renews the lease until the fault is due to go off, the run stops, or the fault is seen to be gone.
-async fn hold(fault: &TimedFault, control: &Control, origin: Instant, stop: &CancellationToken, on: Written) -> Held {
+async fn hold(fault: &TimedFault, injectors: &Injectors, origin: Instant, stop: &CancellationToken, on: &On) -> Held {
     let interval = fault.lease / RENEWALS_PER_LEASE;
-    let mut renewed = on.before;
+    let mut renewed = on.asked;
     let mut next = renewed + interval;
     loop {
         tokio::select! {
@@ -117,7 +124,7 @@ async fn hold(fault: &TimedFault, control: &Control, origin: Instant, stop: &Can
         }
         let before = Instant::now();
         next = before + interval;
-        match control.renew(fault).await {
+        match injectors.renew(fault).await {
             Ok(()) => renewed = before,
             Err(error) if error.is_not_found() => {
                 return Held::Lost { at: before.min(renewed + fault.lease), error };
@@ -128,10 +135,10 @@ async fn hold(fault: &TimedFault, control: &Control, origin: Instant, stop: &Can
 }
 
 /// Lifts the fault, trying a few times.
-async fn lift(fault: &TimedFault, control: &Control) -> Result<Written, Error> {
+async fn lift(fault: &TimedFault, injectors: &Injectors) -> Result<Off, Error> {
     let mut attempt = 1;
     loop {
-        match control.lift(fault).await {
+        match injectors.lift(fault).await {
             Err(error) if attempt < LIFT_ATTEMPTS => warn!(fault = %fault.name, attempt, "{}", chain(&error)),
             outcome => return outcome,
         }
@@ -141,14 +148,20 @@ async fn lift(fault: &TimedFault, control: &Control) -> Result<Written, Error> {
 }
 
 /// Writes down when the fault was really on and how it ended.
-fn conclude(record: &mut FaultRecord, origin: Instant, on: Written, held: Held, off: Result<Written, Error>) {
+fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: Result<Off, Error>) {
     let since_origin = |instant: Instant| units::nanos(instant.saturating_duration_since(origin));
-    let from_ns = since_origin(middle(on));
+    let from_ns = since_origin(on.at);
+    if let Some(part) = &mut record.part {
+        part.undone_from_ns = off.as_ref().ok().map(|off| since_origin(off.asked));
+        let undone = off.as_ref().ok().and_then(|off| off.proof.clone());
+        part.proof = on.proof.into_iter().chain(undone).collect::<Vec<_>>().join("; ");
+    }
+    let off_at = |off: Off| on.over.unwrap_or(off.at);
     let (end, to, error) = match (held, off) {
         (_, Err(error)) => (FaultEnd::LeftBehind, Instant::now(), Some(chain(&error))),
         (Held::Lost { at, error }, Ok(_)) => (FaultEnd::LeaseExpired, at, Some(chain(&error))),
-        (Held::ToItsEnd, Ok(off)) => (FaultEnd::Lifted, middle(off), None),
-        (Held::Stopped, Ok(off)) => (FaultEnd::LiftedEarly, middle(off), None),
+        (Held::ToItsEnd, Ok(off)) => (FaultEnd::Lifted, off_at(off), None),
+        (Held::Stopped, Ok(off)) => (FaultEnd::LiftedEarly, off_at(off), None),
     };
     record.window = Some(FaultWindow { from_ns, to_ns: since_origin(to).max(from_ns) });
     record.end = end;
@@ -156,9 +169,10 @@ fn conclude(record: &mut FaultRecord, origin: Instant, on: Written, held: Held, 
 }
 
 /// What the fault touched, by the counters of its link.
-async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Option<FaultEffect> {
-    let link = link_effects(fault, control).await?;
+async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> Option<FaultEffect> {
+    let link = link_effects(fault, injectors).await?;
     match fault.means {
+        Means::Part => None,
         Means::Disable => {
             // The kernel refuses connections to a disabled proxy without telling it: none cut does not mean none hit.
             let connections = link.cut.saturating_sub(cut_before);
@@ -177,14 +191,15 @@ async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Optio
     }
 }
 
-async fn cut_connections(fault: &TimedFault, control: &Control) -> u64 {
+async fn cut_connections(fault: &TimedFault, injectors: &Injectors) -> u64 {
     match fault.means {
-        Means::Disable => link_effects(fault, control).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } => 0,
+        Means::Disable => link_effects(fault, injectors).await.map_or(0, |link| link.cut),
+        Means::Toxic { .. } | Means::Part => 0,
     }
 }
 
-async fn link_effects(fault: &TimedFault, control: &Control) -> Option<ProxyEffects> {
+async fn link_effects(fault: &TimedFault, injectors: &Injectors) -> Option<ProxyEffects> {
+    let control = injectors.links.as_ref().filter(|_| fault.part.is_none())?;
     match control.effects().await {
         Ok(effects) => effects?.proxies.remove(&fault.link),
         Err(error) => {
@@ -196,7 +211,7 @@ async fn link_effects(fault: &TimedFault, control: &Control) -> Option<ProxyEffe
 
 /// Lifts a fault should the driver be dropped while it is on.
 struct Guard {
-    control: Control,
+    injectors: Injectors,
     fault: Option<TimedFault>,
 }
 
@@ -209,17 +224,17 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let (Some(fault), Ok(runtime)) = (self.fault.take(), tokio::runtime::Handle::try_current()) else { return };
-        let control = self.control.clone();
+        let injectors = self.injectors.clone();
         runtime.spawn(async move {
-            if let Err(error) = lift(&fault, &control).await {
+            if let Err(error) = lift(&fault, &injectors).await {
                 error!(fault = %fault.name, "fault left behind: {}", chain(&error));
             }
         });
     }
 }
 
-fn warn_without_lease(fault: &TimedFault, control: &Control) {
-    if !control.lease_supported() {
+fn warn_without_lease(fault: &TimedFault, injectors: &Injectors) {
+    if injectors.lacks_lease(fault) {
         let name = &fault.name;
         warn!(fault = %name, "the fault proxy has no leases: fault `{name}` stays on if the harness is killed");
     }
@@ -231,10 +246,6 @@ fn log(record: &FaultRecord) {
         None => info!(fault = %name, ?end, "fault off: {name}"),
         Some(error) => error!(fault = %name, ?end, "fault `{name}`: {error}"),
     }
-}
-
-fn middle(written: Written) -> Instant {
-    written.before + (written.after - written.before) / 2
 }
 
 /// The error with its causes, in one line.

@@ -1,14 +1,17 @@
-//! Named faults on named links, on a timeline, held by leases.
+//! Named faults on named links and on parts of the target, on a timeline, held by leases.
 //!
 //! ```text
-//!  scenario ─▶ settings ─▶ timeline ─▶ driver ─▶ control ─HTTP─▶ link (or a real Toxiproxy)
-//!              (fault: what goes wrong)   └▶ records of when each fault was really on and what it touched
+//!  scenario ─▶ settings ─▶ timeline ─▶ driver ─▶ injectors ─▶ control ─HTTP─▶ link (or a real Toxiproxy)
+//!                                         │          └─────▶ parts of the target (processes)
+//!              (fault: what goes wrong)    └▶ records of when each fault was really on and what it touched
 //! ```
 mod settings;
 mod timeline;
 
 mod control;
 mod driver;
+mod injectors;
+mod parts;
 
 mod draw;
 pub mod fault;
@@ -16,5 +19,7 @@ pub mod link;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
+pub use injectors::Injectors;
+pub use parts::{Doing, PartError, Parts, SigningKey, Stopped, With};
 pub use settings::{Direction, FaultSettings, Length};
 pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};

@@ -6,6 +6,12 @@
 //! at    = "15s"
 //! for   = "10s"
 //! fault = { latency = { delay = "1500ms", jitter = "100ms" } }
+//!
+//! [[faults]]
+//! part  = "service"
+//! at    = "30s"
+//! for   = "5s"
+//! fault = "kill"
 //! ```
 use std::{fmt, time::Duration};
 
@@ -19,13 +25,18 @@ use crate::fault::Fault;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSettings {
-    /// What the fault is called in records and reports; `<link> <kind>` unless set. Unique in a run.
+    /// What the fault is called in records and reports; `<link or part> <kind>` unless set. Unique in a run.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub name: Option<Spanned<String>>,
-    /// The link it acts on, such as `mcp.flights`.
-    #[schemars(with = "String")]
-    pub link: Spanned<String>,
+    /// The link it acts on, such as `mcp.flights`. Either this or `part`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub link: Option<Spanned<String>>,
+    /// The part of the bundled target that it acts on: `service`. Either this or `link`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub part: Option<Spanned<String>>,
     /// When it begins, counted from the start of the run.
     #[schemars(with = "String")]
     pub at: Spanned<Length>,
@@ -36,14 +47,15 @@ pub struct FaultSettings {
     /// What goes wrong.
     #[schemars(with = "Fault")]
     pub fault: Spanned<Fault>,
-    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`.
+    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`, nor for a part.
     #[serde(default)]
     pub direction: Direction,
-    /// The share of connections that it takes hold of, above 0 and up to 1; 1 unless set. Not for `down`.
+    /// The share of connections that it takes hold of, above 0 and up to 1; 1 unless set. Not for `down`, nor for a part.
     #[serde(default = "every_connection")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub share: Spanned<f64>,
-    /// How long it stays when nobody renews it, should the harness die; 10 s unless set, at least 100 ms.
+    /// How long it stays when nobody renews it, should the harness die; 10 s unless set, at least 100 ms. A part dies with
+    /// the harness; there, a fifth of it is the time between two looks whether the fault is still on.
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
@@ -111,19 +123,26 @@ mod tests {
         at    = "0s"
         for   = "5s"
         fault = "down"
+
+        [[faults]]
+        part  = "service"
+        at    = "10s"
+        for   = "5s"
+        fault = "kill"
     "#;
 
     #[test]
     fn faults_are_read_with_their_place_and_defaults() {
         let file: File = toml::from_str(WHOLE).unwrap();
-        let [first, second] = &file.faults[..] else { panic!("two faults") };
-        assert_eq!(&WHOLE[first.link.span()], "\"mcp.flights\"");
+        let [first, second, third] = &file.faults[..] else { panic!("three faults") };
+        assert_eq!(&WHOLE[first.link.as_ref().unwrap().span()], "\"mcp.flights\"");
         assert_eq!(&WHOLE[first.at.span()], "\"15s\"");
         assert_eq!(first.lasts.get_ref().0, Duration::from_secs(90));
         assert_eq!((first.direction, *first.share.get_ref()), (Direction::Upstream, 0.5));
         assert_eq!(second.fault.get_ref(), &Fault::Down);
         assert_eq!((second.direction, *second.share.get_ref()), (Direction::Downstream, 1.0));
         assert_eq!(second.lease.get_ref().0, Duration::from_secs(10));
+        assert_eq!((third.part.as_ref().unwrap().get_ref().as_str(), third.link.as_ref()), ("service", None));
     }
 
     #[test]
@@ -138,13 +157,14 @@ mod tests {
         check("\"upstream\"", "\"sideways\"", "unknown variant `sideways`");
         check("latency =", "latancy =", "unknown variant `latancy`");
         check("jitter", "jiter", "unknown field `jiter`");
-        check("link  = \"mcp.flights\"", "", "missing field `link`");
     }
 
     #[test]
     fn the_schema_names_every_fault() {
         let schema = serde_json::to_string(&schemars::schema_for!(FaultSettings)).unwrap();
-        for name in ["latency", "bandwidth", "timeout", "reset_peer", "down", "\"for\"", "downstream"] {
+        for name in
+            ["latency", "bandwidth", "timeout", "reset_peer", "down", "\"for\"", "downstream", "kill", "\"part\""]
+        {
             assert!(schema.contains(name), "{name}");
         }
     }

@@ -2,9 +2,11 @@
 use std::{fmt, ops::Range, time::Duration};
 
 use reports::units::format_duration;
+use toml::Spanned;
 
 use crate::{
-    fault::{self, Fault, Means},
+    fault::{self, Fault, Means, OnPart},
+    injectors,
     settings::{Direction, FaultSettings},
 };
 
@@ -25,8 +27,10 @@ pub struct Timeline {
 pub struct TimedFault {
     /// Unique in the run.
     pub name: String,
-    /// The link it acts on.
+    /// The link it acts on; empty when it acts on a part.
     pub link: String,
+    /// The part of the target it acts on; `None` when it acts on a link.
+    pub part: Option<String>,
     /// When it goes on, since the start of the run.
     pub on: Duration,
     /// When it goes off.
@@ -78,6 +82,43 @@ pub enum Problem {
         /// All known names.
         known: Vec<String>,
     },
+    /// There is no such part.
+    #[error("there is no part `{part}`{}; the parts are {}", suggestion(nearest), known.join(", "))]
+    UnknownPart {
+        /// As written.
+        part: String,
+        /// The known name that is most like it, if one is alike.
+        nearest: Option<String>,
+        /// All known names.
+        known: Vec<String>,
+    },
+    /// It acts on nothing, or on two things.
+    #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
+    OnePlace,
+    /// A fault on parts was given a link.
+    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"service\"")]
+    NeedsPart {
+        /// The kind of fault.
+        kind: &'static str,
+    },
+    /// A fault on links was given a part.
+    #[error("`{kind}` acts on a link, not on a part of the target: write link = \"client\" for the one to the service")]
+    NeedsLink {
+        /// The kind of fault.
+        kind: &'static str,
+    },
+    /// A part is touched as a whole.
+    #[error("`{kind}` acts on the whole part: leave `share` and `direction` out")]
+    PartIsWhole {
+        /// The kind of fault.
+        kind: &'static str,
+    },
+    /// Two faults are on the same part at the same time.
+    #[error("the fault overlaps `{other}`, which is on the same part")]
+    PartOverlap {
+        /// The fault that begins first.
+        other: String,
+    },
     /// It lasts no time.
     #[error("a fault that lasts no time does nothing")]
     ZeroLength,
@@ -96,7 +137,7 @@ pub enum Problem {
         other: String,
     },
     /// Two faults have the same name.
-    #[error("there are two faults named `{name}`; names must differ, and the default is \"<link> <kind>\"")]
+    #[error("there are two faults named `{name}`; names must differ, and the default is \"<link or part> <kind>\"")]
     SameName {
         /// The name.
         name: String,
@@ -122,15 +163,28 @@ pub enum Problem {
 }
 
 impl Timeline {
-    /// Checks the faults against the links there are and the length of the run, and orders them.
+    /// Checks the faults of a target that has links and no parts of the harness's own; see [`Timeline::with_parts`].
     ///
     /// # Errors
     /// Every mistake found, in the order of the file.
     pub fn new<L: AsRef<str>>(settings: &[FaultSettings], links: &[L], run: Duration) -> Result<Self, Vec<Error>> {
+        Self::with_parts(settings, links, &[], run)
+    }
+
+    /// Checks the faults against the links and parts there are and the length of the run, and orders them.
+    ///
+    /// # Errors
+    /// Every mistake found, in the order of the file.
+    pub fn with_parts<L: AsRef<str>>(
+        settings: &[FaultSettings],
+        links: &[L],
+        parts: &[&str],
+        run: Duration,
+    ) -> Result<Self, Vec<Error>> {
         let mut faults: Vec<TimedFault> = Vec::new();
         let mut errors = Vec::new();
         for setting in settings {
-            match checked(setting, links, run).and_then(|fault| unlike(fault, setting, &faults)) {
+            match checked(setting, links, parts, run).and_then(|fault| unlike(fault, setting, &faults)) {
                 Ok(fault) => faults.push(fault),
                 Err(error) => errors.push(error),
             }
@@ -170,6 +224,7 @@ impl TimedFault {
     #[must_use]
     pub fn description(&self) -> String {
         match self.means {
+            Means::Part => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } if self.share < 1.0 => {
                 format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
@@ -178,10 +233,24 @@ impl TimedFault {
         }
     }
 
+    /// What it acts on: the name of its link or part.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.part.as_deref().unwrap_or(&self.link)
+    }
+
+    /// What it does to its part.
+    pub(crate) fn on_part(&self) -> Result<&dyn OnPart, injectors::Error> {
+        let missing = "it acts on links only";
+        self.fault.on_part().ok_or_else(|| injectors::Error::Missing { fault: self.name.clone(), missing })
+    }
+
     fn clashes_with(&self, other: &TimedFault) -> bool {
-        let is_same = self.link == other.link && self.fault.kind() == other.fault.kind();
         let overlaps = self.on < other.off && other.on < self.off;
-        is_same && self.direction == other.direction && overlaps
+        // What is done to one process at one time would undo each other.
+        let is_one_part = self.part.is_some() && self.part == other.part;
+        let is_same = self.place() == other.place() && self.fault.kind() == other.fault.kind();
+        overlaps && (is_one_part || is_same && self.direction == other.direction)
     }
 }
 
@@ -203,18 +272,20 @@ fn row(fault: &TimedFault) -> [String; 5] {
     [
         format_duration(fault.on),
         format_duration(fault.off),
-        fault.link.clone(),
+        fault.place().to_owned(),
         fault.description(),
         format_duration(fault.lease),
     ]
 }
 
-/// The fault on its own: its link, its time, its settings.
-fn checked<L: AsRef<str>>(setting: &FaultSettings, links: &[L], run: Duration) -> Result<TimedFault, Error> {
-    let link = setting.link.get_ref();
-    if !links.iter().any(|known| known.as_ref() == link) {
-        return Err(Error { problem: unknown_link(link, links), span: setting.link.span() });
-    }
+/// The fault on its own: its place, its time, its settings.
+fn checked<L: AsRef<str>>(
+    setting: &FaultSettings,
+    links: &[L],
+    parts: &[&str],
+    run: Duration,
+) -> Result<TimedFault, Error> {
+    let place = place(setting, links, parts)?;
     let (on, lasts) = (setting.at.get_ref().0, setting.lasts.get_ref().0);
     if lasts.is_zero() {
         return Err(Error { problem: Problem::ZeroLength, span: setting.lasts.span() });
@@ -237,31 +308,72 @@ fn checked<L: AsRef<str>>(setting: &FaultSettings, links: &[L], run: Duration) -
     if means == Means::Disable && (share < 1.0 || setting.direction == Direction::Upstream) {
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
-    let name = setting.name.as_ref().map_or_else(|| format!("{link} {}", fault.kind()), |name| name.get_ref().clone());
+    let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
+    if means == Means::Part && !is_whole {
+        return Err(Error { problem: Problem::PartIsWhole { kind: fault.kind() }, span: setting.fault.span() });
+    }
+    let name = setting.name.as_ref().map(|name| name.get_ref().clone());
+    let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
+    let place = place.get_ref().clone();
+    let (link, part) = if means == Means::Part { (String::new(), Some(place)) } else { (place, None) };
     let (fault, direction) = (fault.clone(), setting.direction);
-    Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, lease })
+    Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, lease })
+}
+
+/// The link or part that the fault acts on, if there is one of that name and the fault can act on such a thing.
+fn place<'a, L: AsRef<str>>(
+    setting: &'a FaultSettings,
+    links: &[L],
+    parts: &[&str],
+) -> Result<&'a Spanned<String>, Error> {
+    let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
+    let (problem, span) = match (&setting.link, &setting.part, fault.get_ref().on_part().is_some()) {
+        (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
+        (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
+        (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
+        (None, Some(part), true) => (unknown_part(part.get_ref(), parts), part.span()),
+        (Some(link), None, true) => (Problem::NeedsPart { kind }, link.span()),
+        (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
+        (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
+        (None, None, _) => (Problem::OnePlace, fault.span()),
+    };
+    Err(Error { problem, span })
 }
 
 /// The fault beside those before it in the file.
 fn unlike(fault: TimedFault, setting: &FaultSettings, others: &[TimedFault]) -> Result<TimedFault, Error> {
     if let Some(other) = others.iter().find(|other| fault.clashes_with(other)) {
-        return Err(Error { problem: Problem::Overlap { other: other.name.clone() }, span: setting.at.span() });
+        let other_name = other.name.clone();
+        let problem = match fault.part {
+            Some(_) => Problem::PartOverlap { other: other_name },
+            None => Problem::Overlap { other: other_name },
+        };
+        return Err(Error { problem, span: setting.at.span() });
     }
     if others.iter().any(|other| fault.name == other.name) {
-        let span = setting.name.as_ref().map_or(setting.link.span(), |name| name.span());
+        let named = setting.name.as_ref().or(setting.link.as_ref()).or(setting.part.as_ref());
+        let span = named.map_or(setting.fault.span(), Spanned::span);
         return Err(Error { problem: Problem::SameName { name: fault.name }, span });
     }
     Ok(fault)
 }
 
 fn unknown_link<L: AsRef<str>>(link: &str, links: &[L]) -> Problem {
-    let alike = links.iter().map(|known| (strsim::jaro_winkler(link, known.as_ref()), known.as_ref()));
+    let (nearest, known) = nearest(link, links);
+    Problem::UnknownLink { link: link.to_owned(), nearest, known }
+}
+
+fn unknown_part(part: &str, parts: &[&str]) -> Problem {
+    let (nearest, known) = nearest(part, parts);
+    Problem::UnknownPart { part: part.to_owned(), nearest, known }
+}
+
+/// The known name that is most like another, if one is alike, and all that are known.
+fn nearest<N: AsRef<str>>(wrong: &str, names: &[N]) -> (Option<String>, Vec<String>) {
+    let known: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+    let alike = known.iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
     let nearest = alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-    Problem::UnknownLink {
-        link: link.to_owned(),
-        nearest: nearest.map(|(_, name)| name.to_owned()),
-        known: links.iter().map(|known| known.as_ref().to_owned()).collect(),
-    }
+    (nearest.map(|(_, name)| name.clone()), known)
 }
 
 fn suggestion(nearest: &Option<String>) -> String {
@@ -285,7 +397,7 @@ mod tests {
     fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<Error>>) {
         let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
         let file: File = toml::from_str(&text).unwrap();
-        let timeline = Timeline::new(&file.faults, &LINKS, Duration::from_secs(40));
+        let timeline = Timeline::with_parts(&file.faults, &LINKS, &["service"], Duration::from_secs(40));
         (text, timeline)
     }
 
@@ -344,7 +456,7 @@ mod tests {
         refused(
             &[SLOW, &SLOW.replace("15s", "25s")],
             "\"mcp.flights\"",
-            "there are two faults named `mcp.flights latency`; names must differ, and the default is \"<link> <kind>\"",
+            "there are two faults named `mcp.flights latency`; names must differ, and the default is \"<link or part> <kind>\"",
         );
         refused(&[&format!("{SLOW}; share = 0.0")], "0.0", "the share is 0, but must be above 0 and at most 1");
         refused(&[&format!("{SLOW}; share = nan")], "nan", "the share is NaN, but must be above 0 and at most 1");
@@ -359,6 +471,52 @@ mod tests {
             &[&SLOW.replace("\"1s\"", "\"1us\"")],
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
+        );
+    }
+
+    const KILL: &str = r#"part = "service"; at = "5s"; for = "10s"; fault = "kill""#;
+
+    #[test]
+    fn faults_on_parts_are_planned_beside_those_on_links() {
+        let timeline = plan(&[SLOW, KILL]).1.unwrap();
+        let kill = &timeline.faults()[0];
+        assert_eq!((kill.name.as_str(), kill.place(), kill.link.as_str()), ("service kill", "service", ""));
+        assert_eq!((kill.part.as_deref(), &kill.means), (Some("service"), &Means::Part));
+        assert_eq!(
+            timeline.to_string().lines().nth(1),
+            Some(" 5s  15s  service      kill (SIGKILL), started again at the end  10s")
+        );
+        let then = KILL.replace("\"5s\"", "\"15s\"").replace("kill", "pause");
+        assert_eq!(plan(&[KILL, &then]).1.unwrap().faults().len(), 2);
+    }
+
+    #[test]
+    fn mistakes_about_places_are_refused() {
+        refused(
+            &[&KILL.replace("\"service\"", "\"servce\"")],
+            "\"servce\"",
+            "there is no part `servce` (did you mean `service`?); the parts are service",
+        );
+        let one = "a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"";
+        refused(&[&KILL.replace("part = \"service\"; ", "")], "\"kill\"", one);
+        refused(&[&format!("link = \"llm\"; {KILL}")], "\"service\"", one);
+        refused(
+            &[&KILL.replace("part = \"service\"", "link = \"client\"")],
+            "\"client\"",
+            "`kill` acts on a part of the target, not on a link: write part = \"service\"",
+        );
+        refused(
+            &[&DOWN.replace("link = \"llm\"", "part = \"service\"")],
+            "\"service\"",
+            "`down` acts on a link, not on a part of the target: write link = \"client\" for the one to the service",
+        );
+        let whole = "`kill` acts on the whole part: leave `share` and `direction` out";
+        refused(&[&format!("{KILL}; share = 1.0")], "\"kill\"", whole);
+        refused(&[&format!("{KILL}; direction = \"upstream\"")], "\"kill\"", whole);
+        refused(
+            &[KILL, &KILL.replace("\"5s\"", "\"14s\"").replace("kill", "pause")],
+            "\"14s\"",
+            "the fault overlaps `service kill`, which is on the same part",
         );
     }
 

@@ -296,6 +296,9 @@ pub struct Serve {
     /// Stop when standard input is closed or the parent is gone.
     #[arg(long, hide = true)]
     pub with_parent: bool,
+    /// Open no more than so many files and sockets at a time.
+    #[arg(long, hide = true, value_name = "N")]
+    pub open_files: Option<u64>,
 }
 
 /// Flags of `providers`.

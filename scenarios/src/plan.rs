@@ -100,7 +100,7 @@ impl Plan {
             for fault in self.timeline.faults() {
                 let (on, off) = (format_duration(fault.on), format_duration(fault.off));
                 let lease = format_duration(fault.lease);
-                line(&format!("  {on:>8} – {off:>8}   {:<14} {}; lease {lease}", fault.link, fault.description()));
+                line(&format!("  {on:>8} – {off:>8}   {:<14} {}; lease {lease}", fault.place(), fault.description()));
             }
         }
         if !self.feeders.is_empty() {
@@ -195,9 +195,10 @@ impl Plan {
 
 fn timeline(scenario: &Scenario) -> Result<Timeline, Vec<Mistake>> {
     // Which links a running fault proxy has shows when it is reached; until then every name may be one.
-    let named: Vec<&str> = scenario.faults.iter().map(|fault| fault.link.get_ref().as_str()).collect();
+    let named = scenario.faults.iter().filter_map(|fault| fault.link.as_ref());
+    let named: Vec<&str> = named.map(|link| link.get_ref().as_str()).collect();
     let links = scenario.links().map_or(named, <[&str]>::to_vec);
-    let timeline = Timeline::new(&scenario.faults, &links, scenario.load.duration);
+    let timeline = Timeline::with_parts(&scenario.faults, &links, scenario.parts(), scenario.load.duration);
     timeline.map_err(|errors| errors.into_iter().map(|error| Mistake::at(error.span.clone(), &error, None)).collect())
 }
 

@@ -5,6 +5,7 @@ use reports::units::format_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::process::{FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
 use super::{
     bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, noop,
     reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout,
@@ -29,7 +30,8 @@ pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()
 }
 
-/// What goes wrong on a link, as written in a scenario: `"down"` or `{ latency = { delay = "250ms" } }`.
+/// What goes wrong, on a link or on a part of the target, as written in a scenario: `"down"`, `"kill"` or
+/// `{ latency = { delay = "250ms" } }`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
@@ -49,9 +51,19 @@ pub enum Fault {
     Slicer(Slicer),
     /// The connection closes after a number of bytes.
     LimitData(LimitData),
+    /// The part ends at once (SIGKILL), and is started again at the end.
+    Kill,
+    /// The part is stopped in the middle of what it does (SIGSTOP), and goes on at the end.
+    Pause,
+    /// The part stops in order and is started again at once.
+    Restart,
+    /// The part comes back with another signing key, so that it refuses every session.
+    KeysRotated,
+    /// The part comes back with fewer files and sockets that it may have open.
+    FileDescriptors(FileDescriptors),
 }
 
-/// By which means a fault proxy brings a fault about.
+/// By which means a fault is brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Means {
     /// The proxy is disabled.
@@ -63,6 +75,8 @@ pub enum Means {
         /// Its attributes, in the units of the HTTP API.
         attributes: BTreeMap<&'static str, u64>,
     },
+    /// Something is done to a part of the target.
+    Part,
 }
 
 /// Why the settings of a fault cannot be brought about.
@@ -105,10 +119,27 @@ impl Fault {
             Fault::SlowClose(_) => slow_close::KIND.name,
             Fault::Slicer(_) => slicer::KIND.name,
             Fault::LimitData(_) => limit_data::KIND.name,
+            Fault::Kill => Kill.name(),
+            Fault::Pause => Pause.name(),
+            Fault::Restart => Restart.name(),
+            Fault::KeysRotated => KeysRotated.name(),
+            Fault::FileDescriptors(settings) => settings.name(),
         }
     }
 
-    /// What a fault proxy must be told to bring this about.
+    /// What it does to a part of the target; `None` for a fault on a link.
+    pub(crate) fn on_part(&self) -> Option<&dyn OnPart> {
+        match self {
+            Fault::Kill => Some(&Kill),
+            Fault::Pause => Some(&Pause),
+            Fault::Restart => Some(&Restart),
+            Fault::KeysRotated => Some(&KeysRotated),
+            Fault::FileDescriptors(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// What must be done to bring this about.
     ///
     /// # Errors
     /// When a value cannot be said in the units of the HTTP API, or the settings would do nothing.
@@ -122,6 +153,8 @@ impl Fault {
             Fault::SlowClose(settings) => settings.attributes()?,
             Fault::Slicer(settings) => settings.attributes()?,
             Fault::LimitData(settings) => settings.attributes()?,
+            Fault::FileDescriptors(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
     }
@@ -139,6 +172,11 @@ impl fmt::Display for Fault {
             Fault::SlowClose(settings) => settings.fmt(f),
             Fault::Slicer(settings) => settings.fmt(f),
             Fault::LimitData(settings) => settings.fmt(f),
+            Fault::Kill => f.write_str(&Kill.words()),
+            Fault::Pause => f.write_str(&Pause.words()),
+            Fault::Restart => f.write_str(&Restart.words()),
+            Fault::KeysRotated => f.write_str(&KeysRotated.words()),
+            Fault::FileDescriptors(settings) => f.write_str(&settings.words()),
         }
     }
 }
@@ -211,6 +249,27 @@ mod tests {
         );
         check(r#"{ limit_data = { bytes = "1KB" } }"#, "limit_data 1KB", "limit_data", &[("bytes", 1000)]);
         assert_eq!(read(r#""down""#).unwrap().means(), Ok(Means::Disable));
+    }
+
+    #[test]
+    fn faults_on_parts_are_read_and_said_in_words() {
+        let check = |text: &str, kind: &str, words: &str| {
+            let fault = read(text).unwrap();
+            assert_eq!((fault.kind(), fault.to_string().as_str()), (kind, words));
+            assert_eq!(fault.means(), Ok(Means::Part));
+            assert!(fault.on_part().is_some_and(|on_part| on_part.name() == kind), "{text}");
+        };
+        check(r#""kill""#, "kill", "kill (SIGKILL), started again at the end");
+        check(r#""pause""#, "pause", "pause (SIGSTOP), continued at the end");
+        check(r#""restart""#, "restart", "restart in order");
+        check(r#""keys_rotated""#, "keys_rotated", "keys_rotated: restart in order with another signing key");
+        check(
+            "{ file_descriptors = { limit = 64 } }",
+            "file_descriptors",
+            "file_descriptors: restart in order with at most 64 of them",
+        );
+        assert!(read("{ file_descriptors = { limit = 3 } }").unwrap().means().is_err());
+        assert!(read(r#""down""#).unwrap().on_part().is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The catalogue of faults: one file each, with its settings in a scenario, its behaviour on a link, and its tests.
 //!
-//! A new fault is a new file, a line in [`Fault`] and, if it acts on the bytes of a connection, a line in `KINDS`.
+//! A new fault is a new file, a line in [`Fault`] and, if it acts on the bytes of a connection, a line in `KINDS`, or if it acts on a
+//! part of the target, a line in `Fault::on_part`.
 mod bandwidth;
 mod down;
 mod latency;
@@ -12,6 +13,7 @@ mod slow_close;
 mod timeout;
 
 pub mod database;
+mod process;
 
 mod catalogue;
 
@@ -19,9 +21,11 @@ pub use bandwidth::Bandwidth;
 pub use catalogue::{Error, Fault, Means};
 pub use latency::Latency;
 pub use limit_data::LimitData;
+pub use process::FileDescriptors;
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
 
 pub(crate) use catalogue::kind;
+pub(crate) use process::OnPart;

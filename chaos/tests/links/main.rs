@@ -9,4 +9,5 @@ mod effects;
 mod faults;
 mod foreign;
 mod leases;
+mod parts;
 mod streams;

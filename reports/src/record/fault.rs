@@ -39,13 +39,29 @@ pub struct FaultEffect {
     pub delayed_us: u64,
 }
 
+/// What a fault did to a part of the target, as the system shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartEffect {
+    /// The part, such as `service`.
+    pub part: String,
+    /// What shows that the fault happened and that it ended, in words: process ids, states, limits and times as read from the system.
+    pub proof: String,
+    /// When undoing it began, in nanoseconds since the run's clock zero. From then until the end of the window, the part took its own
+    /// time, for example to start. `None` when it never was on.
+    pub undone_from_ns: Option<u64>,
+}
+
 /// One fault of the timeline: as planned, and as it happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRecord {
     /// Unique name within the run, such as `mcp.flights latency`.
     pub name: String,
-    /// The link it acts on.
+    /// The link it acts on; empty for a fault on a part of the target.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub link: String,
+    /// The part of the target that it acts on, and what it did there; `None` for a fault on a link, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartEffect>,
     /// Its kind, such as `latency`.
     pub kind: String,
     /// All of it in one line for people: "latency 1.5s ± 100ms downstream, every connection".
@@ -56,7 +72,7 @@ pub struct FaultRecord {
     pub window: Option<FaultWindow>,
     /// How it ended.
     pub end: FaultEnd,
-    /// What it touched; `None` when the link cannot count (a foreign proxy).
+    /// What it touched; `None` when the link cannot count (a foreign proxy), and for a fault on a part.
     pub effect: Option<FaultEffect>,
     /// What went wrong with the fault itself.
     pub error: Option<String>,

@@ -17,7 +17,7 @@ mod run;
 mod sample;
 
 pub use calibration::{Calibration, ClockFigures, KEPT_LAG_NS, KEPT_SHARE, QuantileError, RateTrial, SceneResult};
-pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow};
+pub use fault::{FaultEffect, FaultEnd, FaultRecord, FaultWindow, PartEffect};
 pub use folder::{Interval, RunFolder};
 pub use journal::{JournalEntry, JournalEvent, RecordKind};
 pub use live::{LiveSecond, Place, Round, Watcher};

@@ -202,6 +202,9 @@ pub(crate) fn faults(faults: &[FaultRecord]) -> Table {
 
 /// What a fault touched, in words.
 pub(crate) fn touched(fault: &FaultRecord) -> String {
+    if let Some(part) = &fault.part {
+        return if part.proof.is_empty() { "nothing".to_owned() } else { part.proof.clone() };
+    }
     let Some(effect) = fault.effect else { return "not counted by this link".to_owned() };
     let mut parts = vec![number::counted(effect.connections, "connection"), number::counted(effect.chunks, "chunk")];
     if effect.bytes > 0 {

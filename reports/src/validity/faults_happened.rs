@@ -36,7 +36,9 @@ fn problem(fault: &FaultRecord) -> Option<String> {
         return Some(format!("was never on{why}"));
     };
     let late_ns = window.from_ns.abs_diff(fault.planned.from_ns);
-    let over_ns = window.to_ns.abs_diff(fault.planned.to_ns);
+    // A part that starts again takes its own time, which is a figure of the target and not a fault that came late.
+    let lifted_ns = fault.part.as_ref().and_then(|part| part.undone_from_ns).unwrap_or(window.to_ns);
+    let over_ns = lifted_ns.abs_diff(fault.planned.to_ns);
     if late_ns > LARGEST_SHIFT_NS {
         return Some(format!("came on {} off its plan", number::latency(late_ns)));
     }

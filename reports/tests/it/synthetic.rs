@@ -241,6 +241,7 @@ fn head(shape: &Shape) -> Run {
     let fault = |planned| FaultRecord {
         name: fault_name.to_owned(),
         link: "mcp.flights".to_owned(),
+        part: None,
         kind: "latency".to_owned(),
         description: "latency 1.5s ± 100ms downstream, every connection".to_owned(),
         planned,

@@ -1,7 +1,7 @@
 //! Each check of validity fails for the one thing that it is there for.
 use crate::synthetic::{Draft, quickstart_report, short};
 use reports::{
-    record::{FaultEffect, FaultEnd, Run},
+    record::{FaultEffect, FaultEnd, PartEffect, Run},
     report::Report,
     validity::{Check, CheckOutcome, check_all},
 };
@@ -84,6 +84,15 @@ fn a_fault_that_did_not_happen_as_planned_makes_a_run_invalid() {
         name,
         "mcp.flights latency: ended by its lease, not by the plan",
     );
+    check(
+        |run| {
+            killed(run);
+            run.faults[0].part.as_mut().unwrap().undone_from_ns = Some(run.faults[0].planned.to_ns + 150_000_000);
+        },
+        name,
+        "mcp.flights latency: was lifted 150 ms off its plan",
+    );
+    assert_eq!(failing(killed), [], "what the part takes to start is its own time");
     check(|run| run.faults[0].end = FaultEnd::LeftBehind, "faults lifted", "left behind: mcp.flights latency");
     assert_eq!(failing(|run| run.faults[0].effect = None), [], "a link that cannot count is believed");
 }
@@ -100,4 +109,13 @@ fn a_generator_that_falls_behind_is_seen() {
     let found = failed(Report::read(&draft.write(root.path())).unwrap().verdict.checks);
     // 1 % of the tightest gate, 300 ms, is 3 ms.
     assert_eq!(found, [("schedule kept".to_owned(), "p99 lag 6.00 ms, 100 % of the arrivals sent".to_owned())]);
+}
+
+/// The fault as one on a part, which took two seconds to be back.
+fn killed(run: &mut Run) {
+    let fault = &mut run.faults[0];
+    let undone_from_ns = Some(fault.planned.to_ns + 1_000_000);
+    fault.part = Some(PartEffect { part: "service".to_owned(), proof: "pid 7 gone".to_owned(), undone_from_ns });
+    fault.effect = None;
+    fault.window.as_mut().unwrap().to_ns = fault.planned.to_ns + 2_000_000_000;
 }

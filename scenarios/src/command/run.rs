@@ -71,7 +71,7 @@ pub(super) async fn carry_out(
     if let Arrivals::Recorded(recorded) = &scenario.load.arrivals {
         folder.write_arrivals(&recorded.due_ns).or_try_again("choose another folder with --out")?;
     }
-    let mut stack = tokio::select! {
+    let stack = tokio::select! {
         stack = Stack::start(&scenario, folder.path()) => stack?,
         () = stop.drain.cancelled() => return Ok(Exit::Interrupted as u8),
     };
@@ -80,7 +80,7 @@ pub(super) async fn carry_out(
     let style = if quiet { ProgressStyle::None } else { how.progress };
     let board = Arc::new(Board::new(&head));
     let observers = observers.show(board.clone())?;
-    let driven = drive(&plan, &head, &folder, &mut stack, &Shown { style, board: board.clone() }, &stop).await;
+    let driven = drive(&plan, &head, &folder, &stack, &Shown { style, board: board.clone() }, &stop).await;
     stack.stop().await;
     let (mut run, seconds) = match driven? {
         Some(driven) => finished(head, driven),
@@ -107,7 +107,7 @@ async fn drive(
     plan: &Plan,
     head: &Run,
     folder: &RunFolder,
-    stack: &mut Stack,
+    stack: &Stack,
     shown: &Shown,
     stop: &Stop,
 ) -> Result<Option<Driven>, Failure> {
@@ -124,13 +124,7 @@ async fn drive(
     let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
     let ready = ready.watched_by(Box::new(Watch::new(shown.board.clone(), head, own.clone())));
     let before = stack.usage();
-    let control = stack.control().cloned();
-    let faults = async {
-        match &control {
-            Some(control) => chaos::drive(&plan.timeline, control, clock_zero, own.drain.clone()).await,
-            None => Vec::new(),
-        }
-    };
+    let faults = chaos::drive(&plan.timeline, stack.injectors(), clock_zero, own.drain.clone());
     let load = async {
         let result = ready.drive(clock_zero, recording, &own).await;
         // Whatever ended the load, no fault goes on without it.
@@ -153,7 +147,7 @@ async fn drive(
         }
     };
     drop(display);
-    let faults = if stack.own_links_are_gone() { faults.into_iter().map(gone_with_its_link).collect() } else { faults };
+    let faults = faults.into_iter().map(|fault| gone_with_its_process(fault, stack)).collect::<Vec<_>>();
     let mut load = load.context("driving the load").map_err(|error| broken_off(error, &faults))?;
     let aborted = shown.board.read(|state| state.aborted.clone());
     let was_interrupted = stop.drain.is_cancelled();
@@ -174,12 +168,7 @@ async fn drive(
 }
 
 /// Reads the acknowledged writes back, now that the load is over and the faults are lifted. A target that dies meanwhile ends it.
-async fn verify(
-    witness: Option<Witness>,
-    stack: &mut Stack,
-    broken: &mut Option<String>,
-    stop: &Stop,
-) -> Option<Oracle> {
+async fn verify(witness: Option<Witness>, stack: &Stack, broken: &mut Option<String>, stop: &Stop) -> Option<Oracle> {
     let verifying = witness?.verify(&stop.now);
     tokio::pin!(verifying);
     loop {
@@ -193,10 +182,12 @@ async fn verify(
     }
 }
 
-/// A fault cannot outlive the process that holds it.
-fn gone_with_its_link(fault: FaultRecord) -> FaultRecord {
+/// A fault cannot outlive the process that holds it: that of the links, or the part of the stack that it is on, which ends with the run.
+fn gone_with_its_process(fault: FaultRecord, stack: &Stack) -> FaultRecord {
     match fault.end {
-        FaultEnd::LeftBehind => FaultRecord { end: FaultEnd::LeaseExpired, ..fault },
+        FaultEnd::LeftBehind if fault.part.is_some() || stack.own_links_are_gone() => {
+            FaultRecord { end: FaultEnd::LeaseExpired, ..fault }
+        }
         _ => fault,
     }
 }
@@ -222,7 +213,7 @@ fn ensure_file_descriptors(scenario: &Scenario) -> Result<(), Failure> {
 }
 
 /// Logs the users in and connects them; `None` when it was interrupted meanwhile.
-async fn prepare(plan: &Plan, head: &Run, stack: &mut Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
+async fn prepare(plan: &Plan, head: &Run, stack: &Stack, stop: &Stop) -> Result<Option<Ready>, Failure> {
     let target = loadtest::Target::resolve(stack.url()).await.or_usage("give the service's base URL")?;
     let prepared = loadtest::prepare(plan.load.clone(), target, head.id.as_str(), loadtest::executor::Goose, stop);
     tokio::select! {

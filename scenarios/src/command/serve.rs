@@ -5,10 +5,11 @@ use crate::{
     cli,
     exit::{Exit, Failure, OrExit as _},
     output,
-    stack::{Ready, parent_gone},
+    stack::{Ready, die_with_parent, parent_gone},
 };
 use anyhow::Context as _;
 use loadtest::Stop;
+use nix::sys::resource::{Resource, setrlimit};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -19,6 +20,13 @@ use std::{
 /// # Errors
 /// When the environment is not a valid configuration, or the service cannot start or serve.
 pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Failure> {
+    belong_to_parent(flags.with_parent)?;
+    if let Some(limit) = flags.open_files {
+        let limited = setrlimit(Resource::RLIMIT_NOFILE, limit, limit);
+        limited
+            .with_context(|| format!("limiting open files to {limit}"))
+            .or_usage("ask for no more than `ulimit -Hn`")?;
+    }
     let variables = std::env::vars().filter(|(name, _)| name.starts_with("TRIPSAGE_") || name == "DATABASE_URL");
     let config = service::Config::from_vars(variables)
         .or_usage("the service is configured by TRIPSAGE_* variables; `harness run` sets them itself")?;
@@ -37,6 +45,7 @@ pub(crate) async fn service(flags: &cli::Serve, stop: Stop) -> Result<Exit, Fail
 /// # Errors
 /// When a flag names no provider or service time, or a port is in use.
 pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit, Failure> {
+    belong_to_parent(flags.with_parent)?;
     let gap = flags.llm_gap.parse().or_usage("write a service time, such as constant:5ms")?;
     let mut settings = providers::Settings {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -61,6 +70,7 @@ pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit
 /// # Errors
 /// When the address of the HTTP API is in use.
 pub(crate) async fn links(flags: &cli::Links, stop: Stop) -> Result<Exit, Failure> {
+    belong_to_parent(flags.with_parent)?;
     let settings = chaos::link::Settings { api: flags.api, seed: flags.seed };
     let running = chaos::link::serve(settings).await.or_try_again("another process may listen there; choose --api")?;
     ready("links", [("api".to_owned(), running.api_address())])?;
@@ -84,12 +94,15 @@ fn ready(name: &str, addresses: impl IntoIterator<Item = (String, SocketAddr)>) 
     Ok(())
 }
 
+/// Before anything else: a child that is stopped or still starting when its parent dies must not be left behind.
+fn belong_to_parent(with_parent: bool) -> anyhow::Result<()> {
+    if with_parent { die_with_parent() } else { Ok(()) }
+}
+
 async fn asked_to_stop(with_parent: bool, stop: Stop) {
     if !with_parent {
         return stop.drain.cancelled().await;
     }
     // Signals are the parent's business: whoever signals the whole process tree must not take the target away from under the load.
-    if let Err(error) = parent_gone().await {
-        tracing::error!("{error:#}");
-    }
+    parent_gone().await;
 }

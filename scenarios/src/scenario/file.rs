@@ -4,7 +4,7 @@ use crate::{
     digest::hex,
     exit::{Failure, OrExit as _},
     recorded,
-    scenario::{BUNDLED_LINKS, Links, Mistake, Mistakes, Target, shipped},
+    scenario::{BUNDLED_LINKS, BUNDLED_PARTS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
 use loadtest::{
@@ -219,6 +219,12 @@ impl Scenario {
         self.file.target.url.is_none().then_some(&BUNDLED_LINKS)
     }
 
+    /// The names of the parts of the target that faults can act on: none of a target that runs already.
+    #[must_use]
+    pub fn parts(&self) -> &'static [&'static str] {
+        if self.file.target.url.is_none() { &BUNDLED_PARTS } else { &[] }
+    }
+
     /// Whether the load goes over TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
@@ -295,10 +301,19 @@ impl Scenario {
         });
         let gates = self.gates.iter().filter_map(gate_mistake);
         let needs_links = self.target.url.is_some() && self.links.api.is_none();
-        let unreachable = self.faults.iter().filter(|_| needs_links).map(|fault| {
+        let links = self.faults.iter().filter(|_| needs_links).filter_map(|fault| fault.link.as_ref());
+        let without_links = links.map(|link| {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
-            Mistake::at(fault.link.span(), "a target with a `url` has no links of the harness's own", hint)
+            Mistake::at(link.span(), "a target with a `url` has no links of the harness's own", hint)
         });
+        let is_bundled = self.target.url.is_none();
+        let parts = self.faults.iter().filter(|_| !is_bundled).filter_map(|fault| fault.part.as_ref());
+        let without_parts = parts.map(|part| {
+            let text =
+                "a target with a `url` is not started by the harness, so none of its parts is the harness's to break";
+            Mistake::at(part.span(), text, "remove the fault, or remove `url`".to_owned())
+        });
+        let unreachable = without_links.chain(without_parts);
         let early = self.faults.iter().filter_map(|fault| fault_in_search(fault, self.load.warm_up));
         let load = load.into_iter().chain(self.connection_mistake());
         self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(early).chain(gates).collect()

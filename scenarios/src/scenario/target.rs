@@ -45,6 +45,9 @@ pub const BUNDLED_LINKS: [&str; 9] = [
     "llm",
 ];
 
+/// The parts of the bundled stack that faults can act on.
+pub const BUNDLED_PARTS: [&str; 1] = ["service"];
+
 impl Target {
     /// What cannot be, beyond what the file format refuses by itself.
     #[must_use]

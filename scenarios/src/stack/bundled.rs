@@ -1,12 +1,15 @@
 //! Starts the bundled stack in the order in which its parts need one another: providers, links, service.
-use super::{
-    child::{Part, Running},
-    target::Stack,
-};
+use super::{bundle::Bundle, child::Recipe, deaths::Deaths, part::Part, target::Stack};
 use crate::scenario::Scenario;
 use anyhow::Context as _;
 use chaos::{Control, Link};
-use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
+use tokio::net::TcpSocket;
 
 /// The hops from the service to its providers: link, provider, variable of the service, path.
 const HOPS: [(&str, &str, &str, &str); 8] = [
@@ -23,51 +26,62 @@ const HOPS: [(&str, &str, &str, &str); 8] = [
 /// The link between the generator and the service.
 const CLIENT: &str = "client";
 
+/// The service's variable with the key that it signs sessions with, and the one with several, which comes before it.
+const SIGNING_KEYS: [&str; 2] = ["TRIPSAGE_JWT_KEY", "TRIPSAGE_JWT_KEYS"];
+
 /// Starts every part. `folder` gets their logs and the database.
 ///
 /// # Errors
 /// When a part cannot be started, or the links cannot be made.
 pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<Stack> {
-    let providers = Running::start(Part {
-        name: "providers",
-        arguments: provider_arguments(scenario),
-        environment: Vec::new(),
-        logs: folder,
-    });
-    let providers = providers.await?;
-    let (links, control) = links(scenario, folder).await?;
-    let address = |provider: &str| providers.addresses().get(provider).copied();
-    let mut environment = settings(scenario, folder);
+    let deaths = Deaths::default();
+    let recipe = |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned() };
+    let providers = recipe("providers", provider_arguments(scenario), BTreeMap::new());
+    let providers = Part::start(providers, &deaths).await?;
+    let (links, control) = match &scenario.links.api {
+        Some(api) => (None, Control::new(api.get_ref())?),
+        None => {
+            let links = recipe("links", link_arguments(scenario), BTreeMap::new());
+            let links = Part::start(links, &deaths).await?;
+            let api = links.address("api").context("the links do not say where they listen")?;
+            (Some(links), Control::new(&format!("http://{api}"))?)
+        }
+    };
+    let (port, listen) = reserve_port().context("cannot reserve a port for the service")?;
+    let mut environment = settings(scenario, folder, listen);
     for (link, provider, variable, path) in HOPS {
-        let upstream = address(provider).with_context(|| format!("the providers do not serve `{provider}`"))?;
+        let upstream =
+            providers.address(provider).with_context(|| format!("the providers do not serve `{provider}`"))?;
         let listen = make_link(&control, link, upstream).await?;
         environment.insert(variable.to_owned(), format!("http://{listen}{path}"));
     }
-    let service = Running::start(Part {
-        name: "service",
-        arguments: vec!["serve".into()],
-        environment: environment.into_iter().collect(),
-        logs: folder,
-    });
-    let service = service.await?;
-    let upstream = *service.addresses().get("service").context("the service does not say where it listens")?;
+    let service = Part::start(recipe("service", vec!["serve".into()], environment), &deaths).await?;
+    let upstream = service.address("service").context("the service does not say where it listens")?;
     let listen = make_link(&control, CLIENT, upstream).await?;
-    // The order in which they are stopped: whoever asks before whoever answers.
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
-    Ok(Stack::new(format!("http://{listen}"), Some(control), parts))
+    Ok(Stack::new(format!("http://{listen}"), Some(control), Some(Bundle::new(parts, deaths, port))))
 }
 
-async fn links(scenario: &Scenario, folder: &Path) -> anyhow::Result<(Option<Running>, Control)> {
-    if let Some(api) = &scenario.links.api {
-        return Ok((None, Control::new(api.get_ref())?));
+/// Changes what the service is started with, so that it refuses every session that was signed before.
+pub(super) fn rotate_signing_key(environment: &mut BTreeMap<String, String>) {
+    for variable in SIGNING_KEYS {
+        environment.remove(variable);
     }
-    let arguments: [OsString; 5] =
-        ["links".into(), "--api".into(), "127.0.0.1:0".into(), "--seed".into(), scenario.seed.to_string().into()];
-    let part = Part { name: "links", arguments: arguments.into(), environment: Vec::new(), logs: folder };
-    let running = Running::start(part).await?;
-    let api = running.addresses().get("api").context("the links do not say where they listen")?;
-    let control = Control::new(&format!("http://{api}"))?;
-    Ok((Some(running), control))
+    environment.insert(SIGNING_KEYS[0].to_owned(), random_secret());
+}
+
+/// A port that nobody else is given as long as the socket is there, though nobody may listen on it for a while: the socket is bound and
+/// does not listen, and `SO_REUSEADDR`, which the service's listener has too, lets another listen beside it (ip(7), socket(7)).
+fn reserve_port() -> std::io::Result<(TcpSocket, SocketAddr)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+fn link_arguments(scenario: &Scenario) -> Vec<OsString> {
+    ["links", "--api", "127.0.0.1:0", "--seed", &scenario.seed.to_string()].map(OsString::from).into()
 }
 
 /// Makes a link, in place of one that an earlier run may have left, and says where it listens.
@@ -87,7 +101,7 @@ fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {
     arguments.into_iter().map(OsString::from).collect()
 }
 
-fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
+fn settings(scenario: &Scenario, folder: &Path, listen: SocketAddr) -> BTreeMap<String, String> {
     let database = folder.join("tripsage.db");
     let own = scenario.target.service.iter();
     let own = own.map(|(name, value)| (format!("TRIPSAGE_{}", name.to_uppercase()), value.get_ref().clone()));
@@ -95,9 +109,9 @@ fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
     let defaults = [("TRIPSAGE_RATE_LIMITS".to_owned(), "off".to_owned())];
     let fixed = [
         ("DATABASE_URL", format!("sqlite://{}", database.display())),
-        ("TRIPSAGE_LISTEN", "127.0.0.1:0".to_owned()),
+        ("TRIPSAGE_LISTEN", listen.to_string()),
         // Only this run's service uses them, and only on this machine's loopback.
-        ("TRIPSAGE_JWT_KEY", random_secret()),
+        (SIGNING_KEYS[0], random_secret()),
         ("TRIPSAGE_MASTER_KEYS", format!("run:{}", random_secret())),
     ];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -107,4 +121,37 @@ fn settings(scenario: &Scenario, folder: &Path) -> BTreeMap<String, String> {
 /// 32 bytes in hex, nearly all of them random.
 fn random_secret() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn a_reserved_port_is_refused_until_somebody_listens_and_is_kept_for_the_next_one() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _in_runtime = runtime.enter();
+        let (reserved, address) = reserve_port().unwrap();
+        for _ in 0..3 {
+            assert!(TcpStream::connect(address).is_err(), "nobody listens");
+            // As the service does: the standard library sets SO_REUSEADDR.
+            let listener = TcpListener::bind(address).unwrap();
+            let client = TcpStream::connect(address).unwrap();
+            // Ended by the server first, so that its port is left in TIME_WAIT.
+            drop(listener.accept().unwrap());
+            drop((listener, client));
+        }
+        drop(reserved);
+    }
+
+    #[test]
+    fn another_signing_key_takes_the_place_of_every_earlier_one() {
+        let own = SIGNING_KEYS.map(|name| (name.to_owned(), "before".to_owned()));
+        let mut environment: BTreeMap<String, String> =
+            own.into_iter().chain([("OTHER".into(), "kept".into())]).collect();
+        rotate_signing_key(&mut environment);
+        assert_eq!(environment.keys().collect::<Vec<_>>(), ["OTHER", SIGNING_KEYS[0]]);
+        assert!(environment[SIGNING_KEYS[0]].len() >= 32 && environment[SIGNING_KEYS[0]] != "before");
+    }
 }

@@ -2,9 +2,16 @@
 //!
 //! Three things end it: its standard input is closed (it stops by itself, in order), the parent dies (the kernel kills it), or the
 //! guard is dropped (it is killed). It has its own process group, so Ctrl-C in a terminal reaches the program alone.
+use super::deaths::Deaths;
 use anyhow::{Context as _, bail};
-use nix::sys::{prctl, signal::Signal};
-use reports::record::ProcessUsage;
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -13,11 +20,16 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
-    process::{Child, ChildStdin, Command},
+    process::{ChildStdin, Command},
+    sync::watch,
     time::timeout,
 };
 
@@ -36,55 +48,58 @@ pub(crate) struct Ready {
     pub(crate) addresses: BTreeMap<String, SocketAddr>,
 }
 
-/// What to start.
-#[derive(Debug)]
-pub(crate) struct Part<'a> {
+/// How a part is started, and started again.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipe {
     /// Its part in the stack, and the name of its log: `service`, `providers`, `links`.
     pub(crate) name: &'static str,
     /// The sub-command of this program, with its flags.
     pub(crate) arguments: Vec<OsString>,
     /// Its environment, beside a few variables of ours.
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// Folder of its log.
-    pub(crate) logs: &'a Path,
+    pub(crate) logs: PathBuf,
 }
 
-/// A part that runs. Killed when dropped.
+/// A process that runs a part. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
-    name: &'static str,
-    child: Child,
+    pid: Pid,
     /// Kept here, because waiting for a child closes the standard input that it still holds.
-    input: Option<ChildStdin>,
-    log: PathBuf,
+    input: Mutex<Option<ChildStdin>>,
     addresses: BTreeMap<String, SocketAddr>,
-    died: Option<String>,
+    /// Whether its end was asked for.
+    is_dismissed: Arc<AtomicBool>,
+    has_ended: watch::Receiver<bool>,
 }
 
 impl Running {
-    /// Starts a part and waits until it says that it is ready.
+    /// Starts a part and waits until it says that it is ready. Its end is told to `deaths`, unless it was asked for.
     ///
     /// # Errors
     /// When the program cannot be started, ends before it is ready (with the last lines of its log), or takes longer than 20 s.
-    pub(crate) async fn start(part: Part<'_>) -> anyhow::Result<Self> {
-        let log = part.logs.join(format!("{}.log", part.name));
-        let sink = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    pub(crate) async fn start(recipe: &Recipe, deaths: &Deaths) -> anyhow::Result<Self> {
+        let name = recipe.name;
+        let log = recipe.logs.join(format!("{name}.log"));
+        let sink = File::options().create(true).append(true).open(&log);
+        let sink = sink.with_context(|| format!("cannot write {}", log.display()))?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
-            .args(&part.arguments)
+            .args(&recipe.arguments)
             .arg(WITH_PARENT)
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| is_inherited(name)))
-            .envs(part.environment)
+            .envs(&recipe.environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(sink)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start the {}", part.name))?;
+            .with_context(|| format!("cannot start the {name}"))?;
+        let pid = child.id().with_context(|| format!("cannot find the process of the {name}"))?;
         let stdout = child.stdout.take().expect("its standard output is a pipe");
-        let input = child.stdin.take();
+        let input = Mutex::new(child.stdin.take());
         let mut line = String::new();
         let mut lines = BufReader::new(stdout);
         let read = timeout(START_WITHIN, lines.read_line(&mut line)).await;
@@ -94,11 +109,25 @@ impl Running {
                 Err(_) => format!("was not ready within {} s", START_WITHIN.as_secs()),
                 Ok(_) => "ended before it was ready".to_owned(),
             };
-            bail!("the {} {state}\n{}", part.name, last_lines(&log));
+            bail!("the {name} {state}\n{}", last_lines(&log));
         };
         // The pipe is kept open and drained, so that a part that prints again is neither blocked nor killed by it.
         tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
-        Ok(Self { name: part.name, child, input, log, addresses: ready.addresses, died: None })
+        let (end, has_ended) = watch::channel(false);
+        let (is_dismissed, deaths) = (Arc::new(AtomicBool::new(false)), deaths.clone());
+        let was_dismissed = Arc::clone(&is_dismissed);
+        tokio::spawn(async move {
+            let status = child.wait().await;
+            end.send_replace(true);
+            if !was_dismissed.load(Ordering::SeqCst) {
+                let how = match status {
+                    Ok(status) => format!("the {name} ended with {status}; its last words are in {}", log.display()),
+                    Err(error) => format!("the {name} was lost sight of: {error}"),
+                };
+                deaths.tell(name, how);
+            }
+        });
+        Ok(Self { pid: Pid::from_raw(pid.cast_signed()), input, addresses: ready.addresses, is_dismissed, has_ended })
     }
 
     /// Where it listens, by name.
@@ -110,56 +139,64 @@ impl Running {
     /// Its process id, while it lives.
     #[must_use]
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.child.id()
+        (!*self.has_ended.borrow()).then_some(self.pid.as_raw().cast_unsigned())
     }
 
-    /// Resolves when it ends, with how: "ended with signal 9 (SIGKILL)".
-    pub(crate) async fn died(&mut self) -> String {
-        let how = match self.child.wait().await {
-            Ok(status) => {
-                format!("the {} ended with {status}; its last words are in {}", self.name, self.log.display())
-            }
-            Err(error) => format!("the {} was lost sight of: {error}", self.name),
-        };
-        self.died = Some(how.clone());
-        how
+    /// Says that its end, from now on, is what was asked for.
+    pub(crate) fn dismiss(&self) {
+        self.is_dismissed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it is the part of that name, and was seen to end by itself.
-    #[must_use]
-    pub(crate) fn has_died(&self, name: &str) -> bool {
-        self.name == name && self.died.is_some()
-    }
-
-    /// What it has used so far.
-    #[must_use]
-    pub(crate) fn usage(&self) -> ProcessUsage {
-        let (cpu_seconds, rss_max_bytes) = self.pid().and_then(read_usage).unwrap_or_default();
-        ProcessUsage { name: self.name.to_owned(), cpu_seconds, rss_max_bytes, died: self.died.clone() }
-    }
-
-    /// Asks it to stop, waits, and kills it when it takes longer.
-    pub(crate) async fn stop(mut self, within: Duration) {
-        drop(self.input.take());
-        if timeout(within, self.child.wait()).await.is_err() {
-            tracing::warn!(part = self.name, "the {} did not stop within {within:?}: killed", self.name);
-            if let Err(error) = self.child.kill().await {
-                tracing::warn!(part = self.name, "the {} could not be killed: {error}", self.name);
-            }
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has ended, or the system refuses.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        // Once it has ended and was waited for, another process may have its number.
+        if self.pid().is_none() {
+            return Err(Errno::ESRCH);
         }
+        kill(self.pid, signal)
+    }
+
+    /// Asks it to stop in order.
+    pub(crate) fn ask_to_stop(&self) {
+        drop(self.input.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Resolves when it has ended and the system has forgotten it.
+    pub(crate) async fn ended(&self) {
+        // The sender is gone only after it has told the end.
+        let _ = self.has_ended.clone().wait_for(|has_ended| *has_ended).await;
+    }
+
+    /// CPU seconds (user and system) and largest resident set in bytes, so far; zero once it has ended.
+    #[must_use]
+    pub(crate) fn usage(&self) -> (f64, u64) {
+        self.pid().and_then(read_usage).unwrap_or_default()
     }
 }
 
-/// In a child: resolves when the parent closed our standard input, or is gone.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.dismiss();
+        let _ = self.signal(Signal::SIGKILL);
+    }
+}
+
+/// In a child: has the kernel end this process with its parent, from now on, also while it is stopped.
 ///
 /// # Errors
-/// When the kernel refuses to end this process with its parent.
-pub(crate) async fn parent_gone() -> anyhow::Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot ask the kernel to end this process with its parent")?;
+/// When the kernel refuses.
+pub(crate) fn die_with_parent() -> anyhow::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot ask the kernel to end this process with its parent")
+}
+
+/// In a child: resolves when the parent closed our standard input, or is gone.
+pub(crate) async fn parent_gone() {
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 64];
     while input.read(&mut buffer).await.unwrap_or(0) > 0 {}
-    Ok(())
 }
 
 fn is_inherited(name: &std::ffi::OsStr) -> bool {

@@ -1,13 +1,12 @@
 //! What is loaded and broken: the bundled stack, or a service that runs already.
-use super::{bundled, child::Running};
+use super::{bundle::Bundle, bundled};
 use crate::{
     exit::{Failure, OrExit as _},
     hosts,
     scenario::Scenario,
 };
 use anyhow::{Context as _, anyhow};
-use chaos::Control;
-use futures_util::future::select_all;
+use chaos::{Control, Injectors, Parts};
 use loadtest::{
     client::{self, Client},
     connection::Connection,
@@ -23,12 +22,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Stack {
     url: String,
     control: Option<Control>,
-    parts: Vec<Running>,
+    bundle: Option<Arc<Bundle>>,
 }
 
 impl Stack {
-    pub(super) fn new(url: String, control: Option<Control>, parts: Vec<Running>) -> Self {
-        Self { url, control, parts }
+    pub(super) fn new(url: String, control: Option<Control>, bundle: Option<Bundle>) -> Self {
+        Self { url, control, bundle: bundle.map(Arc::new) }
     }
 
     /// Starts the bundled stack, or reaches out to the service that the scenario names.
@@ -50,7 +49,7 @@ impl Stack {
             Some(api) => Some(existing_links(scenario, api.get_ref()).await?),
             None => None,
         };
-        Ok(Self::new(url.get_ref().trim_end_matches('/').to_owned(), control, Vec::new()))
+        Ok(Self::new(url.get_ref().trim_end_matches('/').to_owned(), control, None))
     }
 
     /// Base URL for the load.
@@ -59,24 +58,25 @@ impl Stack {
         &self.url
     }
 
-    /// The fault proxy that holds the links, if there is one.
+    /// What faults can act on: the fault proxy that holds the links, and the parts that the harness started, if there are any.
     #[must_use]
-    pub(crate) fn control(&self) -> Option<&Control> {
-        self.control.as_ref()
+    pub(crate) fn injectors(&self) -> Injectors {
+        let parts = self.bundle.clone().map(|bundle| bundle as Arc<dyn Parts>);
+        Injectors { links: self.control.clone(), parts }
     }
 
     /// Resolves when a part of the stack ends by itself, with how; never for a target that the harness did not start.
-    pub(crate) async fn died(&mut self) -> String {
-        if self.parts.is_empty() {
-            return std::future::pending().await;
+    pub(crate) async fn died(&self) -> String {
+        match &self.bundle {
+            Some(bundle) => bundle.deaths().first().await,
+            None => std::future::pending().await,
         }
-        select_all(self.parts.iter_mut().map(|part| Box::pin(part.died()))).await.0
     }
 
     /// Whether the process that holds the harness's own links has ended by itself, and every fault with it.
     #[must_use]
     pub(crate) fn own_links_are_gone(&self) -> bool {
-        self.parts.iter().any(|part| part.has_died("links"))
+        self.bundle.as_ref().is_some_and(|bundle| bundle.deaths().of("links").is_some())
     }
 
     /// What is known of the target, with what its parts have used so far.
@@ -89,7 +89,7 @@ impl Stack {
         let service = of("service", &scenario.target.service);
         Target {
             url: self.url.clone(),
-            is_bundled: !self.parts.is_empty(),
+            is_bundled: self.bundle.is_some(),
             processes: self.usage(),
             settings: service.into_iter().chain(of("providers", &scenario.target.providers)).collect(),
         }
@@ -98,13 +98,13 @@ impl Stack {
     /// What the parts have used so far.
     #[must_use]
     pub(crate) fn usage(&self) -> Vec<ProcessUsage> {
-        self.parts.iter().map(Running::usage).collect()
+        self.bundle.as_ref().map(|bundle| bundle.usage()).unwrap_or_default()
     }
 
     /// Stops what the harness started, in order.
     pub(crate) async fn stop(self) {
-        for part in self.parts {
-            part.stop(STOP_WITHIN).await;
+        if let Some(bundle) = &self.bundle {
+            bundle.stop(STOP_WITHIN).await;
         }
     }
 }
@@ -121,12 +121,15 @@ pub(crate) fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
 async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failure> {
     let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
     let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
-    let missing = scenario.faults.iter().map(|fault| fault.link.get_ref()).find(|link| !links.contains_key(*link));
+    let mut named = scenario.faults.iter().filter_map(|fault| fault.link.as_ref());
+    let missing = named.find(|link| !links.contains_key(link.get_ref()));
     let known: Vec<&str> = links.keys().map(String::as_str).collect();
     match missing {
         None => Ok(control),
-        Some(link) => Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
-            .or_usage("make the proxy, or name another link"),
+        Some(link) => {
+            Err(anyhow!("the fault proxy at {api} has no proxy `{}`; it has {}", link.get_ref(), known.join(", ")))
+                .or_usage("make the proxy, or name another link")
+        }
     }
 }
 
