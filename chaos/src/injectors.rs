@@ -5,6 +5,10 @@ use tokio::time::Instant;
 
 use crate::{
     control::{self, Control, Written},
+    fault::{
+        Means,
+        database::{self, Leased, Prepared},
+    },
     parts::{PartError, Parts},
     timeline::TimedFault,
 };
@@ -16,6 +20,8 @@ pub struct Injectors {
     pub links: Option<Control>,
     /// The parts of the target, if the harness started it.
     pub parts: Option<Arc<dyn Parts>>,
+    /// The faults on the target's database, ready to be put on.
+    pub database: Prepared,
 }
 
 /// A fault that went on.
@@ -49,6 +55,8 @@ pub(crate) enum Error {
     Link(#[from] control::Error),
     #[error(transparent)]
     Part(#[from] PartError),
+    #[error(transparent)]
+    Database(#[from] database::Error),
     #[error("nothing here can bring fault `{fault}` about: {missing}")]
     Missing { fault: String, missing: &'static str },
 }
@@ -59,6 +67,7 @@ impl Error {
         match self {
             Self::Link(error) => error.is_not_found(),
             Self::Part(error) => matches!(error, PartError::Over { .. }),
+            Self::Database(error) => error.is_not_found(),
             Self::Missing { .. } => false,
         }
     }
@@ -68,6 +77,8 @@ impl Error {
         match self {
             Self::Link(error) => error.is_refusal(),
             Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
+            // Whatever failed, part of the fault may be on.
+            Self::Database(_) => false,
             Self::Missing { .. } => true,
         }
     }
@@ -75,7 +86,7 @@ impl Error {
 
 impl From<Control> for Injectors {
     fn from(links: Control) -> Self {
-        Self { links: Some(links), parts: None }
+        Self { links: Some(links), ..Self::default() }
     }
 }
 
@@ -88,6 +99,10 @@ impl From<&Control> for Injectors {
 impl Injectors {
     /// Puts a fault on, and sees that it is.
     pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
+        if fault.means == Means::Database {
+            let written = self.prepared(fault)?.inject(fault.lease).await?;
+            return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
+        }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.apply(fault).await?;
             return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
@@ -97,6 +112,9 @@ impl Injectors {
 
     /// Sees that a fault is still on, and keeps it so.
     pub(crate) async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
+        if fault.means == Means::Database {
+            return Ok(self.prepared(fault)?.renew().await?);
+        }
         match &fault.part {
             None => Ok(self.control(fault)?.renew(fault).await?),
             Some(part) => Ok(fault.on_part()?.check(self.parts(fault)?, part)?),
@@ -105,11 +123,25 @@ impl Injectors {
 
     /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
     pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+        if fault.means == Means::Database {
+            let leased = self.prepared(fault)?;
+            let written = leased.lift().await?;
+            let proof = Some(leased.seen().await.to_string());
+            return Ok(Off { asked: written.before, at: written.after, proof });
+        }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.lift(fault).await?;
             return Ok(Off { asked: written.before, at: middle(written), proof: None });
         };
         Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
+    }
+
+    /// How many a fault on a part hit so far; `None` when there is nothing to count.
+    pub(crate) async fn hits(&self, fault: &TimedFault) -> Option<u64> {
+        match self.database.get(&fault.name) {
+            Some(leased) => Some(leased.seen().await.count),
+            None => None,
+        }
     }
 
     /// True when nobody but the driver would ever lift the fault, should the harness die.
@@ -121,6 +153,11 @@ impl Injectors {
     fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {
         let missing = "the target has no links";
         self.links.as_ref().ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
+    }
+
+    fn prepared(&self, fault: &TimedFault) -> Result<&Leased, Error> {
+        let missing = "it was not prepared on a database of the harness's own";
+        self.database.get(&fault.name).ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
     }
 
     fn parts(&self, fault: &TimedFault) -> Result<&dyn Parts, Error> {

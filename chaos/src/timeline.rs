@@ -12,6 +12,8 @@ use crate::{
 
 /// A lease shorter than this cannot be renewed in time on a busy machine.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+/// The part that faults inside the database act on, and no others.
+const DATABASE: &str = "database";
 /// Names less alike than this are not suggested.
 const ALIKE: f64 = 0.6;
 
@@ -96,10 +98,12 @@ pub enum Problem {
     #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
     OnePlace,
     /// A fault on parts was given a link.
-    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"service\"")]
+    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"{}\"", if *is_on_database { DATABASE } else { "service" })]
     NeedsPart {
         /// The kind of fault.
         kind: &'static str,
+        /// Whether that part is the database.
+        is_on_database: bool,
     },
     /// A fault on links was given a part.
     #[error("`{kind}` acts on a link, not on a part of the target: write link = \"client\" for the one to the service")]
@@ -224,7 +228,7 @@ impl TimedFault {
     #[must_use]
     pub fn description(&self) -> String {
         match self.means {
-            Means::Part => self.fault.to_string(),
+            Means::Part | Means::Database => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } if self.share < 1.0 => {
                 format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
@@ -309,13 +313,14 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
     let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
-    if means == Means::Part && !is_whole {
+    let is_on_part = matches!(means, Means::Part | Means::Database);
+    if is_on_part && !is_whole {
         return Err(Error { problem: Problem::PartIsWhole { kind: fault.kind() }, span: setting.fault.span() });
     }
     let name = setting.name.as_ref().map(|name| name.get_ref().clone());
     let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
     let place = place.get_ref().clone();
-    let (link, part) = if means == Means::Part { (String::new(), Some(place)) } else { (place, None) };
+    let (link, part) = if is_on_part { (String::new(), Some(place)) } else { (place, None) };
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, lease })
 }
@@ -327,12 +332,15 @@ fn place<'a, L: AsRef<str>>(
     parts: &[&str],
 ) -> Result<&'a Spanned<String>, Error> {
     let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
-    let (problem, span) = match (&setting.link, &setting.part, fault.get_ref().on_part().is_some()) {
+    let is_on_database = fault.get_ref().on_database().is_some();
+    let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
+    let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
         (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
         (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
         (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
-        (None, Some(part), true) => (unknown_part(part.get_ref(), parts), part.span()),
-        (Some(link), None, true) => (Problem::NeedsPart { kind }, link.span()),
+        (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
+        (Some(link), None, true) => (Problem::NeedsPart { kind, is_on_database }, link.span()),
         (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
         (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
         (None, None, _) => (Problem::OnePlace, fault.span()),
@@ -397,7 +405,7 @@ mod tests {
     fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<Error>>) {
         let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
         let file: File = toml::from_str(&text).unwrap();
-        let timeline = Timeline::with_parts(&file.faults, &LINKS, &["service"], Duration::from_secs(40));
+        let timeline = Timeline::with_parts(&file.faults, &LINKS, &["service", "database"], Duration::from_secs(40));
         (text, timeline)
     }
 
@@ -518,6 +526,32 @@ mod tests {
             "\"14s\"",
             "the fault overlaps `service kill`, which is on the same part",
         );
+    }
+
+    #[test]
+    fn faults_inside_the_database_act_on_that_part_alone() {
+        let lock = r#"part = "database"; at = "5s"; for = "1s"; fault = { sqlite = "lock" }"#;
+        let timeline = plan(&[lock]).1.unwrap();
+        let fault = &timeline.faults()[0];
+        assert_eq!((fault.name.as_str(), fault.place(), &fault.means), ("database lock", "database", &Means::Database));
+        assert_eq!(fault.description(), "write lock held by another process");
+        refused(
+            &[&lock.replace("database", "service")],
+            "\"service\"",
+            "there is no part `service`; the parts are database",
+        );
+        refused(
+            &[&lock.replace("part = \"database\"", "link = \"llm\"")],
+            "\"llm\"",
+            "`lock` acts on a part of the target, not on a link: write part = \"database\"",
+        );
+        refused(
+            &[r#"part = "database"; at = "5s"; for = "1s"; fault = "kill""#],
+            "\"database\"",
+            "there is no part `database`; the parts are service",
+        );
+        let slow = r#"{ postgres = { slow_writes = { delay = "4s" } } }"#;
+        refused(&[&lock.replace(r#"{ sqlite = "lock" }"#, slow)], slow, "`delay` must be at most 3 s");
     }
 
     #[test]

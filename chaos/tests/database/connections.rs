@@ -61,7 +61,7 @@ async fn check_exhausted(keep: u32, open: usize) {
 }
 
 #[tokio::test]
-async fn the_service_gets_no_connection_while_all_are_taken() {
+async fn the_service_gets_no_connection_while_there_is_none_left() {
     check_exhausted(0, 3).await;
 }
 
@@ -71,7 +71,7 @@ async fn the_service_keeps_as_many_connections_as_it_is_left() {
 }
 
 #[tokio::test]
-async fn places_are_free_again_when_nobody_renews_the_lease() {
+async fn there_are_connections_again_when_nobody_renews_the_lease() {
     let Some(rig) = Rig::start().await else { return };
     let fault = rig.prepare(PostgresFault::ConnectionsExhausted(ConnectionsExhausted { keep: 0 })).await;
     fault.inject(Duration::from_millis(500)).await.unwrap();

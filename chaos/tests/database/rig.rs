@@ -20,13 +20,8 @@ pub(crate) struct Rig {
 impl Rig {
     /// A server with two tables of the service. `None`, with a word about it, where PostgreSQL is not installed.
     pub(crate) async fn start() -> Option<Self> {
-        let Some(programs) = Programs::find(&std::env::var_os("PATH").unwrap_or_default()) else {
-            assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed, and CI is set");
-            // Past the capture of the test runner, which shows nothing of a test that passes.
-            stderr().write_all(b"skipped: PostgreSQL is not installed; `apt install postgresql`\n").unwrap();
-            return None;
-        };
-        let rig = Self { cluster: Arc::new(Cluster::start(&programs).await.unwrap()) };
+        let cluster = Cluster::start(&programs()?, &std::env::temp_dir()).await.unwrap();
+        let rig = Self { cluster: Arc::new(cluster) };
         let tables = "CREATE TABLE trips (a int); CREATE TABLE users (a int); INSERT INTO trips VALUES (1)";
         rig.connect().await.unwrap().run(tables).await.unwrap();
         Some(rig)
@@ -34,8 +29,7 @@ impl Rig {
 
     /// A connection of the service.
     pub(crate) async fn connect(&self) -> Result<Service, sqlx::Error> {
-        let url = self.cluster.url(&self.cluster.address().to_string());
-        PgConnection::connect(&url).await.map(Service)
+        Service::connect(&self.cluster.url(&self.cluster.address().to_string())).await
     }
 
     pub(crate) async fn prepare(&self, fault: PostgresFault) -> Leased {
@@ -47,10 +41,25 @@ impl Rig {
     }
 }
 
+/// The installed programs. `None`, with a word about it, where there are none.
+pub(crate) fn programs() -> Option<Programs> {
+    let found = Programs::find(&std::env::var_os("PATH").unwrap_or_default());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed, and CI is set");
+        // Past the capture of the test runner, which shows nothing of a test that passes.
+        stderr().write_all(b"skipped: PostgreSQL is not installed; `apt install postgresql`\n").unwrap();
+    }
+    found
+}
+
 /// One connection of the service.
 pub(crate) struct Service(PgConnection);
 
 impl Service {
+    pub(crate) async fn connect(url: &str) -> Result<Self, sqlx::Error> {
+        PgConnection::connect(url).await.map(Self)
+    }
+
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(&mut self.0).await.map(drop)
     }

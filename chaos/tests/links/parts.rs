@@ -49,7 +49,7 @@ impl Sleeper {
     }
 
     fn injectors(self: &Arc<Self>) -> Injectors {
-        Injectors { links: None, parts: Some(Arc::clone(self) as Arc<dyn Parts>) }
+        Injectors { parts: Some(Arc::clone(self) as Arc<dyn Parts>), ..Injectors::default() }
     }
 }
 

@@ -115,7 +115,8 @@ fn a_generator_that_falls_behind_is_seen() {
 fn killed(run: &mut Run) {
     let fault = &mut run.faults[0];
     let undone_from_ns = Some(fault.planned.to_ns + 1_000_000);
-    fault.part = Some(PartEffect { part: "service".to_owned(), proof: "pid 7 gone".to_owned(), undone_from_ns });
+    fault.part =
+        Some(PartEffect { part: "service".to_owned(), proof: "pid 7 gone".to_owned(), undone_from_ns, hits: None });
     fault.effect = None;
     fault.window.as_mut().unwrap().to_ns = fault.planned.to_ns + 2_000_000_000;
 }

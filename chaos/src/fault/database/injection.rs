@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::postgres::ClusterError;
-use crate::control::Written;
+use crate::control::{self, Written};
 
 /// Something that an injection does, which may fail.
 pub(super) type Doing<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -64,6 +64,12 @@ pub enum Error {
     /// The server that the harness started could not be brought to do something.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The link to the database could not be led elsewhere.
+    #[error(transparent)]
+    Link(control::Error),
+    /// There is no link to the database that could lead elsewhere.
+    #[error("a failover needs a link to the database, and there is none that the harness made")]
+    NoFront,
     /// The fault is on as far as is known, but a probe does not meet it.
     #[error("the fault was put on, but {seen}")]
     NoEffect {

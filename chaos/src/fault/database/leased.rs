@@ -1,5 +1,6 @@
 //! A fault of a database under its lease: when nobody renews it in time, it is lifted here, whatever became of the driver.
 use std::{
+    fmt,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -27,6 +28,12 @@ struct State {
     injection: Box<dyn Injection>,
     /// While it is on: when its lease runs out, and how long one is.
     lease: Option<(Instant, Duration)>,
+}
+
+impl fmt::Debug for Leased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leased").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Leased {

@@ -8,6 +8,7 @@
 //! proven by a probe when it is put on, and by the same probe when it is lifted.
 mod injection;
 mod leased;
+mod prepared;
 mod target;
 
 mod postgres;
@@ -19,5 +20,6 @@ pub use postgres::{
     BackendsTerminated, Cluster, ClusterError, ConnectionsExhausted, PostgresFault, Programs, RelationLocked,
     SerializationFailures, SlowWrites,
 };
+pub use prepared::{PrepareError, Prepared};
 pub use sqlite::SqliteFault;
 pub use target::{Database, DatabaseFault};

@@ -8,7 +8,6 @@ use super::{
     sqlite,
     sqlite::SqliteFault,
 };
-use crate::fault;
 
 /// What goes wrong with a database, of whichever kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,28 +16,6 @@ pub enum DatabaseFault {
     Sqlite(SqliteFault),
     /// With a PostgreSQL server.
     Postgres(PostgresFault),
-}
-
-impl DatabaseFault {
-    /// The kind as written in a scenario, such as `relation_locked`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            DatabaseFault::Sqlite(fault) => fault.kind(),
-            DatabaseFault::Postgres(fault) => fault.kind(),
-        }
-    }
-
-    /// Whether the settings can be brought about, as far as is known without the database.
-    ///
-    /// # Errors
-    /// When a setting is beyond its range, or would do nothing.
-    pub fn check(&self) -> Result<(), fault::Error> {
-        match self {
-            DatabaseFault::Sqlite(_) => Ok(()),
-            DatabaseFault::Postgres(fault) => fault.check(),
-        }
-    }
 }
 
 impl fmt::Display for DatabaseFault {

@@ -3,18 +3,19 @@
 //! A shell (`holder.sh`) holds the server and reads words from a pipe. When the pipe ends, and it ends however this process
 //! ends, the shell stops the server and removes its folder. Three accounts use the server: `tripsage`, the service; `chaos`,
 //! a superuser for the faults, by a socket that only this account and root reach; and `visitor`, who may do what the service
-//! may, for probes and for taking places: what `tripsage` met is then what the service met, and no probe.
+//! may, for probes: what `tripsage` met is then what the service met, and no probe.
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Mutex as StdMutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
 use tokio::{
@@ -24,17 +25,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::{process, programs::Programs};
+use super::{front::Front, process, programs::Programs};
 
 /// Accounts a server may run as when we are root, which it refuses.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 /// How long making, starting or copying a server may take.
 const WORD_WITHIN: Duration = Duration::from_secs(60);
 /// How long the end of everything may take.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Connections that the server takes, three of which are kept for superusers: enough for the pool of a service.
 const CONNECTIONS: u32 = 40;
-/// Needed for `client_connection_check_interval` and `idle_session_timeout`, by which faults end by themselves.
+/// Needed for `client_connection_check_interval`, by which a lock is free when the harness is gone.
 const OLDEST_VERSION: i32 = 140_000;
 
 /// The account and the database of the service.
@@ -49,9 +50,20 @@ const PRIMARY: &str = "primary";
 pub struct Cluster {
     folder: PathBuf,
     password: String,
-    port: u16,
     version: i32,
+    /// The server that takes writes.
+    serving: StdMutex<Server>,
+    pub(super) front: OnceLock<Front>,
     holder: Mutex<Holder>,
+}
+
+/// One server of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Server {
+    /// The name of its folder and its log.
+    pub(super) name: &'static str,
+    /// Where it listens.
+    pub(super) port: u16,
 }
 
 #[derive(Debug)]
@@ -94,7 +106,7 @@ pub enum Error {
     #[error("cannot prepare the PostgreSQL server")]
     Prepare(#[source] sqlx::Error),
     /// The installed version is too old.
-    #[error("PostgreSQL {} is installed, but faults need 14 or newer to end by themselves", version / 10_000)]
+    #[error("PostgreSQL {} is installed, but faults need 14 or newer, to end by themselves", version / 10_000)]
     Old {
         /// As the server says it: 130004 for 13.4.
         version: i32,
@@ -115,12 +127,13 @@ impl Error {
 }
 
 impl Cluster {
-    /// Makes and starts a server with an empty database of the service, in a folder of its own below the system's temporary one.
+    /// Makes and starts a server with an empty database of the service, in a folder of its own below `parent`: the system's temporary
+    /// one, as everybody must be able to make and remove folders there, and its path must be short (sockets have room for about 100 bytes).
     ///
     /// # Errors
     /// When the programs fail, or the version is older than 14.
-    pub async fn start(programs: &Programs) -> Result<Self, Error> {
-        let folder = std::env::temp_dir().join(format!("tripsage-postgres-{}", uuid::Uuid::new_v4().simple()));
+    pub async fn start(programs: &Programs, parent: &Path) -> Result<Self, Error> {
+        let folder = parent.join(format!("tripsage-postgres-{}", uuid::Uuid::new_v4().simple()));
         let making = || format!("make the folder {}", folder.display());
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(Error::system(&making()))?;
         let started = Self::start_in(&folder, programs).await;
@@ -151,8 +164,10 @@ impl Cluster {
         let (words, answers) = (child.stdin.take(), child.stdout.take().expect("its standard output is a pipe"));
         let holder = Mutex::new(Holder { child, words, answers: BufReader::new(answers) });
         let port = free_port().map_err(Error::system("find a free port"))?;
-        let mut cluster = Self { folder: folder.to_owned(), password, port, version: 0, holder };
-        cluster.tell("make", PRIMARY, port).await?;
+        let primary = Server { name: PRIMARY, port };
+        let (serving, front) = (StdMutex::new(primary), OnceLock::new());
+        let mut cluster = Self { folder: folder.to_owned(), password, version: 0, serving, front, holder };
+        cluster.tell("make", primary).await?;
         cluster.prepare().await?;
         Ok(cluster)
     }
@@ -160,7 +175,7 @@ impl Cluster {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.serving().port))
     }
 
     /// The address of the service's database, by something in front of the server such as a link: `host:port`.
@@ -195,11 +210,12 @@ impl Cluster {
     /// # Errors
     /// When it does not run, or its processes do not end.
     pub(super) async fn crash(&self) -> Result<usize, Error> {
-        let file = self.folder.join(PRIMARY).join("postmaster.pid");
+        let Server { name, port } = self.serving();
+        let file = self.folder.join(name).join("postmaster.pid");
         let pid = process::read_pid(&file).map_err(Error::system(&format!("read {}", file.display())))?;
         let killed = process::kill_all(pid).await?;
         // A process that has ended but was not collected yet looks to the next server like one that runs.
-        for file in [file, self.folder.join(format!(".s.PGSQL.{}.lock", self.port))] {
+        for file in [file, self.folder.join(format!(".s.PGSQL.{port}.lock"))] {
             fs::remove_file(&file).map_err(Error::system(&format!("remove {}", file.display())))?;
         }
         Ok(killed)
@@ -210,17 +226,27 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub(super) async fn resume(&self) -> Result<(), Error> {
-        self.tell("up", PRIMARY, self.port).await
+        self.tell("up", self.serving()).await
     }
 
     /// Whether the process of the server is there.
     pub(super) fn is_up(&self) -> bool {
-        self.folder.join(PRIMARY).join("postmaster.pid").exists()
+        self.folder.join(self.serving().name).join("postmaster.pid").exists()
     }
 
     /// The log of the server; each line of an error begins with its SQLSTATE and the account, `40001:tripsage:`.
     pub(super) fn log(&self) -> PathBuf {
-        self.folder.join(format!("{PRIMARY}.log"))
+        self.folder.join(format!("{}.log", self.serving().name))
+    }
+
+    /// The server that takes writes.
+    pub(super) fn serving(&self) -> Server {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, another server takes writes.
+    pub(super) fn serve_by(&self, server: Server) {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// How faults connect: as a superuser by the socket, without the limits that a fault may set.
@@ -231,17 +257,26 @@ impl Cluster {
             ("client_connection_check_interval", "1s"),
             ("lock_timeout", "4s"),
             ("statement_timeout", "5s"),
+            ("client_min_messages", "error"),
         ])
     }
 
-    /// How probes connect: as the service does.
+    /// How probes connect: with the rights of the service.
     pub(super) fn as_visitor(&self) -> PgConnectOptions {
         self.connect(VISITOR).host("127.0.0.1").password(&self.password)
     }
 
+    /// How a probe connects of what the account of the service meets.
+    pub(super) fn as_service(&self) -> PgConnectOptions {
+        self.connect(SERVICE).host("127.0.0.1").password(&self.password)
+    }
+
     fn connect(&self, account: &str) -> PgConnectOptions {
-        let options = PgConnectOptions::new_without_pgpass().port(self.port).username(account).database(SERVICE);
-        options.ssl_mode(PgSslMode::Disable).application_name("chaos").statement_cache_capacity(0)
+        let options =
+            PgConnectOptions::new_without_pgpass().port(self.serving().port).username(account).database(SERVICE);
+        let options = options.ssl_mode(PgSslMode::Disable).application_name("chaos").statement_cache_capacity(0);
+        // A statement that has to wait for what a fault does is no news.
+        options.disable_statement_logging()
     }
 
     async fn prepare(&mut self) -> Result<(), Error> {
@@ -260,10 +295,15 @@ impl Cluster {
         if self.version < OLDEST_VERSION { Err(Error::Old { version: self.version }) } else { Ok(()) }
     }
 
-    async fn tell(&self, word: &str, server: &str, port: u16) -> Result<(), Error> {
+    /// Has the holder do something to a server.
+    pub(super) async fn tell(&self, word: &str, server: Server) -> Result<(), Error> {
+        let serving = self.serving();
         let mut holder = self.holder.lock().await;
         let slow = |_| Error::Slow { word: word.to_owned() };
-        let answer = timeout(WORD_WITHIN, holder.ask(format!("{word} {server} {port}\n"))).await.map_err(slow)?;
+        let answer =
+            timeout(WORD_WITHIN, holder.ask(format!("{word} {} {} {}\n", server.name, server.port, serving.port)))
+                .await
+                .map_err(slow)?;
         match answer.map_err(Error::system("tell the server"))?.trim() {
             "done" => Ok(()),
             said => Err(Error::Failed { word: word.to_owned(), said: said.to_owned() }),
@@ -303,7 +343,7 @@ fn settings_text(folder: &Path) -> String {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 

@@ -1,7 +1,9 @@
-//! `connections_exhausted`: connections of our own take the places that the server has, the service's included.
+//! `connections_exhausted`: the server gives the service no more connections than a number, and ends those beyond it.
 //!
-//! A service that keeps a pool would not notice that the others are gone, so its own connections are ended too, until it
-//! has no more than a number of them.
+//! By a limit of the service's account, which the server checks for each new connection, and which takes hold at once: taking
+//! every place with connections of our own takes seconds on a busy machine, and the service would keep those of its pool.
+//! The service sees the same (SQLSTATE 53300). The limit outlives a connection, so it ends with the server (which ends
+//! with the harness), or with the lease.
 use std::{fmt, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
@@ -16,20 +18,27 @@ use super::{
 };
 use crate::{
     control::Written,
-    fault::database::injection::{Doing, Error, Injection, Seen, code},
+    fault::{
+        self,
+        database::injection::{Doing, Error, Injection, Seen, code},
+    },
 };
 
 pub(super) const NAME: &str = "connections_exhausted";
 /// No connection left.
 const NO_PLACE: (&str, &str) = ("53300", "too many connections");
-/// How long it may take until every place is taken; the service takes them back as fast as it can.
-const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long those beyond the number may take to end.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(2);
+/// Above this, a limit would limit nothing.
+const MOST_KEPT: u32 = 1_000;
 
 /// Settings of exhausted connections in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionsExhausted {
-    /// How many connections the service may keep; none unless set.
+    /// How many connections the service may keep; none unless set, at most 1000.
     #[serde(default)]
     pub keep: u32,
 }
@@ -37,105 +46,114 @@ pub struct ConnectionsExhausted {
 impl fmt::Display for ConnectionsExhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.keep {
-            0 => f.write_str("every connection taken, none left to the service"),
-            1 => f.write_str("every connection taken, 1 left to the service"),
-            keep => write!(f, "every connection taken, {keep} left to the service"),
+            0 => f.write_str("no connection left to the service"),
+            1 => f.write_str("1 connection left to the service"),
+            keep => write!(f, "{keep} connections left to the service"),
         }
     }
 }
 
 impl ConnectionsExhausted {
+    pub(super) fn check(&self) -> Result<(), fault::Error> {
+        if self.keep <= MOST_KEPT { Ok(()) } else { Err(fault::Error::Impossible("`keep` must be at most 1000")) }
+    }
+
     pub(super) async fn prepare(&self, cluster: &Arc<Cluster>) -> Result<Box<dyn Injection>, Error> {
         let admin = Session::open(cluster.as_superuser()).await?;
-        let (visitor, log) = (cluster.as_visitor(), Log::new(cluster));
-        Ok(Box::new(Crowd { keep: self.keep, admin, visitor, log, taken: Vec::new(), lease: Duration::ZERO }))
+        let (service, log) = (cluster.as_service(), Log::new(cluster));
+        Ok(Box::new(Limit { keep: self.keep, admin, service, log, probes_refused: 0 }))
     }
 }
 
-struct Crowd {
+struct Limit {
     keep: u32,
     admin: Session,
-    visitor: PgConnectOptions,
+    /// How a probe connects: as the service, whose account it is.
+    service: PgConnectOptions,
     log: Log,
-    taken: Vec<Session>,
-    lease: Duration,
+    /// Refusals in the log that were given to probes.
+    probes_refused: u64,
 }
 
-impl Crowd {
-    async fn take(&mut self, lease: Duration) -> Result<Written, Error> {
+impl Limit {
+    async fn set(&mut self) -> Result<Written, Error> {
         self.admin.revive().await?;
         self.log.start();
-        self.lease = lease;
+        self.probes_refused = 0;
         let before = Instant::now();
-        self.take_all().await?;
-        Ok(Written { before, after: Instant::now() })
-    }
-
-    /// Takes every free place, and those of the service until it has few enough.
-    async fn take_all(&mut self) -> Result<(), Error> {
-        let deadline = Instant::now() + TAKEN_WITHIN;
-        loop {
-            while self.take_one().await? {}
-            let excess = self.service_connections().await?.saturating_sub(u64::from(self.keep));
-            if excess == 0 {
-                return Ok(());
-            }
+        self.limit(i64::from(self.keep)).await?;
+        let deadline = before + ENDED_WITHIN;
+        while let excess @ 1.. = self.end_excess().await? {
             if Instant::now() > deadline {
-                return Err(Error::NoEffect { seen: format!("the service still has {excess} connections too many") });
+                return Err(Error::NoEffect { seen: format!("the service has {excess} connections too many") });
             }
-            let end = format!(
-                "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = '{SERVICE}' LIMIT {excess}"
-            );
-            self.admin.run("end connections of the service", end).await?;
+            tokio::time::sleep(LOOK).await;
         }
+        let after = Instant::now();
+        // As many as it may keep are not refused; a probe would be one of them if the service has fewer.
+        if self.connections().await? >= u64::from(self.keep) && self.probe_gets_in().await? {
+            return Err(Error::NoEffect { seen: "a probe could connect".to_owned() });
+        }
+        Ok(Written { before, after })
     }
 
-    /// Takes one place, unless there is none left.
-    async fn take_one(&mut self) -> Result<bool, Error> {
-        // The server ends the connection by itself when nothing comes from here any more.
-        let limit = self.lease.as_millis().to_string();
-        let options = self.visitor.clone().options([("idle_session_timeout", limit)]);
-        match Session::open(options).await {
-            Ok(session) => self.taken.push(session),
-            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_PLACE.0) => return Ok(false),
-            Err(error) => return Err(error),
+    async fn see(&mut self) -> Result<(), Error> {
+        self.log.count();
+        let limit =
+            format!("SELECT (rolconnlimit = {})::int::text FROM pg_roles WHERE rolname = '{SERVICE}'", self.keep);
+        if self.admin.number("read the limit", limit).await? == 0 {
+            return Err(Error::Gone { how: "the service's account has another limit".to_owned() });
         }
-        Ok(true)
+        Ok(())
     }
 
-    async fn service_connections(&mut self) -> Result<u64, Error> {
+    async fn reset(&mut self) -> Result<Written, Error> {
+        let before = Instant::now();
+        self.admin.revive().await?;
+        self.limit(-1).await?;
+        let after = Instant::now();
+        self.log.count();
+        if self.probe_gets_in().await? {
+            return Ok(Written { before, after });
+        }
+        Err(Error::Stays { seen: "a probe could not connect".to_owned() })
+    }
+
+    async fn limit(&mut self, most: i64) -> Result<(), Error> {
+        let sql = format!("ALTER ROLE {SERVICE} CONNECTION LIMIT {most}");
+        self.admin.run("limit the service's connections", sql).await
+    }
+
+    /// Ends connections of the service beyond those that it may keep; answers with how many these still are.
+    async fn end_excess(&mut self) -> Result<u64, Error> {
+        let sql = format!(
+            "SELECT count(pg_terminate_backend(pid))::text FROM (SELECT pid FROM pg_stat_activity \
+             WHERE usename = '{SERVICE}' ORDER BY backend_start OFFSET {}) AS excess",
+            self.keep
+        );
+        self.admin.number("end connections of the service", sql).await
+    }
+
+    async fn connections(&mut self) -> Result<u64, Error> {
         let count = format!("SELECT count(*)::text FROM pg_stat_activity WHERE usename = '{SERVICE}'");
         self.admin.number("count the service's connections", count).await
     }
 
-    async fn see(&mut self) -> Result<(), Error> {
-        for session in &mut self.taken {
-            let gone = |error| Error::Gone { how: format!("a connection that took a place was ended ({error})") };
-            session.run("keep a place", "SELECT 1").await.map_err(gone)?;
-        }
-        self.log.count();
-        self.take_all().await
-    }
-
-    async fn leave(&mut self) -> Result<Written, Error> {
-        let before = Instant::now();
-        self.taken.clear();
-        self.log.count();
-        // The server notices a closed connection a moment later.
-        let deadline = Instant::now() + TAKEN_WITHIN;
-        loop {
-            match Session::open(self.visitor.clone()).await {
-                Ok(_) => return Ok(Written { before, after: Instant::now() }),
-                Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(5)).await,
-                Err(error) => return Err(Error::Stays { seen: format!("a probe could not connect ({error})") }),
+    async fn probe_gets_in(&mut self) -> Result<bool, Error> {
+        match Session::open(self.service.clone()).await {
+            Ok(_) => Ok(true),
+            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_PLACE.0) => {
+                self.probes_refused += 1;
+                Ok(false)
             }
+            Err(error) => Err(error),
         }
     }
 }
 
-impl Injection for Crowd {
-    fn inject(&mut self, lease: Duration) -> Doing<'_, Written> {
-        Box::pin(self.take(lease))
+impl Injection for Limit {
+    fn inject(&mut self, _lease: Duration) -> Doing<'_, Written> {
+        Box::pin(self.set())
     }
 
     fn renew(&mut self) -> Doing<'_, ()> {
@@ -143,11 +161,14 @@ impl Injection for Crowd {
     }
 
     fn lift(&mut self) -> Doing<'_, Written> {
-        Box::pin(self.leave())
+        Box::pin(self.reset())
     }
 
     fn seen(&self) -> Seen {
         let met = self.log.seen(&[NO_PLACE]);
-        Seen { count: met.count, what: format!("of the service's attempts to connect refused: {met}") }
+        let count = met.count.saturating_sub(self.probes_refused);
+        let what =
+            format!("of the service's attempts to connect refused: {met}, {} of them probes", self.probes_refused);
+        Seen { count, what }
     }
 }

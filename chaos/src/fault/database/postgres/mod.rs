@@ -4,6 +4,7 @@
 mod backends_terminated;
 mod connections_exhausted;
 mod crash;
+mod failover;
 mod read_only;
 mod relation_locked;
 mod serialization_failures;
@@ -11,10 +12,12 @@ mod slow_writes;
 
 mod log;
 mod session;
+mod standby;
 mod tables;
 mod trigger;
 
 mod cluster;
+mod front;
 mod process;
 mod programs;
 
@@ -48,6 +51,8 @@ pub enum PostgresFault {
     ReadOnly,
     /// The server is killed, and started again at the end.
     Crash,
+    /// The server is killed, and a standby takes over at the end.
+    Failover,
     /// Writes fail with SQLSTATE 40001.
     SerializationFailures(SerializationFailures),
     /// Writes take longer.
@@ -64,15 +69,17 @@ impl PostgresFault {
             PostgresFault::ConnectionsExhausted(_) => connections_exhausted::NAME,
             PostgresFault::ReadOnly => read_only::NAME,
             PostgresFault::Crash => crash::NAME,
+            PostgresFault::Failover => failover::NAME,
             PostgresFault::SerializationFailures(_) => serialization_failures::NAME,
             PostgresFault::SlowWrites(_) => slow_writes::NAME,
         }
     }
 
     /// Whether the settings can be brought about, as far as is known without the server.
-    pub(super) fn check(&self) -> Result<(), fault::Error> {
+    pub(in crate::fault) fn check(&self) -> Result<(), fault::Error> {
         match self {
             PostgresFault::BackendsTerminated(settings) => settings.check(),
+            PostgresFault::ConnectionsExhausted(settings) => settings.check(),
             PostgresFault::SerializationFailures(settings) => settings.check(),
             PostgresFault::SlowWrites(settings) => settings.check(),
             _ => Ok(()),
@@ -87,6 +94,7 @@ impl PostgresFault {
             PostgresFault::ConnectionsExhausted(settings) => settings.prepare(cluster).await,
             PostgresFault::ReadOnly => read_only::prepare(cluster).await,
             PostgresFault::Crash => crash::prepare(cluster).await,
+            PostgresFault::Failover => failover::prepare(cluster).await,
             PostgresFault::SerializationFailures(settings) => settings.prepare(cluster).await,
             PostgresFault::SlowWrites(settings) => settings.prepare(cluster).await,
         }
@@ -101,6 +109,7 @@ impl fmt::Display for PostgresFault {
             PostgresFault::ConnectionsExhausted(settings) => settings.fmt(f),
             PostgresFault::ReadOnly => f.write_str("every transaction read-only"),
             PostgresFault::Crash => f.write_str("server killed, then started again"),
+            PostgresFault::Failover => f.write_str("server killed, then its standby promoted"),
             PostgresFault::SerializationFailures(settings) => settings.fmt(f),
             PostgresFault::SlowWrites(settings) => settings.fmt(f),
         }

@@ -3,7 +3,7 @@
 //! The lock is one of the kernel's on the file, so it is free at once when this process dies, however it dies.
 use std::{path::Path, time::Duration};
 
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::time::Instant;
 
 use crate::{
@@ -23,7 +23,7 @@ pub(super) async fn prepare(file: &Path) -> Result<Box<dyn Injection>, Error> {
     let open = async || {
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).busy_timeout(WAIT);
         let attempt = format!("open the database {}", file.display());
-        SqliteConnection::connect_with(&options).await.map_err(Error::statement(&attempt))
+        SqliteConnection::connect_with(&options.disable_statement_logging()).await.map_err(Error::statement(&attempt))
     };
     Ok(Box::new(Lock { holder: open().await?, probe: open().await?, refused: 0 }))
 }
