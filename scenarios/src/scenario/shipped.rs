@@ -7,6 +7,12 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("peak", include_str!("../../peak.toml")),
     ("flights-down", include_str!("../../flights-down.toml")),
     ("slow-flights", include_str!("../../slow-flights.toml")),
+    ("database-locked", include_str!("../../database-locked.toml")),
+    ("database-crash", include_str!("../../database-crash.toml")),
+    ("database-failover", include_str!("../../database-failover.toml")),
+    ("database-read-only", include_str!("../../database-read-only.toml")),
+    ("database-slow", include_str!("../../database-slow.toml")),
+    ("database-exhausted", include_str!("../../database-exhausted.toml")),
 ];
 
 /// The text of a shipped scenario.
