@@ -66,7 +66,7 @@ async fn drive_one(
             let off = lift(fault, injectors).await;
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
-            record.effect = effect(fault, injectors, cut_before).await;
+            record.effect = record.effect.or(effect(fault, injectors, cut_before).await);
             if let Some(part) = &mut record.part {
                 part.hits = injectors.hits(fault).await;
             }
@@ -159,6 +159,7 @@ async fn lift(fault: &TimedFault, injectors: &Injectors) -> Result<Off, Error> {
 fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: Result<Off, Error>) {
     let since_origin = |instant: Instant| units::nanos(instant.saturating_duration_since(origin));
     let from_ns = since_origin(on.at);
+    record.effect = off.as_ref().ok().and_then(|off| off.effect);
     if let Some(part) = &mut record.part {
         part.undone_from_ns = off.as_ref().ok().map(|off| since_origin(off.asked));
         let undone = off.as_ref().ok().and_then(|off| off.proof.clone());
@@ -180,7 +181,7 @@ fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: 
 async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> Option<FaultEffect> {
     let link = link_effects(fault, injectors).await?;
     match fault.means {
-        Means::Part | Means::Database => None,
+        Means::Part | Means::Clients | Means::Database => None,
         Means::Disable => {
             // The kernel refuses connections to a disabled proxy without telling it: none cut does not mean none hit.
             let connections = link.cut.saturating_sub(cut_before);
@@ -202,7 +203,7 @@ async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> O
 async fn cut_connections(fault: &TimedFault, injectors: &Injectors) -> u64 {
     match fault.means {
         Means::Disable => link_effects(fault, injectors).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } | Means::Part | Means::Database => 0,
+        Means::Toxic { .. } | Means::Part | Means::Clients | Means::Database => 0,
     }
 }
 

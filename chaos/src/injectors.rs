@@ -1,16 +1,23 @@
-//! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts.
-use std::sync::Arc;
+//! What brings faults about: the fault proxy for those on links, the parts of the target for those on parts, and clients that crowd a link.
+use std::{
+    collections::HashMap,
+    error,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use reports::record::FaultEffect;
 
 use tokio::time::Instant;
 
 use crate::{
     control::{self, Control, Written},
     fault::{
-        Means,
+        Crowd, Means, OnClients, OnPart,
         database::{self, Leased, Prepared},
     },
     parts::{PartError, Parts},
-    timeline::TimedFault,
+    timeline::{TimedFault, Timeline},
 };
 
 /// What faults can act on in a run. Clones act on the same.
@@ -21,7 +28,9 @@ pub struct Injectors {
     /// The parts of the target, if the harness started it.
     pub parts: Option<Arc<dyn Parts>>,
     /// The faults on the target's database, ready to be put on.
-    pub database: Prepared,
+    database: Prepared,
+    /// The crowds of clients that are there, by the name of their fault.
+    crowds: Arc<Mutex<HashMap<String, Crowd>>>,
 }
 
 /// A fault that went on.
@@ -46,6 +55,37 @@ pub(crate) struct Off {
     pub(crate) at: Instant,
     /// What shows that it is off, for a fault on a part.
     pub(crate) proof: Option<String>,
+    /// What it touched, where that is counted here and not by a link.
+    pub(crate) effect: Option<FaultEffect>,
+}
+
+impl Off {
+    /// The end of a fault on a part.
+    pub(crate) fn new(asked: Instant, at: Instant, proof: String) -> Self {
+        Self { asked, at, proof: Some(proof), effect: None }
+    }
+}
+
+/// A fault that this machine cannot bring about.
+#[derive(Debug, thiserror::Error)]
+#[error("fault `{fault}` is not possible here")]
+pub struct Impossible {
+    /// Its name.
+    pub fault: String,
+    /// Why not.
+    #[source]
+    pub source: Box<dyn error::Error + Send + Sync>,
+}
+
+/// Makes sure, before a run starts, that this machine can bring every fault of a timeline about, as far as that shows without doing it.
+///
+/// # Errors
+/// With the first that it cannot.
+pub fn ensure_possible(timeline: &Timeline) -> Result<(), Impossible> {
+    timeline.faults().iter().try_for_each(|fault| {
+        let possible = fault.fault.on_part().map_or(Ok(()), OnPart::ensure_possible);
+        possible.map_err(|source| Impossible { fault: fault.name.clone(), source })
+    })
 }
 
 /// Why a fault was not brought about, kept up or lifted.
@@ -57,6 +97,10 @@ pub(crate) enum Error {
     Part(#[from] PartError),
     #[error(transparent)]
     Database(#[from] database::Error),
+    #[error(
+        "cannot send clients for fault `{fault}` to {listen}: only links that listen on this machine's loopback are crowded"
+    )]
+    Beyond { fault: String, listen: String },
     #[error("nothing here can bring fault `{fault}` about: {missing}")]
     Missing { fault: String, missing: &'static str },
 }
@@ -68,7 +112,7 @@ impl Error {
             Self::Link(error) => error.is_not_found(),
             Self::Part(error) => matches!(error, PartError::Over { .. }),
             Self::Database(error) => error.is_not_found(),
-            Self::Missing { .. } => false,
+            Self::Missing { .. } | Self::Beyond { .. } => false,
         }
     }
 
@@ -79,14 +123,14 @@ impl Error {
             Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
             // Whatever failed, part of the fault may be on.
             Self::Database(_) => false,
-            Self::Missing { .. } => true,
+            Self::Missing { .. } | Self::Beyond { .. } => true,
         }
     }
 }
 
 impl From<Control> for Injectors {
     fn from(links: Control) -> Self {
-        Self { links: Some(links), ..Self::default() }
+        Self::new(Some(links), None)
     }
 }
 
@@ -97,11 +141,26 @@ impl From<&Control> for Injectors {
 }
 
 impl Injectors {
+    /// What a target has: links, parts of the harness's own, both or neither.
+    #[must_use]
+    pub fn new(links: Option<Control>, parts: Option<Arc<dyn Parts>>) -> Self {
+        Self { links, parts, ..Self::default() }
+    }
+
+    /// With the faults on its database.
+    #[must_use]
+    pub fn with_database(self, database: Prepared) -> Self {
+        Self { database, ..self }
+    }
+
     /// Puts a fault on, and sees that it is.
     pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
         if fault.means == Means::Database {
             let written = self.prepared(fault)?.inject(fault.lease).await?;
             return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
+        }
+        if let Some(clients) = fault.fault.on_clients() {
+            return self.gather(fault, clients).await;
         }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.apply(fault).await?;
@@ -110,12 +169,28 @@ impl Injectors {
         Ok(fault.on_part()?.apply(self.parts(fault)?, part).await?)
     }
 
+    /// Lets a crowd of clients come to where the link listens, if that is on this machine.
+    async fn gather(&self, fault: &TimedFault, clients: &dyn OnClients) -> Result<On, Error> {
+        let listen = self.control(fault)?.link(&fault.link).await?.listen;
+        let address = listen.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+        let beyond = || Error::Beyond { fault: fault.name.clone(), listen };
+        let crowd = Crowd::gather(clients, address.ok_or_else(beyond)?);
+        let at = Instant::now();
+        self.crowds().insert(fault.name.clone(), crowd);
+        Ok(On { asked: at, at, over: None, proof: None })
+    }
+
+    fn crowds(&self) -> MutexGuard<'_, HashMap<String, Crowd>> {
+        self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sees that a fault is still on, and keeps it so.
     pub(crate) async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
         if fault.means == Means::Database {
             return Ok(self.prepared(fault)?.renew().await?);
         }
         match &fault.part {
+            None if fault.means == Means::Clients => Ok(()),
             None => Ok(self.control(fault)?.renew(fault).await?),
             Some(part) => Ok(fault.on_part()?.check(self.parts(fault)?, part)?),
         }
@@ -127,11 +202,20 @@ impl Injectors {
             let leased = self.prepared(fault)?;
             let written = leased.lift().await?;
             let proof = Some(leased.seen().await.to_string());
-            return Ok(Off { asked: written.before, at: written.after, proof });
+            return Ok(Off { asked: written.before, at: written.after, proof, effect: None });
+        }
+        if fault.means == Means::Clients {
+            let asked = Instant::now();
+            let crowd = self.crowds().remove(&fault.name);
+            let effect = match crowd {
+                Some(crowd) => Some(crowd.disperse().await),
+                None => None,
+            };
+            return Ok(Off { asked, at: Instant::now(), proof: None, effect });
         }
         let Some(part) = &fault.part else {
             let written = self.control(fault)?.lift(fault).await?;
-            return Ok(Off { asked: written.before, at: middle(written), proof: None });
+            return Ok(Off { asked: written.before, at: middle(written), proof: None, effect: None });
         };
         Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
     }
@@ -146,8 +230,9 @@ impl Injectors {
 
     /// True when nobody but the driver would ever lift the fault, should the harness die.
     pub(crate) fn lacks_lease(&self, fault: &TimedFault) -> bool {
-        // A part dies with the harness, and with it whatever was done to it.
-        fault.part.is_none() && self.links.as_ref().is_some_and(|control| !control.lease_supported())
+        // A part dies with the harness, and with it whatever was done to it; so do clients.
+        let is_held_by_link = matches!(fault.means, Means::Disable | Means::Toxic { .. });
+        is_held_by_link && self.links.as_ref().is_some_and(|control| !control.lease_supported())
     }
 
     fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {

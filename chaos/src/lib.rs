@@ -8,6 +8,8 @@
 mod settings;
 mod timeline;
 
+mod place;
+
 mod control;
 mod driver;
 mod injectors;
@@ -19,7 +21,7 @@ pub mod link;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
-pub use injectors::Injectors;
+pub use injectors::{Impossible, Injectors, ensure_possible};
 pub use parts::{Doing, PartError, Parts, SigningKey, Stopped, With};
 pub use settings::{Direction, FaultSettings, Length};
 pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};

@@ -97,6 +97,15 @@ pub enum PartError {
         #[source]
         source: Box<dyn error::Error + Send + Sync>,
     },
+    /// It was not held to a limit, or not freed from it.
+    #[error("cannot {attempt}")]
+    Limit {
+        /// What was attempted.
+        attempt: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// The system was told, but does not show it.
     #[error("cannot {attempt}: {expected} was not seen within {}", format_duration(*within))]
     NotSeen {

@@ -7,15 +7,14 @@ use toml::Spanned;
 use crate::{
     fault::{self, Fault, Means, OnPart},
     injectors,
+    place::place,
     settings::{Direction, FaultSettings},
 };
 
 /// A lease shorter than this cannot be renewed in time on a busy machine.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
-/// The part that faults inside the database act on, and no others.
-const DATABASE: &str = "database";
-/// Names less alike than this are not suggested.
-const ALIKE: f64 = 0.6;
+/// The link between the users and the service.
+const FRONT: &str = "client";
 
 /// All faults of a run, in the order in which they begin.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,12 +97,12 @@ pub enum Problem {
     #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
     OnePlace,
     /// A fault on parts was given a link.
-    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"{}\"", if *is_on_database { DATABASE } else { "service" })]
+    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"{part}\"")]
     NeedsPart {
         /// The kind of fault.
         kind: &'static str,
-        /// Whether that part is the database.
-        is_on_database: bool,
+        /// The part that it acts on.
+        part: &'static str,
     },
     /// A fault on links was given a part.
     #[error("`{kind}` acts on a link, not on a part of the target: write link = \"client\" for the one to the service")]
@@ -111,9 +110,15 @@ pub enum Problem {
         /// The kind of fault.
         kind: &'static str,
     },
-    /// A part is touched as a whole.
-    #[error("`{kind}` acts on the whole part: leave `share` and `direction` out")]
-    PartIsWhole {
+    /// Clients crowd the link to the service.
+    #[error("`{kind}` crowds the service: it acts on the link `client`")]
+    NeedsClient {
+        /// The kind of fault.
+        kind: &'static str,
+    },
+    /// A part, or a crowd, is touched as a whole.
+    #[error("`{kind}` has neither `share` nor `direction`: leave them out")]
+    IsWhole {
         /// The kind of fault.
         kind: &'static str,
     },
@@ -204,6 +209,13 @@ impl Timeline {
         &self.faults
     }
 
+    /// The most connections that the crowds of clients among the faults have at a time, together.
+    #[must_use]
+    pub fn crowd_connections(&self) -> u32 {
+        let clients = self.faults.iter().filter_map(|fault| fault.fault.on_clients());
+        clients.fold(0, |sum, clients| sum.saturating_add(clients.connections()))
+    }
+
     /// How long the run is.
     #[must_use]
     pub fn run(&self) -> Duration {
@@ -228,7 +240,7 @@ impl TimedFault {
     #[must_use]
     pub fn description(&self) -> String {
         match self.means {
-            Means::Part | Means::Database => self.fault.to_string(),
+            Means::Part | Means::Clients | Means::Database => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } if self.share < 1.0 => {
                 format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
@@ -313,39 +325,19 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
     let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
-    let is_on_part = matches!(means, Means::Part | Means::Database);
-    if is_on_part && !is_whole {
-        return Err(Error { problem: Problem::PartIsWhole { kind: fault.kind() }, span: setting.fault.span() });
+    if matches!(means, Means::Part | Means::Clients | Means::Database) && !is_whole {
+        return Err(Error { problem: Problem::IsWhole { kind: fault.kind() }, span: setting.fault.span() });
+    }
+    if means == Means::Clients && place.get_ref() != FRONT {
+        return Err(Error { problem: Problem::NeedsClient { kind: fault.kind() }, span: place.span() });
     }
     let name = setting.name.as_ref().map(|name| name.get_ref().clone());
     let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
     let place = place.get_ref().clone();
-    let (link, part) = if is_on_part { (String::new(), Some(place)) } else { (place, None) };
+    let (link, part) =
+        if matches!(means, Means::Part | Means::Database) { (String::new(), Some(place)) } else { (place, None) };
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, lease })
-}
-
-/// The link or part that the fault acts on, if there is one of that name and the fault can act on such a thing.
-fn place<'a, L: AsRef<str>>(
-    setting: &'a FaultSettings,
-    links: &[L],
-    parts: &[&str],
-) -> Result<&'a Spanned<String>, Error> {
-    let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
-    let is_on_database = fault.get_ref().on_database().is_some();
-    let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
-    let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
-    let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
-        (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
-        (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
-        (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
-        (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
-        (Some(link), None, true) => (Problem::NeedsPart { kind, is_on_database }, link.span()),
-        (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
-        (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
-        (None, None, _) => (Problem::OnePlace, fault.span()),
-    };
-    Err(Error { problem, span })
 }
 
 /// The fault beside those before it in the file.
@@ -364,24 +356,6 @@ fn unlike(fault: TimedFault, setting: &FaultSettings, others: &[TimedFault]) -> 
         return Err(Error { problem: Problem::SameName { name: fault.name }, span });
     }
     Ok(fault)
-}
-
-fn unknown_link<L: AsRef<str>>(link: &str, links: &[L]) -> Problem {
-    let (nearest, known) = nearest(link, links);
-    Problem::UnknownLink { link: link.to_owned(), nearest, known }
-}
-
-fn unknown_part(part: &str, parts: &[&str]) -> Problem {
-    let (nearest, known) = nearest(part, parts);
-    Problem::UnknownPart { part: part.to_owned(), nearest, known }
-}
-
-/// The known name that is most like another, if one is alike, and all that are known.
-fn nearest<N: AsRef<str>>(wrong: &str, names: &[N]) -> (Option<String>, Vec<String>) {
-    let known: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
-    let alike = known.iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
-    let nearest = alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-    (nearest.map(|(_, name)| name.clone()), known)
 }
 
 fn suggestion(nearest: &Option<String>) -> String {
@@ -479,52 +453,6 @@ mod tests {
             &[&SLOW.replace("\"1s\"", "\"1us\"")],
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
-        );
-    }
-
-    const KILL: &str = r#"part = "service"; at = "5s"; for = "10s"; fault = "kill""#;
-
-    #[test]
-    fn faults_on_parts_are_planned_beside_those_on_links() {
-        let timeline = plan(&[SLOW, KILL]).1.unwrap();
-        let kill = &timeline.faults()[0];
-        assert_eq!((kill.name.as_str(), kill.place(), kill.link.as_str()), ("service kill", "service", ""));
-        assert_eq!((kill.part.as_deref(), &kill.means), (Some("service"), &Means::Part));
-        assert_eq!(
-            timeline.to_string().lines().nth(1),
-            Some(" 5s  15s  service      kill (SIGKILL), started again at the end  10s")
-        );
-        let then = KILL.replace("\"5s\"", "\"15s\"").replace("kill", "pause");
-        assert_eq!(plan(&[KILL, &then]).1.unwrap().faults().len(), 2);
-    }
-
-    #[test]
-    fn mistakes_about_places_are_refused() {
-        refused(
-            &[&KILL.replace("\"service\"", "\"servce\"")],
-            "\"servce\"",
-            "there is no part `servce` (did you mean `service`?); the parts are service",
-        );
-        let one = "a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"";
-        refused(&[&KILL.replace("part = \"service\"; ", "")], "\"kill\"", one);
-        refused(&[&format!("link = \"llm\"; {KILL}")], "\"service\"", one);
-        refused(
-            &[&KILL.replace("part = \"service\"", "link = \"client\"")],
-            "\"client\"",
-            "`kill` acts on a part of the target, not on a link: write part = \"service\"",
-        );
-        refused(
-            &[&DOWN.replace("link = \"llm\"", "part = \"service\"")],
-            "\"service\"",
-            "`down` acts on a link, not on a part of the target: write link = \"client\" for the one to the service",
-        );
-        let whole = "`kill` acts on the whole part: leave `share` and `direction` out";
-        refused(&[&format!("{KILL}; share = 1.0")], "\"kill\"", whole);
-        refused(&[&format!("{KILL}; direction = \"upstream\"")], "\"kill\"", whole);
-        refused(
-            &[KILL, &KILL.replace("\"5s\"", "\"14s\"").replace("kill", "pause")],
-            "\"14s\"",
-            "the fault overlaps `service kill`, which is on the same part",
         );
     }
 

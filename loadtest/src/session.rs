@@ -76,6 +76,8 @@ pub(crate) struct Session {
     access_token: String,
     refresh_token: String,
     renew_at: Instant,
+    /// When its tokens were given.
+    given: Instant,
     /// From 0 to 1: how early it is renewed.
     haste: f64,
     user: u32,
@@ -120,9 +122,10 @@ impl Session {
         let password = format!("Lt-{:016x}", draw(Purpose::Account).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
         ask(client, "register", &email, (REGISTER, TIMEOUT), &registration, StatusCode::CREATED).await?;
-        let (renew_at, haste) = (Instant::now(), draw(Purpose::Renewal).unit());
+        let (given, haste) = (Instant::now(), draw(Purpose::Renewal).unit());
         let (access_token, refresh_token) = (String::new(), String::new());
-        let mut session = Self { email, password, access_token, refresh_token, renew_at, haste, user, directory };
+        let mut session =
+            Self { email, password, access_token, refresh_token, renew_at: given, given, haste, user, directory };
         session.log_in(client, TIMEOUT).await?;
         Ok(session)
     }
@@ -151,6 +154,14 @@ impl Session {
         if let Err(error) = renewed {
             tracing::debug!(email = self.email, "cannot renew the session of `{}`: {error}", self.email);
             self.renew_at = Instant::now() + RETRY;
+        }
+    }
+
+    /// The service refuses its token, which was signed with a key that it no longer has, or has ended the session: as a user would, it
+    /// is renewed, or logged in again, as soon as its user is free, unless that was done a moment ago.
+    pub(crate) fn refused(&mut self) {
+        if self.given.elapsed() >= RETRY {
+            self.renew_at = Instant::now();
         }
     }
 
@@ -191,7 +202,8 @@ impl Session {
         if let (Some(directory), Some(bearer)) = (&self.directory, bearer(&self.access_token)) {
             directory.enter(self.user, bearer, Instant::now() + valid);
         }
-        self.renew_at = Instant::now() + renew_after(valid, self.haste);
+        self.given = Instant::now();
+        self.renew_at = self.given + renew_after(valid, self.haste);
         Ok(())
     }
 }

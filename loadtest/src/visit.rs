@@ -13,7 +13,7 @@ use crate::{
     timer::Timer,
 };
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use jiff::civil::Date;
 use reports::{
@@ -22,6 +22,9 @@ use reports::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// Where sessions are made: what is refused here is no session.
+const SESSIONS: &str = "/api/v1/auth/";
 
 /// A virtual user: its connection, its session, its timer, and the request that it is waiting for.
 pub(crate) struct User {
@@ -288,6 +291,7 @@ impl<'a> Visit<'a> {
             return None;
         }
         self.asked += 1;
+        let is_of_session = !request.uri().path().starts_with(SESSIONS);
         let open = Open { due_ns: self.due_ns, sent_ns: None, is_arrival: self.asked == 1 };
         self.user.open = Some(open);
         // Waiting for a free connection of a pool is this side's: the request is not out yet.
@@ -313,6 +317,10 @@ impl<'a> Visit<'a> {
             }
         };
         self.live.answered(self.user.index);
+        if is_of_session && exchange.end.as_ref().is_ok_and(|answer| answer.status == StatusCode::UNAUTHORIZED) {
+            let User { session, apart, .. } = &mut *self.user;
+            [session, apart].into_iter().flatten().for_each(Session::refused);
+        }
         // It is out no more, whatever the journey makes of the answer.
         self.user.open = None;
         self.done_ns = self.live.ns(exchange.done);

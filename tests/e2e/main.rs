@@ -7,6 +7,7 @@ mod interruption;
 mod journeys;
 mod live;
 mod oracle;
+mod parts;
 mod program;
 mod replay;
 mod run;

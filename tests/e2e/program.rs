@@ -97,6 +97,14 @@ impl Program {
         kill(Pid::from_raw(*pid), Signal::SIGKILL).unwrap();
     }
 
+    /// Waits until the child that carries out a sub-command is stopped by a signal.
+    pub(crate) fn wait_for_stopped(&mut self, sub_command: &str) {
+        wait_until("a stopped child", || {
+            self.look_for_children();
+            self.children.iter().any(|(pid, line)| line.contains(sub_command) && state_of(*pid) == Some('T'))
+        });
+    }
+
     pub(crate) fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }
@@ -154,6 +162,11 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 fn parent_of(pid: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn state_of(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 /// The command line of a living process; a zombie has none.

@@ -39,7 +39,7 @@ impl fmt::Display for Bandwidth {
     }
 }
 
-fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     reports::units::parse_byte_rate(&text).map_err(D::Error::custom)
 }

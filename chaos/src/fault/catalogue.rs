@@ -5,7 +5,8 @@ use reports::units::format_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::process::{FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
+use super::clients::{ConnectionFlood, LargeBodies, OnClients, SlowClients};
+use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
 use super::{
     bandwidth,
     bandwidth::Bandwidth,
@@ -73,6 +74,14 @@ pub enum Fault {
     KeysRotated,
     /// The part comes back with fewer files and sockets that it may have open.
     FileDescriptors(FileDescriptors),
+    /// The part gets no more than so much of a CPU.
+    CpuLimit(CpuLimit),
+    /// Many connections are open to the service on which nothing is asked.
+    ConnectionFlood(ConnectionFlood),
+    /// Many clients send the head of a request byte by byte.
+    SlowClients(SlowClients),
+    /// Requests come with bodies that are far too large.
+    LargeBodies(LargeBodies),
     /// Something goes wrong in the database, which is a SQLite file.
     Sqlite(SqliteFault),
     /// Something goes wrong in the database, which is a PostgreSQL server.
@@ -93,6 +102,8 @@ pub enum Means {
     },
     /// Something is done to a part of the target.
     Part,
+    /// Clients of the harness's own crowd the link.
+    Clients,
     /// Something is done inside the database.
     Database,
 }
@@ -142,6 +153,10 @@ impl Fault {
             Fault::Restart => Restart.name(),
             Fault::KeysRotated => KeysRotated.name(),
             Fault::FileDescriptors(settings) => settings.name(),
+            Fault::CpuLimit(settings) => settings.name(),
+            Fault::ConnectionFlood(settings) => settings.name(),
+            Fault::SlowClients(settings) => settings.name(),
+            Fault::LargeBodies(settings) => settings.name(),
             Fault::Sqlite(fault) => fault.kind(),
             Fault::Postgres(fault) => fault.kind(),
         }
@@ -155,6 +170,17 @@ impl Fault {
             Fault::Restart => Some(&Restart),
             Fault::KeysRotated => Some(&KeysRotated),
             Fault::FileDescriptors(settings) => Some(settings),
+            Fault::CpuLimit(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// The clients that it is; `None` for other faults.
+    pub(crate) fn on_clients(&self) -> Option<&dyn OnClients> {
+        match self {
+            Fault::ConnectionFlood(settings) => Some(settings),
+            Fault::SlowClients(settings) => Some(settings),
+            Fault::LargeBodies(settings) => Some(settings),
             _ => None,
         }
     }
@@ -184,6 +210,10 @@ impl Fault {
             Fault::Slicer(settings) => settings.attributes()?,
             Fault::LimitData(settings) => settings.attributes()?,
             Fault::FileDescriptors(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::CpuLimit(settings) => return settings.check_settings().map(|()| Means::Part),
+            Fault::ConnectionFlood(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::SlowClients(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::LargeBodies(settings) => return settings.check_settings().map(|()| Means::Clients),
             Fault::Sqlite(_) => return Ok(Means::Database),
             Fault::Postgres(fault) => return fault.check().map(|()| Means::Database),
             Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
@@ -209,6 +239,10 @@ impl fmt::Display for Fault {
             Fault::Restart => f.write_str(&Restart.words()),
             Fault::KeysRotated => f.write_str(&KeysRotated.words()),
             Fault::FileDescriptors(settings) => f.write_str(&settings.words()),
+            Fault::CpuLimit(settings) => f.write_str(&settings.words()),
+            Fault::ConnectionFlood(settings) => f.write_str(&settings.words()),
+            Fault::SlowClients(settings) => f.write_str(&settings.words()),
+            Fault::LargeBodies(settings) => f.write_str(&settings.words()),
             Fault::Sqlite(fault) => fault.fmt(f),
             Fault::Postgres(fault) => fault.fmt(f),
         }
@@ -302,6 +336,7 @@ mod tests {
             "file_descriptors",
             "file_descriptors: restart in order with at most 64 of them",
         );
+        check("{ cpu_limit = { share = 0.5 } }", "cpu_limit", "cpu_limit: at most 0.5 of a CPU");
         assert!(read("{ file_descriptors = { limit = 3 } }").unwrap().means().is_err());
         assert!(read(r#""down""#).unwrap().on_part().is_none());
     }
@@ -343,6 +378,38 @@ mod tests {
             r#"{ slow_writes = { delay = "0s" } }"#,
         ] {
             assert!(read(&format!("{{ postgres = {text} }}")).unwrap().means().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn crowds_of_clients_are_read_and_said_in_words() {
+        let check = |text: &str, words: &str, connections: u32| {
+            let fault = read(text).unwrap();
+            assert_eq!((fault.to_string().as_str(), fault.means()), (words, Ok(Means::Clients)));
+            let clients = fault.on_clients().unwrap();
+            assert_eq!((clients.name(), clients.connections()), (fault.kind(), connections));
+        };
+        check(
+            "{ connection_flood = { connections = 500 } }",
+            "connection_flood: 500 connections on which nothing is asked",
+            500,
+        );
+        check(
+            r#"{ slow_clients = { connections = 20, rate = "10B/s" } }"#,
+            "slow_clients: 20 requests whose heads come at 10 B/s and never end",
+            20,
+        );
+        check(r#"{ large_bodies = { size = "20MB", rate = "5/s" } }"#, "large_bodies: 5/s of 20MB each", 64);
+        for text in [
+            "{ connection_flood = { connections = 0 } }",
+            "{ connection_flood = { connections = 10001 } }",
+            r#"{ slow_clients = { connections = 20, rate = "0B/s" } }"#,
+            r#"{ slow_clients = { connections = 20, rate = "2KB/s" } }"#,
+            r#"{ large_bodies = { size = "0B", rate = "5/s" } }"#,
+            r#"{ large_bodies = { size = "2GiB", rate = "5/s" } }"#,
+            r#"{ large_bodies = { size = "2MB", rate = "101/s" } }"#,
+        ] {
+            assert!(read(text).unwrap().means().is_err(), "{text}");
         }
     }
 

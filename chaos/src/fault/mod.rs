@@ -1,7 +1,7 @@
 //! The catalogue of faults: one file each, with its settings in a scenario, its behaviour on a link, and its tests.
 //!
 //! A new fault is a new file, a line in [`Fault`] and, if it acts on the bytes of a connection, a line in `KINDS`, or if it acts on a
-//! part of the target, a line in `Fault::on_part`.
+//! part of the target or is a crowd of clients, a line in `Fault::on_part` or `Fault::on_clients`.
 mod bandwidth;
 mod down;
 mod latency;
@@ -12,6 +12,7 @@ mod slicer;
 mod slow_close;
 mod timeout;
 
+mod clients;
 pub mod database;
 mod process;
 
@@ -19,13 +20,15 @@ mod catalogue;
 
 pub use bandwidth::Bandwidth;
 pub use catalogue::{Error, Fault, Means};
+pub use clients::{ConnectionFlood, LargeBodies, SlowClients};
 pub use latency::Latency;
 pub use limit_data::LimitData;
-pub use process::FileDescriptors;
+pub use process::{CpuLimit, FileDescriptors};
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
 
 pub(crate) use catalogue::kind;
+pub(crate) use clients::{Crowd, OnClients};
 pub(crate) use process::OnPart;

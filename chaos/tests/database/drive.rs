@@ -28,7 +28,7 @@ fn timeline(fault: &str) -> Timeline {
 
 async fn driven(timeline: &Timeline, database: &Database, origin: Instant) -> FaultRecord {
     let database = Prepared::new(timeline, database).await.unwrap();
-    let injectors = Injectors { database, ..Injectors::default() };
+    let injectors = Injectors::default().with_database(database);
     let mut records = drive(timeline, injectors, origin, CancellationToken::new()).await;
     records.remove(0)
 }

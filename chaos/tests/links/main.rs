@@ -4,6 +4,7 @@
 mod rig;
 
 mod api;
+mod clients;
 mod drive;
 mod effects;
 mod faults;

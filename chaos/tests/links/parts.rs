@@ -31,6 +31,12 @@ impl Sleeper {
         Arc::new(Self { child: Mutex::new(Some(sleeping(With::default()))), can_start: AtomicBool::new(true) })
     }
 
+    /// One that never rests.
+    fn busy() -> Arc<Self> {
+        let child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        Arc::new(Self { child: Mutex::new(Some(child)), can_start: AtomicBool::new(true) })
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), PartError> {
         let pid = self.pid("service").ok_or_else(|| PartError::Down { attempt: format!("send {signal}") })?;
         kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
@@ -49,7 +55,7 @@ impl Sleeper {
     }
 
     fn injectors(self: &Arc<Self>) -> Injectors {
-        Injectors { parts: Some(Arc::clone(self) as Arc<dyn Parts>), ..Injectors::default() }
+        Injectors::new(None, Some(Arc::clone(self) as Arc<dyn Parts>))
     }
 }
 
@@ -63,8 +69,8 @@ impl Drop for Sleeper {
 }
 
 fn sleeping(with: With) -> Child {
-    let limit = with.open_files.map_or_else(|| "hard".to_owned(), |limit| limit.to_string());
-    Command::new("sh").args(["-c", &format!("ulimit -Sn {limit}; exec sleep 600")]).spawn().unwrap()
+    let limit = with.open_files.map_or_else(String::new, |limit| format!("ulimit -Sn {limit}; "));
+    Command::new("sh").args(["-c", &format!("{limit}exec sleep 600")]).spawn().unwrap()
 }
 
 impl Parts for Sleeper {
@@ -203,6 +209,30 @@ async fn file_descriptors_are_fewer_for_the_time_of_the_fault() {
     assert_eq!((record.end, record.error.as_ref()), (FaultEnd::LiftedEarly, None));
     assert_ne!(limit(&part).as_deref(), Some("33"));
     assert!(proof(&record).contains("limit 33; "), "{record:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_wants_a_whole_cpu_is_held_to_its_share() {
+    let timeline = timeline("{ cpu_limit = { share = 0.1 } }", "2s");
+    if let Err(impossible) = chaos::ensure_possible(&timeline) {
+        // Where the rights are missing, a run does not even start, and says why.
+        let why = std::error::Error::source(&impossible).unwrap().to_string();
+        assert!(why.contains("group"), "{why}");
+        return;
+    }
+    let part = Sleeper::busy();
+    let records = drive(&timeline, part.injectors(), Instant::now(), CancellationToken::new()).await;
+    let record = &records[0];
+    assert_eq!((record.end, record.error.as_ref(), record.effect), (FaultEnd::Lifted, None, None), "{record:?}");
+    // It wants all of a CPU for 2 s and gets a tenth, so it is held back in about every period of 100 ms.
+    let times = proof(record).split("held back ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(times.parse::<u32>().unwrap() >= 5, "{record:?}");
+    let groups = std::fs::read_to_string(format!("/proc/{}/cgroup", part.pid("service").unwrap())).unwrap();
+    assert!(!groups.contains("tripsage-"), "{groups}");
+    // Nothing that wants no CPU is held back, and that is seen.
+    let idle = Sleeper::new();
+    let records = drive(&timeline, idle.injectors(), Instant::now(), CancellationToken::new()).await;
+    assert_eq!(records[0].effect, Some(reports::record::FaultEffect::default()), "{records:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

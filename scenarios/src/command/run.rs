@@ -33,6 +33,10 @@ use tokio::time::Instant;
 /// Time between the last preparation and clock zero, so that nothing is late from the start.
 const LEAD: Duration = Duration::from_millis(100);
 
+/// What limits on a part need of the machine.
+const LIMITS_NEED: &str =
+    "run as root, or in a control group that is handed on to you: systemd-run --user --scope -p Delegate=yes …";
+
 /// What the load and the faults left behind.
 struct Driven {
     load: LoadResult,
@@ -64,7 +68,8 @@ pub(super) async fn carry_out(
     if !quiet {
         output::note(&plan.head(&scenario));
     }
-    ensure_file_descriptors(&scenario)?;
+    ensure_file_descriptors(&scenario, &plan)?;
+    chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
     let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
     let mut head = record::head(&scenario, &plan);
     let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
@@ -206,10 +211,11 @@ fn broken_off(error: anyhow::Error, faults: &[FaultRecord]) -> Failure {
 
 /// Sees to it that there are file descriptors for all connections, those of the bundled links included, which have two for each: the
 /// parts of the stack inherit the limit.
-fn ensure_file_descriptors(scenario: &Scenario) -> Result<(), Failure> {
+fn ensure_file_descriptors(scenario: &Scenario, plan: &Plan) -> Result<(), Failure> {
     let load = &scenario.load;
     let ends = if scenario.target.url.is_none() { 2 } else { 1 };
-    let connections = load.connection.open_at_most(load.users).saturating_mul(ends);
+    let opened = load.connection.open_at_most(load.users).saturating_add(plan.timeline.crowd_connections());
+    let connections = opened.saturating_mul(ends);
     loadtest::health::ensure_file_descriptors(load.users, connections).or_usage("ask for fewer users, or for a pool")
 }
 

@@ -18,7 +18,7 @@ use std::{
     ffi::OsString,
     fs::File,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
@@ -61,6 +61,12 @@ pub(crate) struct Recipe {
     pub(crate) logs: PathBuf,
 }
 
+impl Recipe {
+    fn log(&self) -> PathBuf {
+        self.logs.join(format!("{}.log", self.name))
+    }
+}
+
 /// A process that runs a part. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -80,7 +86,7 @@ impl Running {
     /// When the program cannot be started, ends before it is ready (with the last lines of its log), or takes longer than 20 s.
     pub(crate) async fn start(recipe: &Recipe, deaths: &Deaths) -> anyhow::Result<Self> {
         let name = recipe.name;
-        let log = recipe.logs.join(format!("{name}.log"));
+        let log = recipe.log();
         let sink = File::options().create(true).append(true).open(&log);
         let sink = sink.with_context(|| format!("cannot write {}", log.display()))?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -109,7 +115,7 @@ impl Running {
                 Err(_) => format!("was not ready within {} s", START_WITHIN.as_secs()),
                 Ok(_) => "ended before it was ready".to_owned(),
             };
-            bail!("the {name} {state}\n{}", last_lines(&log));
+            bail!("the {name} {state}\n{}", last_words(recipe));
         };
         // The pipe is kept open and drained, so that a part that prints again is neither blocked nor killed by it.
         tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
@@ -217,8 +223,9 @@ fn read_usage(pid: u32) -> Option<(f64, u64)> {
     Some((ticks as f64 / 100.0, kib * 1024))
 }
 
-fn last_lines(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+/// The last lines of a part's log.
+pub(super) fn last_words(recipe: &Recipe) -> String {
+    let text = std::fs::read_to_string(recipe.log()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(8)..].join("\n")
 }

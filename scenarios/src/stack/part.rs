@@ -1,9 +1,9 @@
 //! A part of the stack: a process that can end and come back, and is counted as one all the same.
 use super::{
-    child::{Recipe, Running},
+    child::{Recipe, Running, last_words},
     deaths::Deaths,
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use chaos::{PartError, SigningKey, Stopped, With};
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -133,7 +133,8 @@ impl Part {
         let started = async {
             let running = Running::start(&recipe, &self.deaths).await?;
             let address = running.addresses().get(self.name).copied();
-            alive(address.with_context(|| format!("the {} does not say where it listens", self.name))?).await?;
+            let address = address.with_context(|| format!("the {} does not say where it listens", self.name))?;
+            alive(address).await.map_err(|error| anyhow!("{error:#}\n{}", last_words(&recipe)))?;
             anyhow::Ok(running)
         };
         match started.await {

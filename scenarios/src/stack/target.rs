@@ -80,7 +80,7 @@ impl Stack {
             Some(database) => Prepared::new(timeline, database).await.or_usage("change the fault, or the target")?,
             None => Prepared::default(),
         };
-        Ok(Injectors { links: self.control.clone(), parts, database })
+        Ok(Injectors::new(self.control.clone(), parts).with_database(database))
     }
 
     /// Resolves when a part of the stack ends by itself, with how; never for a target that the harness did not start.

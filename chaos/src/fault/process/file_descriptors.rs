@@ -71,7 +71,7 @@ impl OnPart for FileDescriptors {
             let now = limit(running(parts, part, "limit")?);
             let now = now.map_or_else(|| "unknown".to_owned(), |limit| limit.to_string());
             let proof = format!("{open} open at its end; {}, limit {now}", again.proof);
-            Ok(Off { asked: again.asked, at: again.alive, proof: Some(proof) })
+            Ok(Off::new(again.asked, again.alive, proof))
         })
     }
 }

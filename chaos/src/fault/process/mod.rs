@@ -7,15 +7,18 @@
 //!
 //! They hold no lease: a part dies with the harness that started it, and whatever was done to it is gone with it.
 mod again;
+mod cgroup;
 mod on_part;
 mod threads;
 
+mod cpu_limit;
 mod file_descriptors;
 mod keys_rotated;
 mod kill;
 mod pause;
 mod restart;
 
+pub use cpu_limit::CpuLimit;
 pub use file_descriptors::FileDescriptors;
 
 pub(crate) use keys_rotated::KeysRotated;

@@ -1,4 +1,6 @@
 //! What every fault on a part can do, and what they share.
+use std::error;
+
 use tokio::time::Instant;
 
 use crate::{
@@ -13,6 +15,14 @@ pub(crate) trait OnPart: Send + Sync {
 
     /// All of it in a line, such as `kill (SIGKILL), started again at the end`.
     fn words(&self) -> String;
+
+    /// Whether this machine can bring it about.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn ensure_possible(&self) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        Ok(())
+    }
 
     /// Brings it about, and resolves when the system shows it.
     fn apply<'a>(&'a self, parts: &'a dyn Parts, part: &'a str) -> Doing<'a, On>;
@@ -36,12 +46,12 @@ pub(super) fn running(parts: &dyn Parts, part: &str, verb: &str) -> Result<u32, 
 pub(super) async fn bring_back(parts: &dyn Parts, part: &str) -> Result<Off, PartError> {
     let asked = Instant::now();
     if let Some(pid) = parts.pid(part) {
-        return Ok(Off { asked, at: asked, proof: Some(format!("pid {pid} runs")) });
+        return Ok(Off::new(asked, asked, format!("pid {pid} runs")));
     }
     parts.start(part, With::default()).await?;
     let (at, pid) = (Instant::now(), running(parts, part, "start")?);
     let proof = format!("pid {pid} alive {} after it was started", elapsed(asked, at));
-    Ok(Off { asked, at, proof: Some(proof) })
+    Ok(Off::new(asked, at, proof))
 }
 
 /// A time between two instants for people, in milliseconds.

@@ -49,13 +49,13 @@ impl OnPart for Pause {
             let asked = Instant::now();
             let Some(pid) = parts.pid(part) else {
                 // Whatever ended it ended the pause; that it is missing is reported by whoever watches over the parts.
-                return Ok(Off { asked, at: asked, proof: Some("it ended while it was paused".to_owned()) });
+                return Ok(Off::new(asked, asked, "it ended while it was paused".to_owned()));
             };
             parts.resume(part)?;
             let attempt = format!("continue the {part}");
             let at = threads::see(&attempt, "a running thread", || !threads::states(pid).contains(&'T')).await?;
             let proof = format!("running {} after SIGCONT", elapsed(asked, at));
-            Ok(Off { asked, at, proof: Some(proof) })
+            Ok(Off::new(asked, at, proof))
         })
     }
 }

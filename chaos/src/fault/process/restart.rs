@@ -46,7 +46,7 @@ pub(super) async fn event(parts: &dyn Parts, part: &str, with: With) -> Result<O
 pub(super) async fn over(parts: &dyn Parts, part: &str) -> Result<Off, PartError> {
     let asked = Instant::now();
     if parts.pid(part).is_some() {
-        return Ok(Off { asked, at: asked, proof: None });
+        return Ok(Off { asked, at: asked, proof: None, effect: None });
     }
     bring_back(parts, part).await
 }

@@ -1,0 +1,141 @@
+//! Where a fault acts: the link or the part that its settings name, if there is one of that name and it can act on such a thing. Pure.
+use toml::Spanned;
+
+use crate::{
+    settings::FaultSettings,
+    timeline::{Error, Problem},
+};
+
+/// The part that faults inside the database act on, and no others.
+const DATABASE: &str = "database";
+/// Names less alike than this are not suggested.
+const ALIKE: f64 = 0.6;
+
+/// The link or part that the fault acts on, if there is one of that name and the fault can act on such a thing.
+pub(crate) fn place<'a, L: AsRef<str>>(
+    setting: &'a FaultSettings,
+    links: &[L],
+    parts: &[&str],
+) -> Result<&'a Spanned<String>, Error> {
+    let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
+    let is_on_database = fault.get_ref().on_database().is_some();
+    let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
+    let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
+        (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
+        (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
+        (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
+        (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
+        (Some(link), None, true) => {
+            (Problem::NeedsPart { kind, part: if is_on_database { DATABASE } else { "service" } }, link.span())
+        }
+        (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
+        (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
+        (None, None, _) => (Problem::OnePlace, fault.span()),
+    };
+    Err(Error { problem, span })
+}
+
+fn unknown_link<L: AsRef<str>>(link: &str, links: &[L]) -> Problem {
+    let (nearest, known) = nearest(link, links);
+    Problem::UnknownLink { link: link.to_owned(), nearest, known }
+}
+
+fn unknown_part(part: &str, parts: &[&str]) -> Problem {
+    let (nearest, known) = nearest(part, parts);
+    Problem::UnknownPart { part: part.to_owned(), nearest, known }
+}
+
+/// The known name that is most like another, if one is alike, and all that are known.
+fn nearest<N: AsRef<str>>(wrong: &str, names: &[N]) -> (Option<String>, Vec<String>) {
+    let known: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+    let alike = known.iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
+    let nearest = alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    (nearest.map(|(_, name)| name.clone()), known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde::Deserialize;
+
+    use crate::{Timeline, TimelineError, fault::Means, settings::FaultSettings};
+
+    #[derive(Deserialize)]
+    struct File {
+        faults: Vec<FaultSettings>,
+    }
+
+    fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<TimelineError>>) {
+        let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
+        let file: File = toml::from_str(&text).unwrap();
+        let (links, parts) = (["client", "llm", "mcp.flights"], ["service"]);
+        let timeline = Timeline::with_parts(&file.faults, &links, &parts, Duration::from_secs(40));
+        (text, timeline)
+    }
+
+    fn refused(lines: &[&str], at: &str, said: &str) {
+        let (text, timeline) = plan(lines);
+        let errors = timeline.unwrap_err();
+        let [error] = &errors[..] else { panic!("one mistake, not {errors:?}") };
+        assert_eq!((&text[error.span.clone()], error.to_string().as_str()), (at, said));
+    }
+
+    const SLOW: &str = r#"link = "mcp.flights"; at = "15s"; for = "10s"; fault = { latency = { delay = "1s" } }"#;
+    const DOWN: &str = r#"link = "llm"; at = "5s"; for = "10s"; fault = "down""#;
+    const KILL: &str = r#"part = "service"; at = "5s"; for = "10s"; fault = "kill""#;
+
+    #[test]
+    fn faults_on_parts_are_planned_beside_those_on_links() {
+        let timeline = plan(&[SLOW, KILL]).1.unwrap();
+        let kill = &timeline.faults()[0];
+        assert_eq!((kill.name.as_str(), kill.place(), kill.link.as_str()), ("service kill", "service", ""));
+        assert_eq!((kill.part.as_deref(), &kill.means), (Some("service"), &Means::Part));
+        assert_eq!(
+            timeline.to_string().lines().nth(1),
+            Some(" 5s  15s  service      kill (SIGKILL), started again at the end  10s")
+        );
+        let then = KILL.replace("\"5s\"", "\"15s\"").replace("kill", "pause");
+        assert_eq!(plan(&[KILL, &then]).1.unwrap().faults().len(), 2);
+    }
+
+    #[test]
+    fn mistakes_about_places_are_refused() {
+        refused(
+            &[&KILL.replace("\"service\"", "\"servce\"")],
+            "\"servce\"",
+            "there is no part `servce` (did you mean `service`?); the parts are service",
+        );
+        let one = "a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"";
+        refused(&[&KILL.replace("part = \"service\"; ", "")], "\"kill\"", one);
+        refused(&[&format!("link = \"llm\"; {KILL}")], "\"service\"", one);
+        refused(
+            &[&KILL.replace("part = \"service\"", "link = \"client\"")],
+            "\"client\"",
+            "`kill` acts on a part of the target, not on a link: write part = \"service\"",
+        );
+        refused(
+            &[&DOWN.replace("link = \"llm\"", "part = \"service\"")],
+            "\"service\"",
+            "`down` acts on a link, not on a part of the target: write link = \"client\" for the one to the service",
+        );
+        let whole = "`kill` has neither `share` nor `direction`: leave them out";
+        refused(&[&format!("{KILL}; share = 1.0")], "\"kill\"", whole);
+        refused(&[&format!("{KILL}; direction = \"upstream\"")], "\"kill\"", whole);
+        refused(
+            &[KILL, &KILL.replace("\"5s\"", "\"14s\"").replace("kill", "pause")],
+            "\"14s\"",
+            "the fault overlaps `service kill`, which is on the same part",
+        );
+        let flood = DOWN.replace("\"down\"", "{ connection_flood = { connections = 9 } }");
+        refused(&[&flood], "\"llm\"", "`connection_flood` crowds the service: it acts on the link `client`");
+        let flood = flood.replace("llm", "client");
+        assert_eq!(plan(&[&flood]).1.unwrap().faults()[0].means, Means::Clients);
+        refused(
+            &[&format!("{flood}; share = 0.5")],
+            "{ connection_flood = { connections = 9 } }",
+            "`connection_flood` has neither `share` nor `direction`: leave them out",
+        );
+    }
+}
