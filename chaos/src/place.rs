@@ -20,11 +20,15 @@ pub(crate) fn place<'a, L: AsRef<str>>(
     let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
     let is_on_database = fault.get_ref().on_database().is_some();
     let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
+    let every_part = parts;
     let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
     let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
         (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
         (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
         (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
+        (None, Some(part), true) if every_part.contains(&part.get_ref().as_str()) => {
+            (Problem::OtherPart { kind, parts: parts.join(", ") }, part.span())
+        }
         (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
         (Some(link), None, true) => {
             (Problem::NeedsPart { kind, part: if is_on_database { DATABASE } else { "service" } }, link.span())

@@ -93,6 +93,14 @@ pub enum Problem {
         /// All known names.
         known: Vec<String>,
     },
+    /// The part is there, but the fault acts on others.
+    #[error("`{kind}` acts on another part: {parts}")]
+    OtherPart {
+        /// The kind of fault.
+        kind: &'static str,
+        /// The parts that it acts on.
+        parts: String,
+    },
     /// It acts on nothing, or on two things.
     #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
     OnePlace,
@@ -463,11 +471,7 @@ mod tests {
         let fault = &timeline.faults()[0];
         assert_eq!((fault.name.as_str(), fault.place(), &fault.means), ("database lock", "database", &Means::Database));
         assert_eq!(fault.description(), "write lock held by another process");
-        refused(
-            &[&lock.replace("database", "service")],
-            "\"service\"",
-            "there is no part `service`; the parts are database",
-        );
+        refused(&[&lock.replace("database", "service")], "\"service\"", "`lock` acts on another part: database");
         refused(
             &[&lock.replace("part = \"database\"", "link = \"llm\"")],
             "\"llm\"",
@@ -476,7 +480,7 @@ mod tests {
         refused(
             &[r#"part = "database"; at = "5s"; for = "1s"; fault = "kill""#],
             "\"database\"",
-            "there is no part `database`; the parts are service",
+            "`kill` acts on another part: service",
         );
         let slow = r#"{ postgres = { slow_writes = { delay = "4s" } } }"#;
         refused(&[&lock.replace(r#"{ sqlite = "lock" }"#, slow)], slow, "`delay` must be at most 3 s");

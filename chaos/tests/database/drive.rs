@@ -3,7 +3,7 @@ use std::{path::Path, time::Duration};
 
 use chaos::{
     FaultSettings, Injectors, Timeline, drive,
-    fault::database::{Database, Prepared},
+    fault::database::{Database, Error, Prepared},
 };
 use reports::record::{FaultEnd, FaultRecord};
 use serde::Deserialize;
@@ -13,16 +13,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::Rig;
 
-const RUN: Duration = Duration::from_secs(3);
+const RUN: Duration = Duration::from_secs(9);
 
 fn timeline(fault: &str) -> Timeline {
+    read(&text(fault, "500ms"))
+}
+
+fn text(fault: &str, at: &str) -> String {
+    format!("[[faults]]\npart = \"database\"\nat = \"{at}\"\nfor = \"2s\"\nfault = {fault}\nlease = \"1s\"\n")
+}
+
+fn read(text: &str) -> Timeline {
     #[derive(Deserialize)]
     struct File {
         faults: Vec<FaultSettings>,
     }
-    let text =
-        format!("[[faults]]\npart = \"database\"\nat = \"500ms\"\nfor = \"2s\"\nfault = {fault}\nlease = \"1s\"");
-    let file: File = toml::from_str(&text).unwrap();
+    let file: File = toml::from_str(text).unwrap();
     Timeline::with_parts::<&str>(&file.faults, &[], &["database"], RUN).unwrap()
 }
 
@@ -86,4 +92,18 @@ async fn a_fault_of_another_database_is_refused_before_the_run() {
     let cause = std::error::Error::source(&refused).unwrap().to_string();
     assert_eq!(refused.to_string(), "fault `database crash` cannot be prepared");
     assert_eq!(cause, "`server killed, then started again` is not a fault of SQLite");
+}
+
+#[tokio::test]
+async fn nothing_follows_a_failover_inside_the_database() {
+    let (failover, crash) = (r#"{ postgres = "failover" }"#, r#"{ postgres = "crash" }"#);
+    let database = Database::Sqlite { file: "none.db".into() };
+    let refused = async |first, second| {
+        let timeline = read(&(text(first, "0s") + &text(second, "4s")));
+        Prepared::new(&timeline, &database).await.unwrap_err()
+    };
+    let late = refused(failover, crash).await;
+    assert!(matches!((late.fault.as_str(), late.source), ("database crash", Error::AfterFailover)));
+    let first = refused(crash, failover).await;
+    assert!(matches!((first.fault.as_str(), first.source), ("database crash", Error::OtherDatabase { .. })));
 }

@@ -70,6 +70,9 @@ pub enum Error {
     /// There is no link to the database that could lead elsewhere.
     #[error("a failover needs a link to the database, and there is none that the harness made")]
     NoFront,
+    /// The server that it would act on does not come back.
+    #[error("it comes after a failover, in which the server that it acts on is killed for good")]
+    AfterFailover,
     /// The fault is on as far as is known, but a probe does not meet it.
     #[error("the fault was put on, but {seen}")]
     NoEffect {

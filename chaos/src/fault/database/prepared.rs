@@ -1,7 +1,12 @@
 //! The faults of a run on its database, opened before the run.
 use std::collections::BTreeMap;
 
-use super::{injection::Error, leased::Leased, target::Database};
+use super::{
+    injection::Error,
+    leased::Leased,
+    postgres::PostgresFault,
+    target::{Database, DatabaseFault},
+};
 use crate::timeline::Timeline;
 
 /// The faults of a timeline that act on the database, ready to be put on. Clones are the same faults.
@@ -25,12 +30,17 @@ impl Prepared {
     /// # Errors
     /// With the first fault that the database cannot have.
     pub async fn new(timeline: &Timeline, database: &Database) -> Result<Self, PrepareError> {
+        let inside = timeline.faults().iter().filter_map(|timed| Some((&timed.name, timed.fault.on_database()?)));
+        let inside: Vec<_> = inside.collect();
+        let is_failover = |fault: &DatabaseFault| *fault == DatabaseFault::Postgres(PostgresFault::Failover);
+        let wrong = |fault: &str, source| PrepareError { fault: fault.to_owned(), source };
+        if let Some((late, _)) = inside.iter().skip_while(|(_, fault)| !is_failover(fault)).nth(1) {
+            return Err(wrong(late, Error::AfterFailover));
+        }
         let mut prepared = BTreeMap::new();
-        for timed in timeline.faults() {
-            let Some(fault) = timed.fault.on_database() else { continue };
-            let leased = database.prepare(&timed.name, &fault).await;
-            let leased = leased.map_err(|source| PrepareError { fault: timed.name.clone(), source })?;
-            prepared.insert(timed.name.clone(), leased);
+        for (name, fault) in inside {
+            let leased = database.prepare(name, &fault).await.map_err(|source| wrong(name, source))?;
+            prepared.insert(name.clone(), leased);
         }
         Ok(Self(prepared))
     }
