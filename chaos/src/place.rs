@@ -74,7 +74,7 @@ mod tests {
     fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<TimelineError>>) {
         let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
         let file: File = toml::from_str(&text).unwrap();
-        let (links, parts) = (["client", "llm", "mcp.flights"], ["service"]);
+        let (links, parts) = (["client", "llm", "mcp.flights"], ["service", "database"]);
         let timeline = Timeline::with_parts(&file.faults, &links, &parts, Duration::from_secs(40));
         (text, timeline)
     }
@@ -141,5 +141,27 @@ mod tests {
             "{ connection_flood = { connections = 9 } }",
             "`connection_flood` has neither `share` nor `direction`: leave them out",
         );
+    }
+
+    #[test]
+    fn faults_inside_the_database_act_on_that_part_alone() {
+        let lock = r#"part = "database"; at = "5s"; for = "1s"; fault = { sqlite = "lock" }"#;
+        let timeline = plan(&[lock]).1.unwrap();
+        let fault = &timeline.faults()[0];
+        assert_eq!((fault.name.as_str(), fault.place(), &fault.means), ("database lock", "database", &Means::Database));
+        assert_eq!(fault.description(), "write lock held by another process");
+        refused(&[&lock.replace("database", "service")], "\"service\"", "`lock` acts on another part: database");
+        refused(
+            &[&lock.replace("part = \"database\"", "link = \"llm\"")],
+            "\"llm\"",
+            "`lock` acts on a part of the target, not on a link: write part = \"database\"",
+        );
+        refused(
+            &[r#"part = "database"; at = "5s"; for = "1s"; fault = "kill""#],
+            "\"database\"",
+            "`kill` acts on another part: service",
+        );
+        let slow = r#"{ postgres = { slow_writes = { delay = "4s" } } }"#;
+        refused(&[&lock.replace(r#"{ sqlite = "lock" }"#, slow)], slow, "`delay` must be at most 3 s");
     }
 }

@@ -387,7 +387,7 @@ mod tests {
     fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<Error>>) {
         let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
         let file: File = toml::from_str(&text).unwrap();
-        let timeline = Timeline::with_parts(&file.faults, &LINKS, &["service", "database"], Duration::from_secs(40));
+        let timeline = Timeline::with_parts(&file.faults, &LINKS, &["service"], Duration::from_secs(40));
         (text, timeline)
     }
 
@@ -462,28 +462,6 @@ mod tests {
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
         );
-    }
-
-    #[test]
-    fn faults_inside_the_database_act_on_that_part_alone() {
-        let lock = r#"part = "database"; at = "5s"; for = "1s"; fault = { sqlite = "lock" }"#;
-        let timeline = plan(&[lock]).1.unwrap();
-        let fault = &timeline.faults()[0];
-        assert_eq!((fault.name.as_str(), fault.place(), &fault.means), ("database lock", "database", &Means::Database));
-        assert_eq!(fault.description(), "write lock held by another process");
-        refused(&[&lock.replace("database", "service")], "\"service\"", "`lock` acts on another part: database");
-        refused(
-            &[&lock.replace("part = \"database\"", "link = \"llm\"")],
-            "\"llm\"",
-            "`lock` acts on a part of the target, not on a link: write part = \"database\"",
-        );
-        refused(
-            &[r#"part = "database"; at = "5s"; for = "1s"; fault = "kill""#],
-            "\"database\"",
-            "`kill` acts on another part: service",
-        );
-        let slow = r#"{ postgres = { slow_writes = { delay = "4s" } } }"#;
-        refused(&[&lock.replace(r#"{ sqlite = "lock" }"#, slow)], slow, "`delay` must be at most 3 s");
     }
 
     #[test]
