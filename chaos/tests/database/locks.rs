@@ -29,7 +29,7 @@ async fn nobody_reads_or_writes_a_locked_table_and_everybody_does_afterwards() {
     })
     .await;
     let seen = fault.seen().await;
-    assert!(seen.count == 2 && seen.what.contains("2 55P03 (lock not available)"), "{seen}");
+    assert!(seen.count == 2 && seen.what.contains("2 × 55P03 and 0 × 57014"), "{seen}");
 
     fault.lift().await.unwrap();
     waiting.await.unwrap().expect("who waited gets in");

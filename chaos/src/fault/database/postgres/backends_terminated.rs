@@ -27,7 +27,7 @@ pub(super) const NAME: &str = "backends_terminated";
 /// More often than this, a server does little else.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// An administrator ended the connection.
-const ENDED: (&str, &str) = ("57P01", "terminated by an administrator");
+const ENDED: &str = "57P01";
 
 /// Settings of terminated backends in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -132,8 +132,8 @@ impl Injection for Terminator {
     }
 
     fn seen(&self) -> Seen {
-        let met = self.log.seen(&[ENDED]);
-        Seen { count: met.count, what: format!("of the service's connections terminated: {met}") }
+        let what = format!("of the service's connections terminated ({ENDED} in the server's log)");
+        Seen { count: self.log.met(ENDED), what }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
 
 pub(super) const NAME: &str = "connections_exhausted";
 /// No connection left.
-const NO_PLACE: (&str, &str) = ("53300", "too many connections");
+const NO_PLACE: &str = "53300";
 /// How long those beyond the number may take to end.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
 /// Pause between two looks.
@@ -142,7 +142,7 @@ impl Limit {
     async fn probe_gets_in(&mut self) -> Result<bool, Error> {
         match Session::open(self.service.clone()).await {
             Ok(_) => Ok(true),
-            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_PLACE.0) => {
+            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_PLACE) => {
                 self.probes_refused += 1;
                 Ok(false)
             }
@@ -165,10 +165,7 @@ impl Injection for Limit {
     }
 
     fn seen(&self) -> Seen {
-        let met = self.log.seen(&[NO_PLACE]);
-        let count = met.count.saturating_sub(self.probes_refused);
-        let what =
-            format!("of the service's attempts to connect refused: {met}, {} of them probes", self.probes_refused);
-        Seen { count, what }
+        let what = format!("of the service's attempts to connect refused ({NO_PLACE} in the server's log)");
+        Seen { count: self.log.met(NO_PLACE).saturating_sub(self.probes_refused), what }
     }
 }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::cluster::{Cluster, SERVICE};
-use crate::fault::database::injection::Seen;
 
 /// Counts errors from an instant on.
 #[derive(Debug)]
@@ -52,12 +51,9 @@ impl Log {
         Ok(())
     }
 
-    /// How often the service met one of these codes.
-    pub(super) fn seen(&self, codes: &[(&str, &str)]) -> Seen {
-        let counts = codes.iter().map(|(code, name)| (self.counts.get(*code).copied().unwrap_or(0), code, name));
-        let words: Vec<String> = counts.clone().map(|(count, code, name)| format!("{count} {code} ({name})")).collect();
-        let what = format!("errors given to the service by its log: {}", words.join(", "));
-        Seen { count: counts.map(|(count, ..)| count).sum(), what }
+    /// How often the service met this SQLSTATE.
+    pub(super) fn met(&self, code: &str) -> u64 {
+        self.counts.get(code).copied().unwrap_or(0)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) const NAME: &str = "read_only";
 /// A write in a read-only transaction.
-const REFUSED: (&str, &str) = ("25006", "read-only transaction");
+const REFUSED: &str = "25006";
 /// How long connections may take to read the setting; they do so before their next transaction.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 /// Pause between two probes.
@@ -79,7 +79,7 @@ impl ReadOnly {
             self.probe.run("end the probe", "ROLLBACK").await?;
             let writes = match outcome {
                 Ok(()) => true,
-                Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(REFUSED.0) => false,
+                Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(REFUSED) => false,
                 Err(error) => return Err(error),
             };
             if writes == expected || Instant::now() > deadline {
@@ -104,7 +104,7 @@ impl Injection for ReadOnly {
     }
 
     fn seen(&self) -> Seen {
-        let met = self.log.seen(&[REFUSED]);
-        Seen { count: met.count, what: format!("of the service's writes refused: {met}") }
+        let what = format!("of the service's writes refused ({REFUSED} in the server's log)");
+        Seen { count: self.log.met(REFUSED), what }
     }
 }

@@ -18,8 +18,9 @@ use crate::{
 
 pub(super) const NAME: &str = "relation_locked";
 /// The server could not give a lock in time.
-const NO_LOCK: (&str, &str) = ("55P03", "lock not available");
-const TIMED_OUT: (&str, &str) = ("57014", "statement timeout");
+const NO_LOCK: &str = "55P03";
+/// The statement took too long.
+const TIMED_OUT: &str = "57014";
 
 /// Settings of a locked table in a scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -110,7 +111,7 @@ impl TableLock {
         self.probe.run("end the probe", "ROLLBACK").await?;
         match outcome {
             Ok(()) => Ok(true),
-            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_LOCK.0) => Ok(false),
+            Err(Error::Statement { source, .. }) if code(&source).as_deref() == Some(NO_LOCK) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -130,8 +131,9 @@ impl Injection for TableLock {
     }
 
     fn seen(&self) -> Seen {
-        let refused = self.log.seen(&[NO_LOCK, TIMED_OUT]);
-        let count = refused.count.max(self.blocked.len() as u64);
-        Seen { count, what: format!("of the service's statements hit: {} seen waiting, {refused}", self.blocked.len()) }
+        let (waiting, no_lock, timed_out) = (self.blocked.len(), self.log.met(NO_LOCK), self.log.met(TIMED_OUT));
+        let count = (no_lock + timed_out).max(waiting as u64);
+        let refused = format!("{no_lock} × {NO_LOCK} and {timed_out} × {TIMED_OUT} in the server's log");
+        Seen { count, what: format!("of the service's statements hit ({waiting} seen waiting, {refused})") }
     }
 }

@@ -92,8 +92,7 @@ impl Trigger {
     }
 
     pub(super) fn seen(&self, what: &str) -> Seen {
-        let (seen, hit) = (self.seen, self.hit);
-        Seen { count: hit, what: format!("{what}, of {seen} that the service sent to {} tables", self.tables.len()) }
+        Seen { count: self.hit, what: format!("{what}, of {} that the service sent", self.seen) }
     }
 
     fn function(&self) -> String {
