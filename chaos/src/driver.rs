@@ -147,7 +147,9 @@ async fn lift(fault: &TimedFault, injectors: &Injectors) -> Result<Off, Error> {
     let mut attempt = 1;
     loop {
         match injectors.lift(fault).await {
-            Err(error) if attempt < LIFT_ATTEMPTS => warn!(fault = %fault.name, attempt, "{}", chain(&error)),
+            Err(error) if attempt < LIFT_ATTEMPTS && !error.is_final() => {
+                warn!(fault = %fault.name, attempt, "{}", chain(&error))
+            }
             outcome => return outcome,
         }
         attempt += 1;

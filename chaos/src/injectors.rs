@@ -116,6 +116,11 @@ impl Error {
         }
     }
 
+    /// True when trying again is of no use: a part that does not start is reported at once, and the run ends.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Part(PartError::Start { .. }))
+    }
+
     /// True when nothing has changed.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
@@ -230,9 +235,7 @@ impl Injectors {
 
     /// True when nobody but the driver would ever lift the fault, should the harness die.
     pub(crate) fn lacks_lease(&self, fault: &TimedFault) -> bool {
-        // A part dies with the harness, and with it whatever was done to it; so do clients.
-        let is_held_by_link = matches!(fault.means, Means::Disable | Means::Toxic { .. });
-        is_held_by_link && self.links.as_ref().is_some_and(|control| !control.lease_supported())
+        fault.is_leased() && self.links.as_ref().is_some_and(|control| !control.lease_supported())
     }
 
     fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {

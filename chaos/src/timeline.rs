@@ -257,6 +257,12 @@ impl TimedFault {
         }
     }
 
+    /// Whether a fault proxy holds it for the time of its lease. What is done to a part, and clients, end with the harness.
+    #[must_use]
+    pub fn is_leased(&self) -> bool {
+        matches!(self.means, Means::Disable | Means::Toxic { .. })
+    }
+
     /// What it acts on: the name of its link or part.
     #[must_use]
     pub fn place(&self) -> &str {

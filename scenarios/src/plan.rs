@@ -99,8 +99,11 @@ impl Plan {
             line("\nFAULTS");
             for fault in self.timeline.faults() {
                 let (on, off) = (format_duration(fault.on), format_duration(fault.off));
-                let lease = format_duration(fault.lease);
-                line(&format!("  {on:>8} – {off:>8}   {:<14} {}; lease {lease}", fault.place(), fault.description()));
+                let lease = match fault.is_leased() {
+                    true => format!("; lease {}", format_duration(fault.lease)),
+                    false => String::new(),
+                };
+                line(&format!("  {on:>8} – {off:>8}   {:<14} {}{lease}", fault.place(), fault.description()));
             }
         }
         if !self.feeders.is_empty() {

@@ -1,5 +1,5 @@
 //! The service dies, hangs and comes back as another in the middle of a run, because a fault says so.
-use crate::program::{SHORT, Workplace};
+use crate::program::{SHORT, Workplace, wait_until};
 use nix::sys::signal::Signal;
 use reports::record::{FaultEnd, FaultRecord, Run, RunEnd};
 use serde_json::Value;
@@ -67,9 +67,22 @@ fn a_killed_service_comes_back_where_it_was_with_every_acknowledged_write() {
     assert!(window.to_ns - window.from_ns >= 1_000_000_000, "away for at least its second: {window:?}");
     assert!(ran.count("during", "transport") > 0, "while it is away, connections fail: {}", ran.out);
     assert!(ran.count("after", "full") > 0, "and it answers again: {}", ran.out);
-    // What both processes used is counted together.
-    let service = ran.run.target.processes.iter().find(|process| process.name == "service").unwrap();
-    assert!(service.cpu_seconds > 0.0 && service.rss_max_bytes > 1 << 20, "{service:?}");
+}
+
+#[test]
+fn what_a_part_used_is_summed_over_its_processes() {
+    let late = scenario("\"kill\"", "9s", "500ms").replace("1500ms", "7s");
+    let place = Workplace::new(&late);
+    let mut program = place.start(&[]);
+    place.wait_for_measures();
+    let before = program.cpu_seconds(" serve ").unwrap();
+    let mut until_killed = before;
+    wait_until("the kill", || program.cpu_seconds(" serve ").map(|seconds| until_killed = seconds).is_none());
+    program.end();
+    let run = reports::record::folder::read_run(&place.run_folder()).unwrap();
+    let service = run.target.processes.iter().find(|process| process.name == "service").unwrap();
+    // The load began before the first look. The second process had a fourth of the time of the first, and cannot have used as much.
+    assert!(service.cpu_seconds >= until_killed - before, "{service:?}, {before} to {until_killed}");
 }
 
 #[test]

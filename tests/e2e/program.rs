@@ -105,6 +105,18 @@ impl Program {
         });
     }
 
+    /// CPU seconds of the first child that carries out a sub-command; `None` once that is gone.
+    pub(crate) fn cpu_seconds(&mut self, sub_command: &str) -> Option<f64> {
+        self.look_for_children();
+        let (pid, line) =
+            self.children.iter().find(|(_, line)| line.contains(sub_command)).expect("it has such a child");
+        command_line(*pid).filter(|seen| seen == line)?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let ticks = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>());
+        // USER_HZ is 100 wherever Rust's std runs on Linux.
+        Some(ticks.sum::<Result<f64, _>>().ok()? / 100.0)
+    }
+
     pub(crate) fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::io::AsyncReadExt as _;
 
 use super::{
     crowd::Counters,
@@ -49,8 +49,7 @@ struct Silent;
 impl Client for Silent {
     fn visit<'a>(&'a self, address: SocketAddr, counters: &'a Counters) -> BoxFuture<'a, io::Result<()>> {
         Box::pin(async move {
-            let mut stream = TcpStream::connect(address).await?;
-            counters.connected();
+            let mut stream = counters.connect(address).await?;
             let mut ignored = [0; 512];
             while stream.read(&mut ignored).await? > 0 {}
             Ok(())

@@ -1,5 +1,6 @@
 //! So many clients at a time, each beginning anew when it is sent away, until they are told to go.
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use reports::record::FaultEffect;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
 use super::on_clients::OnClients;
 
@@ -26,9 +27,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts a connection that was made.
-    pub(super) fn connected(&self) {
+    /// Connects, and counts it. One that the crowd's end interrupts is counted, because the other side may have seen it.
+    pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         self.connections.fetch_add(1, Relaxed);
+        let connected = TcpStream::connect(address).await;
+        if connected.is_err() {
+            self.connections.fetch_sub(1, Relaxed);
+        }
+        connected
     }
 
     /// Counts bytes that were sent in one piece.

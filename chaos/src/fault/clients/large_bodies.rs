@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     sync::Mutex,
     time::{Interval, MissedTickBehavior, interval},
 };
@@ -77,8 +76,7 @@ impl Client for Large {
     fn visit<'a>(&'a self, address: SocketAddr, counters: &'a Counters) -> BoxFuture<'a, io::Result<()>> {
         Box::pin(async move {
             self.due.lock().await.tick().await;
-            let mut stream = TcpStream::connect(address).await?;
-            counters.connected();
+            let mut stream = counters.connect(address).await?;
             let head = format!(
                 "POST /api/v1/auth/login HTTP/1.1\r\nhost: large\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
                  connection: close\r\n\r\n",

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     time::{MissedTickBehavior, interval},
 };
 
@@ -67,8 +66,7 @@ struct Slow {
 impl Client for Slow {
     fn visit<'a>(&'a self, address: SocketAddr, counters: &'a Counters) -> BoxFuture<'a, io::Result<()>> {
         Box::pin(async move {
-            let mut stream = TcpStream::connect(address).await?;
-            counters.connected();
+            let mut stream = counters.connect(address).await?;
             let (mut head, mut answer) = (HEAD.iter().chain(std::iter::repeat(&b's')), [0; 512]);
             let mut due = interval(self.every);
             due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -76,8 +74,8 @@ impl Client for Slow {
                 tokio::select! {
                     _ = due.tick() => {
                         let byte = head.next().copied().unwrap_or(b's');
-                        stream.write_all(&[byte]).await?;
                         counters.sent(1);
+                        stream.write_all(&[byte]).await?;
                     }
                     // An answer to half a request, or the end: either way, the service has had enough.
                     read = stream.read(&mut answer) => {
