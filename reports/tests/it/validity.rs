@@ -92,6 +92,12 @@ fn a_fault_that_did_not_happen_as_planned_makes_a_run_invalid() {
         name,
         "mcp.flights latency: was lifted 150 ms off its plan",
     );
+    let hit = |run: &mut Run, hits| {
+        killed(run);
+        run.faults[0].part.as_mut().unwrap().hits = Some(hits);
+    };
+    check(|run| hit(run, 0), name, "mcp.flights latency: touched nothing");
+    assert_eq!(failing(|run| hit(run, 1)), [], "one that hit somebody happened");
     assert_eq!(failing(killed), [], "what the part takes to start is its own time");
     check(|run| run.faults[0].end = FaultEnd::LeftBehind, "faults lifted", "left behind: mcp.flights latency");
     assert_eq!(failing(|run| run.faults[0].effect = None), [], "a link that cannot count is believed");
