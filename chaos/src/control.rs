@@ -181,7 +181,7 @@ impl Control {
     pub async fn apply(&self, fault: &TimedFault) -> Result<Written, Error> {
         let attempt = format!("put fault `{}` on link `{}`", fault.name, fault.link);
         match &fault.means {
-            Means::Part | Means::Clients => Err(mismatch(&attempt, "a fault of a link", "another")),
+            Means::Part | Means::Clients | Means::Database => Err(mismatch(&attempt, "a fault of a link", "another")),
             Means::Disable => {
                 let before = self.link(&fault.link).await?;
                 if !before.enabled {
@@ -218,7 +218,9 @@ impl Control {
     pub async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
         let attempt = format!("renew the lease of fault `{}` on link `{}`", fault.name, fault.link);
         match &fault.means {
-            Means::Part | Means::Clients => return Err(mismatch(&attempt, "a fault of a link", "another")),
+            Means::Part | Means::Clients | Means::Database => {
+                return Err(mismatch(&attempt, "a fault of a link", "another"));
+            }
             Means::Disable => {
                 if self.link(&fault.link).await?.enabled {
                     let said = "the link is up".to_owned();
@@ -246,7 +248,7 @@ impl Control {
     pub async fn lift(&self, fault: &TimedFault) -> Result<Written, Error> {
         let attempt = format!("lift fault `{}` from link `{}`", fault.name, fault.link);
         match &fault.means {
-            Means::Part | Means::Clients => Err(mismatch(&attempt, "a fault of a link", "another")),
+            Means::Part | Means::Clients | Means::Database => Err(mismatch(&attempt, "a fault of a link", "another")),
             Means::Disable => {
                 let body = json!({ "enabled": true });
                 let written = self.write(&attempt, Method::POST, &["proxies", &fault.link], &body).await?;

@@ -67,6 +67,9 @@ async fn drive_one(
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
             record.effect = record.effect.or(effect(fault, injectors, cut_before).await);
+            if let Some(part) = &mut record.part {
+                part.hits = injectors.hits(fault).await;
+            }
         }
         Err(error) => {
             record.error = Some(chain(&error));
@@ -88,7 +91,12 @@ fn planned(fault: &TimedFault) -> FaultRecord {
     FaultRecord {
         name: fault.name.clone(),
         link: fault.link.clone(),
-        part: fault.part.clone().map(|part| PartEffect { part, proof: String::new(), undone_from_ns: None }),
+        part: fault.part.clone().map(|part| PartEffect {
+            part,
+            proof: String::new(),
+            undone_from_ns: None,
+            hits: None,
+        }),
         kind: fault.fault.kind().to_owned(),
         description: fault.description(),
         planned: FaultWindow { from_ns: units::nanos(fault.on), to_ns: units::nanos(fault.off) },
@@ -175,7 +183,7 @@ fn conclude(record: &mut FaultRecord, origin: Instant, on: On, held: Held, off: 
 async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> Option<FaultEffect> {
     let link = link_effects(fault, injectors).await?;
     match fault.means {
-        Means::Part | Means::Clients => None,
+        Means::Part | Means::Clients | Means::Database => None,
         Means::Disable => {
             // The kernel refuses connections to a disabled proxy without telling it: none cut does not mean none hit.
             let connections = link.cut.saturating_sub(cut_before);
@@ -197,7 +205,7 @@ async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> O
 async fn cut_connections(fault: &TimedFault, injectors: &Injectors) -> u64 {
     match fault.means {
         Means::Disable => link_effects(fault, injectors).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } | Means::Part | Means::Clients => 0,
+        Means::Toxic { .. } | Means::Part | Means::Clients | Means::Database => 0,
     }
 }
 

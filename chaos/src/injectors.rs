@@ -12,7 +12,10 @@ use tokio::time::Instant;
 
 use crate::{
     control::{self, Control, Written},
-    fault::{Crowd, Means, OnClients, OnPart},
+    fault::{
+        Crowd, Means, OnClients, OnPart,
+        database::{self, Leased, Prepared},
+    },
     parts::{PartError, Parts},
     timeline::{TimedFault, Timeline},
 };
@@ -24,6 +27,8 @@ pub struct Injectors {
     pub links: Option<Control>,
     /// The parts of the target, if the harness started it.
     pub parts: Option<Arc<dyn Parts>>,
+    /// The faults on the target's database, ready to be put on.
+    database: Prepared,
     /// The crowds of clients that are there, by the name of their fault.
     crowds: Arc<Mutex<HashMap<String, Crowd>>>,
 }
@@ -90,6 +95,8 @@ pub(crate) enum Error {
     Link(#[from] control::Error),
     #[error(transparent)]
     Part(#[from] PartError),
+    #[error(transparent)]
+    Database(#[from] database::Error),
     #[error(
         "cannot send clients for fault `{fault}` to {listen}: only links that listen on this machine's loopback are crowded"
     )]
@@ -104,6 +111,7 @@ impl Error {
         match self {
             Self::Link(error) => error.is_not_found(),
             Self::Part(error) => matches!(error, PartError::Over { .. }),
+            Self::Database(error) => error.is_not_found(),
             Self::Missing { .. } | Self::Beyond { .. } => false,
         }
     }
@@ -118,6 +126,8 @@ impl Error {
         match self {
             Self::Link(error) => error.is_refusal(),
             Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
+            // Whatever failed, part of the fault may be on.
+            Self::Database(_) => false,
             Self::Missing { .. } | Self::Beyond { .. } => true,
         }
     }
@@ -139,11 +149,21 @@ impl Injectors {
     /// What a target has: links, parts of the harness's own, both or neither.
     #[must_use]
     pub fn new(links: Option<Control>, parts: Option<Arc<dyn Parts>>) -> Self {
-        Self { links, parts, crowds: Arc::default() }
+        Self { links, parts, ..Self::default() }
+    }
+
+    /// With the faults on its database.
+    #[must_use]
+    pub fn with_database(self, database: Prepared) -> Self {
+        Self { database, ..self }
     }
 
     /// Puts a fault on, and sees that it is.
     pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
+        if fault.means == Means::Database {
+            let written = self.prepared(fault)?.inject(fault.lease).await?;
+            return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
+        }
         if let Some(clients) = fault.fault.on_clients() {
             return self.gather(fault, clients).await;
         }
@@ -171,6 +191,9 @@ impl Injectors {
 
     /// Sees that a fault is still on, and keeps it so.
     pub(crate) async fn renew(&self, fault: &TimedFault) -> Result<(), Error> {
+        if fault.means == Means::Database {
+            return Ok(self.prepared(fault)?.renew().await?);
+        }
         match &fault.part {
             None if fault.means == Means::Clients => Ok(()),
             None => Ok(self.control(fault)?.renew(fault).await?),
@@ -180,6 +203,12 @@ impl Injectors {
 
     /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
     pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+        if fault.means == Means::Database {
+            let leased = self.prepared(fault)?;
+            let written = leased.lift().await?;
+            let proof = Some(leased.seen().await.to_string());
+            return Ok(Off { asked: written.before, at: written.after, proof, effect: None });
+        }
         if fault.means == Means::Clients {
             let asked = Instant::now();
             let crowd = self.crowds().remove(&fault.name);
@@ -196,6 +225,14 @@ impl Injectors {
         Ok(fault.on_part()?.lift(self.parts(fault)?, part).await?)
     }
 
+    /// How many a fault on a part hit so far; `None` when there is nothing to count.
+    pub(crate) async fn hits(&self, fault: &TimedFault) -> Option<u64> {
+        match self.database.get(&fault.name) {
+            Some(leased) => Some(leased.seen().await.count),
+            None => None,
+        }
+    }
+
     /// True when nobody but the driver would ever lift the fault, should the harness die.
     pub(crate) fn lacks_lease(&self, fault: &TimedFault) -> bool {
         fault.is_leased() && self.links.as_ref().is_some_and(|control| !control.lease_supported())
@@ -204,6 +241,11 @@ impl Injectors {
     fn control(&self, fault: &TimedFault) -> Result<&Control, Error> {
         let missing = "the target has no links";
         self.links.as_ref().ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
+    }
+
+    fn prepared(&self, fault: &TimedFault) -> Result<&Leased, Error> {
+        let missing = "it was not prepared on a database of the harness's own";
+        self.database.get(&fault.name).ok_or_else(|| Error::Missing { fault: fault.name.clone(), missing })
     }
 
     fn parts(&self, fault: &TimedFault) -> Result<&dyn Parts, Error> {

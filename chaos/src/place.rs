@@ -6,6 +6,8 @@ use crate::{
     timeline::{Error, Problem},
 };
 
+/// The part that faults inside the database act on, and no others.
+const DATABASE: &str = "database";
 /// Names less alike than this are not suggested.
 const ALIKE: f64 = 0.6;
 
@@ -16,12 +18,21 @@ pub(crate) fn place<'a, L: AsRef<str>>(
     parts: &[&str],
 ) -> Result<&'a Spanned<String>, Error> {
     let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
-    let (problem, span) = match (&setting.link, &setting.part, fault.get_ref().on_part().is_some()) {
+    let is_on_database = fault.get_ref().on_database().is_some();
+    let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
+    let every_part = parts;
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
+    let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
         (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
         (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
         (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
-        (None, Some(part), true) => (unknown_part(part.get_ref(), parts), part.span()),
-        (Some(link), None, true) => (Problem::NeedsPart { kind }, link.span()),
+        (None, Some(part), true) if every_part.contains(&part.get_ref().as_str()) => {
+            (Problem::OtherPart { kind, parts: parts.join(", ") }, part.span())
+        }
+        (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
+        (Some(link), None, true) => {
+            (Problem::NeedsPart { kind, part: if is_on_database { DATABASE } else { "service" } }, link.span())
+        }
         (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
         (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
         (None, None, _) => (Problem::OnePlace, fault.span()),
@@ -63,7 +74,7 @@ mod tests {
     fn plan(lines: &[&str]) -> (String, Result<Timeline, Vec<TimelineError>>) {
         let text: String = lines.iter().map(|line| format!("[[faults]]\n{}\n", line.replace("; ", "\n"))).collect();
         let file: File = toml::from_str(&text).unwrap();
-        let (links, parts) = (["client", "llm", "mcp.flights"], ["service"]);
+        let (links, parts) = (["client", "llm", "mcp.flights"], ["service", "database"]);
         let timeline = Timeline::with_parts(&file.faults, &links, &parts, Duration::from_secs(40));
         (text, timeline)
     }
@@ -130,5 +141,27 @@ mod tests {
             "{ connection_flood = { connections = 9 } }",
             "`connection_flood` has neither `share` nor `direction`: leave them out",
         );
+    }
+
+    #[test]
+    fn faults_inside_the_database_act_on_that_part_alone() {
+        let lock = r#"part = "database"; at = "5s"; for = "1s"; fault = { sqlite = "lock" }"#;
+        let timeline = plan(&[lock]).1.unwrap();
+        let fault = &timeline.faults()[0];
+        assert_eq!((fault.name.as_str(), fault.place(), &fault.means), ("database lock", "database", &Means::Database));
+        assert_eq!(fault.description(), "write lock held by another process");
+        refused(&[&lock.replace("database", "service")], "\"service\"", "`lock` acts on another part: database");
+        refused(
+            &[&lock.replace("part = \"database\"", "link = \"llm\"")],
+            "\"llm\"",
+            "`lock` acts on a part of the target, not on a link: write part = \"database\"",
+        );
+        refused(
+            &[r#"part = "database"; at = "5s"; for = "1s"; fault = "kill""#],
+            "\"database\"",
+            "`kill` acts on another part: service",
+        );
+        let slow = r#"{ postgres = { slow_writes = { delay = "4s" } } }"#;
+        refused(&[&lock.replace(r#"{ sqlite = "lock" }"#, slow)], slow, "`delay` must be at most 3 s");
     }
 }

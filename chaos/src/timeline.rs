@@ -93,14 +93,24 @@ pub enum Problem {
         /// All known names.
         known: Vec<String>,
     },
+    /// The part is there, but the fault acts on others.
+    #[error("`{kind}` acts on another part: {parts}")]
+    OtherPart {
+        /// The kind of fault.
+        kind: &'static str,
+        /// The parts that it acts on.
+        parts: String,
+    },
     /// It acts on nothing, or on two things.
     #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
     OnePlace,
     /// A fault on parts was given a link.
-    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"service\"")]
+    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"{part}\"")]
     NeedsPart {
         /// The kind of fault.
         kind: &'static str,
+        /// The part that it acts on.
+        part: &'static str,
     },
     /// A fault on links was given a part.
     #[error("`{kind}` acts on a link, not on a part of the target: write link = \"client\" for the one to the service")]
@@ -238,7 +248,7 @@ impl TimedFault {
     #[must_use]
     pub fn description(&self) -> String {
         match self.means {
-            Means::Part | Means::Clients => self.fault.to_string(),
+            Means::Part | Means::Clients | Means::Database => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } if self.share < 1.0 => {
                 format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
@@ -329,7 +339,7 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
     let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
-    if matches!(means, Means::Part | Means::Clients) && !is_whole {
+    if matches!(means, Means::Part | Means::Clients | Means::Database) && !is_whole {
         return Err(Error { problem: Problem::IsWhole { kind: fault.kind() }, span: setting.fault.span() });
     }
     if means == Means::Clients && place.get_ref() != FRONT {
@@ -338,7 +348,8 @@ fn checked<L: AsRef<str>>(
     let name = setting.name.as_ref().map(|name| name.get_ref().clone());
     let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
     let place = place.get_ref().clone();
-    let (link, part) = if means == Means::Part { (String::new(), Some(place)) } else { (place, None) };
+    let (link, part) =
+        if matches!(means, Means::Part | Means::Database) { (String::new(), Some(place)) } else { (place, None) };
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, lease })
 }

@@ -8,8 +8,20 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::clients::{ConnectionFlood, LargeBodies, OnClients, SlowClients};
 use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
 use super::{
-    bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, noop,
-    reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout,
+    bandwidth,
+    bandwidth::Bandwidth,
+    database::{DatabaseFault, PostgresFault, SqliteFault},
+    down, latency,
+    latency::Latency,
+    limit_data,
+    limit_data::LimitData,
+    noop, reset_peer,
+    reset_peer::ResetPeer,
+    slicer,
+    slicer::Slicer,
+    slow_close,
+    slow_close::SlowClose,
+    timeout,
     timeout::Timeout,
 };
 use crate::link::Kind;
@@ -70,6 +82,10 @@ pub enum Fault {
     SlowClients(SlowClients),
     /// Requests come with bodies that are far too large.
     LargeBodies(LargeBodies),
+    /// Something goes wrong in the database, which is a SQLite file.
+    Sqlite(SqliteFault),
+    /// Something goes wrong in the database, which is a PostgreSQL server.
+    Postgres(PostgresFault),
 }
 
 /// By which means a fault is brought about.
@@ -88,6 +104,8 @@ pub enum Means {
     Part,
     /// Clients of the harness's own crowd the link.
     Clients,
+    /// Something is done inside the database.
+    Database,
 }
 
 /// Why the settings of a fault cannot be brought about.
@@ -112,6 +130,9 @@ pub enum Error {
     /// The settings would do nothing.
     #[error("{0}")]
     NoEffect(&'static str),
+    /// A setting is beyond what it may be.
+    #[error("{0}")]
+    Impossible(&'static str),
 }
 
 impl Fault {
@@ -136,6 +157,8 @@ impl Fault {
             Fault::ConnectionFlood(settings) => settings.name(),
             Fault::SlowClients(settings) => settings.name(),
             Fault::LargeBodies(settings) => settings.name(),
+            Fault::Sqlite(fault) => fault.kind(),
+            Fault::Postgres(fault) => fault.kind(),
         }
     }
 
@@ -162,6 +185,16 @@ impl Fault {
         }
     }
 
+    /// What it does to the database; `None` for any other fault.
+    #[must_use]
+    pub fn on_database(&self) -> Option<DatabaseFault> {
+        match self {
+            Fault::Sqlite(fault) => Some(DatabaseFault::Sqlite(*fault)),
+            Fault::Postgres(fault) => Some(DatabaseFault::Postgres(fault.clone())),
+            _ => None,
+        }
+    }
+
     /// What must be done to bring this about.
     ///
     /// # Errors
@@ -181,6 +214,8 @@ impl Fault {
             Fault::ConnectionFlood(settings) => return settings.check_settings().map(|()| Means::Clients),
             Fault::SlowClients(settings) => return settings.check_settings().map(|()| Means::Clients),
             Fault::LargeBodies(settings) => return settings.check_settings().map(|()| Means::Clients),
+            Fault::Sqlite(_) => return Ok(Means::Database),
+            Fault::Postgres(fault) => return fault.check().map(|()| Means::Database),
             Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
@@ -208,6 +243,8 @@ impl fmt::Display for Fault {
             Fault::ConnectionFlood(settings) => f.write_str(&settings.words()),
             Fault::SlowClients(settings) => f.write_str(&settings.words()),
             Fault::LargeBodies(settings) => f.write_str(&settings.words()),
+            Fault::Sqlite(fault) => fault.fmt(f),
+            Fault::Postgres(fault) => fault.fmt(f),
         }
     }
 }
@@ -302,6 +339,46 @@ mod tests {
         check("{ cpu_limit = { share = 0.5 } }", "cpu_limit", "cpu_limit: at most 0.5 of a CPU");
         assert!(read("{ file_descriptors = { limit = 3 } }").unwrap().means().is_err());
         assert!(read(r#""down""#).unwrap().on_part().is_none());
+    }
+
+    #[test]
+    fn faults_of_databases_are_read_and_said_in_words() {
+        let check = |text: &str, kind: &str, words: &str| {
+            let fault = read(text).unwrap();
+            assert_eq!((fault.kind(), fault.to_string().as_str()), (kind, words));
+            assert_eq!(fault.means(), Ok(Means::Database));
+            assert!(fault.on_database().is_some_and(|inside| inside.to_string() == words), "{text}");
+        };
+        let postgres = |text: &str, kind: &str, words: &str| check(&format!("{{ postgres = {text} }}"), kind, words);
+        check(r#"{ sqlite = "lock" }"#, "lock", "write lock held by another process");
+        postgres(r#""read_only""#, "read_only", "every transaction read-only");
+        postgres(r#""failover""#, "failover", "server killed, then its standby promoted");
+        postgres(r#""crash""#, "crash", "server killed, then started again");
+        postgres(r#"{ relation_locked = { table = "trips" } }"#, "relation_locked", "table trips locked exclusively");
+        postgres(
+            r#"{ backends_terminated = { every = "1s" } }"#,
+            "backends_terminated",
+            "the service's connections terminated every 1s",
+        );
+        postgres(
+            "{ connections_exhausted = { keep = 2 } }",
+            "connections_exhausted",
+            "2 connections left to the service",
+        );
+        postgres(
+            r#"{ serialization_failures = { share = 0.25, tables = ["trips", "users"] } }"#,
+            "serialization_failures",
+            "25 % of writes to trips, users fail with 40001",
+        );
+        postgres(r#"{ slow_writes = { delay = "250ms" } }"#, "slow_writes", "writes to every table take 250ms longer");
+        for text in [
+            r#"{ backends_terminated = { every = "9ms" } }"#,
+            "{ serialization_failures = { share = 0.0 } }",
+            "{ serialization_failures = { share = nan } }",
+            r#"{ slow_writes = { delay = "0s" } }"#,
+        ] {
+            assert!(read(&format!("{{ postgres = {text} }}")).unwrap().means().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod slow_close;
 mod timeout;
 
 mod clients;
+pub mod database;
 mod process;
 
 mod catalogue;

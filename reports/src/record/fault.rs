@@ -49,6 +49,9 @@ pub struct PartEffect {
     /// When undoing it began, in nanoseconds since the run's clock zero. From then until the end of the window, the part took its own
     /// time, for example to start. `None` when it never was on.
     pub undone_from_ns: Option<u64>,
+    /// How many it hit (connections, statements, probes: the proof says which); `None` when there is nothing to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hits: Option<u64>,
 }
 
 /// One fault of the timeline: as planned, and as it happened.

@@ -49,5 +49,6 @@ fn problem(fault: &FaultRecord) -> Option<String> {
         return Some(format!("was lifted {} off its plan", number::latency(over_ns)));
     }
     let touched_nothing = fault.effect.is_some_and(|effect| effect.connections == 0 && effect.chunks == 0);
-    touched_nothing.then(|| "touched nothing".to_owned())
+    let hit_nothing = fault.part.as_ref().is_some_and(|part| part.hits == Some(0));
+    (touched_nothing || hit_nothing).then(|| "touched nothing".to_owned())
 }

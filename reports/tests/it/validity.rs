@@ -92,6 +92,12 @@ fn a_fault_that_did_not_happen_as_planned_makes_a_run_invalid() {
         name,
         "mcp.flights latency: was lifted 150 ms off its plan",
     );
+    let hit = |run: &mut Run, hits| {
+        killed(run);
+        run.faults[0].part.as_mut().unwrap().hits = Some(hits);
+    };
+    check(|run| hit(run, 0), name, "mcp.flights latency: touched nothing");
+    assert_eq!(failing(|run| hit(run, 1)), [], "one that hit somebody happened");
     assert_eq!(failing(killed), [], "what the part takes to start is its own time");
     check(|run| run.faults[0].end = FaultEnd::LeftBehind, "faults lifted", "left behind: mcp.flights latency");
     assert_eq!(failing(|run| run.faults[0].effect = None), [], "a link that cannot count is believed");
@@ -115,7 +121,8 @@ fn a_generator_that_falls_behind_is_seen() {
 fn killed(run: &mut Run) {
     let fault = &mut run.faults[0];
     let undone_from_ns = Some(fault.planned.to_ns + 1_000_000);
-    fault.part = Some(PartEffect { part: "service".to_owned(), proof: "pid 7 gone".to_owned(), undone_from_ns });
+    fault.part =
+        Some(PartEffect { part: "service".to_owned(), proof: "pid 7 gone".to_owned(), undone_from_ns, hits: None });
     fault.effect = None;
     fault.window.as_mut().unwrap().to_ns = fault.planned.to_ns + 2_000_000_000;
 }

@@ -144,6 +144,7 @@ async fn drive(
         Some(ready) => ready.journaled(folder.journal_path()),
         None => return Ok(None),
     };
+    let injectors = stack.injectors(&plan.timeline).await?;
     let (clock_zero, wall_zero) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
     let source = Source { clock_zero, progress: ready.progress(), board: shown.board.clone() };
     let display = progress::show(shown.style, source);
@@ -152,7 +153,7 @@ async fn drive(
     let own = Stop { drain: stop.drain.child_token(), now: stop.now.child_token() };
     let ready = ready.watched_by(Box::new(live::Watch::new(shown.board.clone(), head, own.clone())));
     let before = stack.usage();
-    let faults = chaos::drive(&plan.timeline, stack.injectors(), clock_zero, own.drain.clone());
+    let faults = chaos::drive(&plan.timeline, injectors, clock_zero, own.drain.clone());
     let load = async {
         let result = ready.drive(clock_zero, recording, &own).await;
         // Whatever ended the load, no fault goes on without it.

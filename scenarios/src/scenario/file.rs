@@ -5,7 +5,7 @@ use crate::{
     exit::{Failure, OrExit as _},
     monitoring::{Monitoring, Watched},
     recorded,
-    scenario::{BUNDLED_LINKS, BUNDLED_PARTS, Links, Mistake, Mistakes, Target, shipped},
+    scenario::{BUNDLED_PARTS, Links, Mistake, Mistakes, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
 use loadtest::{
@@ -226,7 +226,7 @@ impl Scenario {
     /// The names of the links that faults can act on; `None` when only a running proxy knows them.
     #[must_use]
     pub fn links(&self) -> Option<&'static [&'static str]> {
-        self.file.target.url.is_none().then_some(&BUNDLED_LINKS)
+        self.file.target.url.is_none().then(|| self.file.target.bundled_links())
     }
 
     /// The names of the parts of the target that faults can act on: none of a target that runs already.
@@ -323,7 +323,8 @@ impl Scenario {
                 "a target with a `url` is not started by the harness, so none of its parts is the harness's to break";
             Mistake::at(part.span(), text, "remove the fault, or remove `url`".to_owned())
         });
-        let unreachable = without_links.chain(without_parts);
+        let others = self.faults.iter().filter(|_| is_bundled).filter_map(|fault| self.target.database_mistake(fault));
+        let unreachable = without_links.chain(without_parts).chain(others);
         let early = self.faults.iter().filter_map(|fault| fault_in_search(fault, self.load.warm_up));
         let load = load.into_iter().chain(self.connection_mistake());
         self.target.mistakes().into_iter().chain(load).chain(unreachable).chain(early).chain(gates).collect()

@@ -7,4 +7,4 @@ mod target;
 pub use file::{Found, Overrides, Scenario, schema};
 pub use mistake::{Mistake, Mistakes, nearest};
 pub use shipped::{SHIPPED, shipped};
-pub use target::{BUNDLED_LINKS, BUNDLED_PARTS, Links, Target};
+pub use target::{BUNDLED_LINKS, BUNDLED_PARTS, DatabaseKind, Links, Target};

@@ -10,6 +10,12 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("service-killed", include_str!("../../service-killed.toml")),
     ("service-paused", include_str!("../../service-paused.toml")),
     ("keys-rotated", include_str!("../../keys-rotated.toml")),
+    ("database-locked", include_str!("../../database-locked.toml")),
+    ("database-crash", include_str!("../../database-crash.toml")),
+    ("database-failover", include_str!("../../database-failover.toml")),
+    ("database-read-only", include_str!("../../database-read-only.toml")),
+    ("database-slow", include_str!("../../database-slow.toml")),
+    ("database-exhausted", include_str!("../../database-exhausted.toml")),
 ];
 
 /// The text of a shipped scenario.

@@ -2,7 +2,7 @@
 use super::{bundle::Bundle, child::Recipe, deaths::Deaths, part::Part, target::Stack};
 use crate::scenario::Scenario;
 use anyhow::Context as _;
-use chaos::{Control, Link};
+use chaos::{Control, Link, fault::database::Database};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -25,15 +25,17 @@ const HOPS: [(&str, &str, &str, &str); 8] = [
 
 /// The link between the generator and the service.
 const CLIENT: &str = "client";
+/// The link between the service and a database that is a server.
+const DATABASE: &str = "database";
 
 /// The service's variable with the key that it signs sessions with, and the one with several, which comes before it.
 const SIGNING_KEYS: [&str; 2] = ["TRIPSAGE_JWT_KEY", "TRIPSAGE_JWT_KEYS"];
 
-/// Starts every part. `folder` gets their logs and the database.
+/// Starts every part around a database. `folder` gets their logs.
 ///
 /// # Errors
 /// When a part cannot be started, or the links cannot be made.
-pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<Stack> {
+pub(crate) async fn start(scenario: &Scenario, folder: &Path, database: Database) -> anyhow::Result<Stack> {
     let deaths = Deaths::default();
     let recipe = |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned() };
     let providers = recipe("providers", provider_arguments(scenario), BTreeMap::new());
@@ -48,7 +50,7 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
         }
     };
     let (port, listen) = reserve_port().context("cannot reserve a port for the service")?;
-    let mut environment = settings(scenario, folder, listen);
+    let mut environment = settings(scenario, database_url(&control, &database).await?, listen);
     for (link, provider, variable, path) in HOPS {
         let upstream =
             providers.address(provider).with_context(|| format!("the providers do not serve `{provider}`"))?;
@@ -63,7 +65,21 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
     let internal = scenario.target.service.get("internal_listen").map(|address| address.get_ref().clone());
     let metrics = format!("http://{}/metrics", internal.unwrap_or_else(|| upstream.to_string()));
     let bundle = Bundle::new(parts, deaths, port);
-    Ok(Stack::new(format!("http://{listen}"), Some(control), Some(bundle)).with_metrics(metrics))
+    Ok(Stack::new(format!("http://{listen}"), Some(control)).with_bundle(bundle, database).with_metrics(metrics))
+}
+
+/// Where the service finds its database: a file, or a server behind a link.
+async fn database_url(control: &Control, database: &Database) -> anyhow::Result<String> {
+    match database {
+        Database::Sqlite { file } => Ok(format!("sqlite://{}", file.display())),
+        Database::Postgres(cluster) => {
+            let upstream = cluster.address();
+            let listen = make_link(control, DATABASE, upstream).await?;
+            let link = Link { name: DATABASE.to_owned(), listen: listen.clone(), upstream: upstream.to_string() };
+            cluster.behind(control.clone(), link);
+            Ok(cluster.url(&listen))
+        }
+    }
 }
 
 /// Changes what the service is started with, so that it refuses every session that was signed before.
@@ -105,14 +121,13 @@ fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {
     arguments.into_iter().map(OsString::from).collect()
 }
 
-fn settings(scenario: &Scenario, folder: &Path, listen: SocketAddr) -> BTreeMap<String, String> {
-    let database = folder.join("tripsage.db");
+fn settings(scenario: &Scenario, database_url: String, listen: SocketAddr) -> BTreeMap<String, String> {
     let own = scenario.target.service.iter();
     let own = own.map(|(name, value)| (format!("TRIPSAGE_{}", name.to_uppercase()), value.get_ref().clone()));
     // A run measures what the service can do, not what a user may; a scenario of the limits turns them on.
     let defaults = [("TRIPSAGE_RATE_LIMITS".to_owned(), "off".to_owned())];
     let fixed = [
-        ("DATABASE_URL", format!("sqlite://{}", database.display())),
+        ("DATABASE_URL", database_url),
         ("TRIPSAGE_LISTEN", listen.to_string()),
         // Only this run's service uses them, and only on this machine's loopback.
         (SIGNING_KEYS[0], random_secret()),

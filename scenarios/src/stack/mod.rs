@@ -5,6 +5,7 @@ mod part;
 
 mod bundle;
 mod bundled;
+mod database;
 mod target;
 
 pub(crate) use child::{Ready, die_with_parent, parent_gone};

@@ -1,12 +1,15 @@
 //! What is loaded and broken: the bundled stack, or a service that runs already.
-use super::{bundle::Bundle, bundled};
+use super::{bundle::Bundle, bundled, database};
 use crate::{
     exit::{Failure, OrExit as _},
     hosts,
     scenario::Scenario,
 };
 use anyhow::{Context as _, anyhow};
-use chaos::{Control, Injectors, Parts};
+use chaos::{
+    Control, Injectors, Parts, Timeline,
+    fault::database::{Database, Prepared},
+};
 use loadtest::{
     client::{self, Client},
     connection::Connection,
@@ -23,12 +26,19 @@ pub(crate) struct Stack {
     url: String,
     control: Option<Control>,
     bundle: Option<Arc<Bundle>>,
+    database: Option<Database>,
     metrics_url: Option<String>,
 }
 
 impl Stack {
-    pub(super) fn new(url: String, control: Option<Control>, bundle: Option<Bundle>) -> Self {
-        Self { url, control, bundle: bundle.map(Arc::new), metrics_url: None }
+    pub(super) fn new(url: String, control: Option<Control>) -> Self {
+        Self { url, control, bundle: None, database: None, metrics_url: None }
+    }
+
+    /// With what the harness started for it.
+    #[must_use]
+    pub(super) fn with_bundle(self, bundle: Bundle, database: Database) -> Self {
+        Self { bundle: Some(Arc::new(bundle)), database: Some(database), ..self }
     }
 
     /// With the place where the service shows its metrics.
@@ -53,7 +63,9 @@ impl Stack {
                 .or_usage("name the host with --allow-host if it is yours to break")?;
         }
         let Some(url) = &scenario.target.url else {
-            return bundled::start(scenario, folder).await.or_try_again("the run's folder holds the logs of its parts");
+            let database = database::start(scenario.target.database(), folder).await?;
+            let started = bundled::start(scenario, folder, database).await;
+            return started.or_try_again("the run's folder holds the logs of its parts");
         };
         allowed(url.get_ref(), &scenario.allow_hosts)
             .or_usage("name the host with --allow-host if it is yours to load")?;
@@ -62,7 +74,7 @@ impl Stack {
             Some(api) => Some(existing_links(scenario, api.get_ref()).await?),
             None => None,
         };
-        Ok(Self::new(url.get_ref().trim_end_matches('/').to_owned(), control, None))
+        Ok(Self::new(url.get_ref().trim_end_matches('/').to_owned(), control))
     }
 
     /// Base URL for the load.
@@ -71,11 +83,18 @@ impl Stack {
         &self.url
     }
 
-    /// What faults can act on: the fault proxy that holds the links, and the parts that the harness started, if there are any.
-    #[must_use]
-    pub(crate) fn injectors(&self) -> Injectors {
+    /// What faults can act on: the fault proxy that holds the links, and the parts and the database that the harness started, if there
+    /// are any.
+    ///
+    /// # Errors
+    /// When a fault of the timeline cannot be prepared on the database.
+    pub(crate) async fn injectors(&self, timeline: &Timeline) -> Result<Injectors, Failure> {
         let parts = self.bundle.clone().map(|bundle| bundle as Arc<dyn Parts>);
-        Injectors::new(self.control.clone(), parts)
+        let database = match &self.database {
+            Some(database) => Prepared::new(timeline, database).await.or_usage("change the fault, or the target")?,
+            None => Prepared::default(),
+        };
+        Ok(Injectors::new(self.control.clone(), parts).with_database(database))
     }
 
     /// Resolves when a part of the stack ends by itself, with how; never for a target that the harness did not start.
@@ -100,11 +119,12 @@ impl Stack {
             named.collect::<Vec<_>>()
         };
         let service = of("service", &scenario.target.service);
+        let database = self.database.as_ref().and_then(database::version).map(|it| ("database".to_owned(), it));
         Target {
             url: self.url.clone(),
             is_bundled: self.bundle.is_some(),
             processes: self.usage(),
-            settings: service.into_iter().chain(of("providers", &scenario.target.providers)).collect(),
+            settings: database.into_iter().chain(service).chain(of("providers", &scenario.target.providers)).collect(),
         }
     }
 
@@ -118,6 +138,9 @@ impl Stack {
     pub(crate) async fn stop(self) {
         if let Some(bundle) = &self.bundle {
             bundle.stop(STOP_WITHIN).await;
+        }
+        if let Some(Database::Postgres(cluster)) = &self.database {
+            cluster.stop().await;
         }
     }
 }
