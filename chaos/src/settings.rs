@@ -24,8 +24,13 @@ pub struct FaultSettings {
     #[schemars(with = "Option<String>")]
     pub name: Option<Spanned<String>>,
     /// The link it acts on, such as `mcp.flights`.
-    #[schemars(with = "String")]
-    pub link: Spanned<String>,
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub link: Option<Spanned<String>>,
+    /// In place of `link`: several links, on and off together, such as `["mcp.flights", "llm"]` to cut both off. Each has a record of its own.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub links: Vec<Spanned<String>>,
     /// When it begins, counted from the start of the run.
     #[schemars(with = "String")]
     pub at: Spanned<Length>,
@@ -47,6 +52,13 @@ pub struct FaultSettings {
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
+}
+
+impl FaultSettings {
+    /// The links it names, in the order of the file, be it by `link` or by `links`.
+    pub fn named_links(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.link.iter().chain(&self.links)
+    }
 }
 
 /// A duration as written: a number and a unit, such as `1.5s` or `1m30s`.
@@ -117,7 +129,8 @@ mod tests {
     fn faults_are_read_with_their_place_and_defaults() {
         let file: File = toml::from_str(WHOLE).unwrap();
         let [first, second] = &file.faults[..] else { panic!("two faults") };
-        assert_eq!(&WHOLE[first.link.span()], "\"mcp.flights\"");
+        let named: Vec<&str> = first.named_links().map(|link| &WHOLE[link.span()]).collect();
+        assert_eq!(named, ["\"mcp.flights\""]);
         assert_eq!(&WHOLE[first.at.span()], "\"15s\"");
         assert_eq!(first.lasts.get_ref().0, Duration::from_secs(90));
         assert_eq!((first.direction, *first.share.get_ref()), (Direction::Upstream, 0.5));
@@ -138,7 +151,8 @@ mod tests {
         check("\"upstream\"", "\"sideways\"", "unknown variant `sideways`");
         check("latency =", "latancy =", "unknown variant `latancy`");
         check("jitter", "jiter", "unknown field `jiter`");
-        check("link  = \"mcp.flights\"", "", "missing field `link`");
+        check("link  = \"mcp.flights\"", "link = 5", "string");
+        check("link  = \"mcp.flights\"", "links = \"mcp.flights\"", "sequence");
     }
 
     #[test]

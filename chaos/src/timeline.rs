@@ -2,6 +2,7 @@
 use std::{fmt, ops::Range, time::Duration};
 
 use reports::units::format_duration;
+use toml::Spanned;
 
 use crate::{
     fault::{self, Fault, Means},
@@ -68,6 +69,9 @@ pub struct Error {
 /// What is wrong with a fault of a scenario.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Problem {
+    /// It acts on nothing, or says twice on what.
+    #[error("a fault names either one `link` or several `links`")]
+    LinkOrLinks,
     /// There is no such link.
     #[error("there is no link `{link}`{}; the links are {}", suggestion(nearest), known.join(", "))]
     UnknownLink {
@@ -130,9 +134,14 @@ impl Timeline {
         let mut faults: Vec<TimedFault> = Vec::new();
         let mut errors = Vec::new();
         for setting in settings {
-            match checked(setting, links, run).and_then(|fault| unlike(fault, setting, &faults)) {
-                Ok(fault) => faults.push(fault),
-                Err(error) => errors.push(error),
+            errors.extend(names_its_links(setting).err());
+            for link in setting.named_links() {
+                match checked(setting, link, links, run).and_then(|fault| unlike(fault, setting, link, &faults)) {
+                    Ok(fault) => faults.push(fault),
+                    // What is wrong with the settings is wrong on every link, and said once.
+                    Err(error) if errors.last() == Some(&error) => {}
+                    Err(error) => errors.push(error),
+                }
             }
         }
         // Stable: faults that begin together stay in the order of the file.
@@ -209,11 +218,23 @@ fn row(fault: &TimedFault) -> [String; 5] {
     ]
 }
 
-/// The fault on its own: its link, its time, its settings.
-fn checked<L: AsRef<str>>(setting: &FaultSettings, links: &[L], run: Duration) -> Result<TimedFault, Error> {
-    let link = setting.link.get_ref();
+fn names_its_links(setting: &FaultSettings) -> Result<(), Error> {
+    if setting.link.is_some() != setting.links.is_empty() {
+        return Err(Error { problem: Problem::LinkOrLinks, span: setting.fault.span() });
+    }
+    Ok(())
+}
+
+/// The fault on one of its links, on its own: its time, its settings.
+fn checked<L: AsRef<str>>(
+    setting: &FaultSettings,
+    link: &Spanned<String>,
+    links: &[L],
+    run: Duration,
+) -> Result<TimedFault, Error> {
+    let (link, link_span) = (link.get_ref(), link.span());
     if !links.iter().any(|known| known.as_ref() == link) {
-        return Err(Error { problem: unknown_link(link, links), span: setting.link.span() });
+        return Err(Error { problem: unknown_link(link, links), span: link_span });
     }
     let (on, lasts) = (setting.at.get_ref().0, setting.lasts.get_ref().0);
     if lasts.is_zero() {
@@ -237,18 +258,27 @@ fn checked<L: AsRef<str>>(setting: &FaultSettings, links: &[L], run: Duration) -
     if means == Means::Disable && (share < 1.0 || setting.direction == Direction::Upstream) {
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
-    let name = setting.name.as_ref().map_or_else(|| format!("{link} {}", fault.kind()), |name| name.get_ref().clone());
+    let name = match &setting.name {
+        Some(name) if setting.link.is_some() => name.get_ref().clone(),
+        Some(name) => format!("{} {link}", name.get_ref()),
+        None => format!("{link} {}", fault.kind()),
+    };
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, lease })
 }
 
 /// The fault beside those before it in the file.
-fn unlike(fault: TimedFault, setting: &FaultSettings, others: &[TimedFault]) -> Result<TimedFault, Error> {
+fn unlike(
+    fault: TimedFault,
+    setting: &FaultSettings,
+    link: &Spanned<String>,
+    others: &[TimedFault],
+) -> Result<TimedFault, Error> {
     if let Some(other) = others.iter().find(|other| fault.clashes_with(other)) {
         return Err(Error { problem: Problem::Overlap { other: other.name.clone() }, span: setting.at.span() });
     }
     if others.iter().any(|other| fault.name == other.name) {
-        let span = setting.name.as_ref().map_or(setting.link.span(), |name| name.span());
+        let span = setting.name.as_ref().map_or(link.span(), Spanned::span);
         return Err(Error { problem: Problem::SameName { name: fault.name }, span });
     }
     Ok(fault)
@@ -359,6 +389,33 @@ mod tests {
             &[&SLOW.replace("\"1s\"", "\"1us\"")],
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
+        );
+    }
+
+    #[test]
+    fn one_fault_cuts_a_group_of_links_off_together() {
+        let cut = DOWN.replace("link = \"llm\"", "links = [\"mcp.flights\", \"llm\"]");
+        let timeline = plan(&[&format!("{cut}; name = \"partition\""), &DOWN.replace("5s", "20s")]).1.unwrap();
+        let faults: Vec<_> =
+            timeline.faults().iter().map(|f| (f.name.as_str(), f.link.as_str(), f.on.as_secs())).collect();
+        let expected =
+            [("partition mcp.flights", "mcp.flights", 5), ("partition llm", "llm", 5), ("llm down", "llm", 20)];
+        assert_eq!(faults, expected);
+        assert_eq!(plan(&[&cut]).1.unwrap().faults()[0].name, "mcp.flights down");
+
+        let either = "a fault names either one `link` or several `links`";
+        refused(&[&format!("{cut}; link = \"client\"")], "\"down\"", either);
+        refused(&[&DOWN.replace("link = \"llm\"; ", "")], "\"down\"", either);
+        refused(&[&cut.replace("\"10s\"", "\"0s\"")], "\"0s\"", "a fault that lasts no time does nothing");
+        refused(
+            &[&cut.replace("\"llm\"", "\"lln\"")],
+            "\"lln\"",
+            "there is no link `lln` (did you mean `llm`?); the links are client, llm, mcp.flights",
+        );
+        refused(
+            &[&cut.replace("mcp.flights", "llm")],
+            "\"5s\"",
+            "the fault overlaps `llm down`, which is the same kind of fault on the same link",
         );
     }
 

@@ -195,7 +195,8 @@ impl Plan {
 
 fn timeline(scenario: &Scenario) -> Result<Timeline, Vec<Mistake>> {
     // Which links a running fault proxy has shows when it is reached; until then every name may be one.
-    let named: Vec<&str> = scenario.faults.iter().map(|fault| fault.link.get_ref().as_str()).collect();
+    let named = scenario.faults.iter().flat_map(|fault| fault.named_links());
+    let named: Vec<&str> = named.map(|link| link.get_ref().as_str()).collect();
     let links = scenario.links().map_or(named, <[&str]>::to_vec);
     let timeline = Timeline::new(&scenario.faults, &links, scenario.load.duration);
     timeline.map_err(|errors| errors.into_iter().map(|error| Mistake::at(error.span.clone(), &error, None)).collect())

@@ -295,9 +295,10 @@ impl Scenario {
         });
         let gates = self.gates.iter().filter_map(gate_mistake);
         let needs_links = self.target.url.is_some() && self.links.api.is_none();
-        let unreachable = self.faults.iter().filter(|_| needs_links).map(|fault| {
+        let named = self.faults.iter().filter_map(|fault| fault.named_links().next());
+        let unreachable = named.filter(|_| needs_links).map(|link| {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
-            Mistake::at(fault.link.span(), "a target with a `url` has no links of the harness's own", hint)
+            Mistake::at(link.span(), "a target with a `url` has no links of the harness's own", hint)
         });
         let early = self.faults.iter().filter_map(|fault| fault_in_search(fault, self.load.warm_up));
         let load = load.into_iter().chain(self.connection_mistake());

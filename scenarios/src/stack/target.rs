@@ -121,7 +121,8 @@ pub(crate) fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
 async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failure> {
     let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
     let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
-    let missing = scenario.faults.iter().map(|fault| fault.link.get_ref()).find(|link| !links.contains_key(*link));
+    let named = scenario.faults.iter().flat_map(|fault| fault.named_links());
+    let missing = named.map(toml::Spanned::get_ref).find(|link| !links.contains_key(*link));
     let known: Vec<&str> = links.keys().map(String::as_str).collect();
     match missing {
         None => Ok(control),
