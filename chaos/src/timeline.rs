@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use crate::{
     fault::{self, Fault, Means},
+    link::Reach,
     settings::{Direction, FaultSettings},
 };
 
@@ -111,9 +112,18 @@ pub enum Problem {
         /// As written.
         share: f64,
     },
-    /// A link is down as a whole.
-    #[error("`down` acts on the whole link: leave `share` and `direction` out")]
-    DownIsWhole,
+    /// New connections are refused as a whole.
+    #[error("`{kind}` acts on the whole link: leave `share` and `direction` out")]
+    WholeLink {
+        /// The kind of the fault.
+        kind: &'static str,
+    },
+    /// Both directions are touched anyway.
+    #[error("`{kind}` acts on both directions: leave `direction` out")]
+    BothDirections {
+        /// The kind of the fault.
+        kind: &'static str,
+    },
     /// The lease could not be renewed in time.
     #[error("the lease is {}, but must be at least {}", format_duration(*lease), format_duration(SHORTEST_LEASE))]
     ShortLease {
@@ -180,10 +190,19 @@ impl TimedFault {
     pub fn description(&self) -> String {
         match self.means {
             Means::Disable => format!("{}: connections refused and cut", self.fault),
-            Means::Toxic { .. } if self.share < 1.0 => {
-                format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
-            }
-            Means::Toxic { .. } => format!("{} {}, every connection", self.fault, self.direction),
+            Means::Toxic { .. } => format!("{}{}", self.fault, self.where_it_acts()),
+        }
+    }
+
+    fn where_it_acts(&self) -> String {
+        let share = match self.share {
+            share if share < 1.0 => format!("{} % of connections", share * 100.0),
+            _ => "every connection".to_owned(),
+        };
+        match self.fault.reach() {
+            Reach::Door => ": new connections refused, open ones live on".to_owned(),
+            Reach::BothStreams => format!(", {share}"),
+            Reach::Stream => format!(" {}, {share}", self.direction),
         }
     }
 
@@ -255,9 +274,7 @@ fn checked<L: AsRef<str>>(
     }
     let fault = setting.fault.get_ref();
     let means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
-    if means == Means::Disable && (share < 1.0 || setting.direction == Direction::Upstream) {
-        return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
-    }
+    check_reach(fault, share, setting.direction).map_err(|problem| Error { problem, span: setting.fault.span() })?;
     let name = match &setting.name {
         Some(name) if setting.link.is_some() => name.get_ref().clone(),
         Some(name) => format!("{} {link}", name.get_ref()),
@@ -265,6 +282,16 @@ fn checked<L: AsRef<str>>(
     };
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, lease })
+}
+
+/// What a fault acts on cannot be narrowed down to less than it is.
+fn check_reach(fault: &Fault, share: f64, direction: Direction) -> Result<(), Problem> {
+    let (kind, names_direction) = (fault.kind(), direction != Direction::default());
+    match fault.reach() {
+        Reach::Door if share < 1.0 || names_direction => Err(Problem::WholeLink { kind }),
+        Reach::BothStreams if names_direction => Err(Problem::BothDirections { kind }),
+        _ => Ok(()),
+    }
 }
 
 /// The fault beside those before it in the file.
@@ -384,6 +411,16 @@ mod tests {
             &[&format!("{DOWN}; share = 0.5")],
             "\"down\"",
             "`down` acts on the whole link: leave `share` and `direction` out",
+        );
+        refused(
+            &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "refuse"))],
+            "\"refuse\"",
+            "`refuse` acts on the whole link: leave `share` and `direction` out",
+        );
+        refused(
+            &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "blackhole"))],
+            "\"blackhole\"",
+            "`blackhole` acts on both directions: leave `direction` out",
         );
         refused(
             &[&SLOW.replace("\"1s\"", "\"1us\"")],

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::time::Instant;
 
 use super::catalogue::Error;
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Bytes leave in pieces of about this long at the rate, so that a slow link drips rather than bursts.
 const QUANTUM: Duration = Duration::from_millis(10);
@@ -47,6 +47,7 @@ fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error
 pub(super) const KIND: Kind = Kind {
     name: "bandwidth",
     attributes: &["rate"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |attributes, start| {

@@ -1,22 +1,33 @@
 //! The catalogue of faults: one file each, with its settings in a scenario, its behaviour on a link, and its tests.
 //!
-//! A new fault is a new file, a line in [`Fault`] and, if it acts on the bytes of a connection, a line in `KINDS`.
+//! A new fault is a new file, a line in [`Fault`] and, if it acts on the connections of a link, a line in `KINDS`.
 mod bandwidth;
+mod blackhole;
+mod close_after;
+mod corrupt;
 mod down;
 mod latency;
 mod limit_data;
+mod loss;
 mod noop;
+mod one_way;
+mod refuse;
 mod reset_peer;
 mod slicer;
 mod slow_close;
 mod timeout;
 
+mod packets;
+
 mod catalogue;
 
 pub use bandwidth::Bandwidth;
 pub use catalogue::{Error, Fault, Means};
+pub use close_after::CloseAfter;
+pub use corrupt::Corrupt;
 pub use latency::Latency;
 pub use limit_data::LimitData;
+pub use loss::Loss;
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;

@@ -17,6 +17,7 @@ use tokio_util::io::poll_read_buf;
 use super::{
     chain::{Advance, Chain},
     chunk::Chunk,
+    counters::Hits,
     live::Control,
     spec::Spec,
     timer::{Alarm, Timers},
@@ -75,7 +76,8 @@ impl Connection {
         lanes: [Arc<Lane>; 2],
         timers: &Timers,
     ) -> Self {
-        let [upstream, downstream] = lanes.map(|lane| Direction::new(ordinal, lane, timers));
+        let hits = Arc::<Hits>::default();
+        let [upstream, downstream] = lanes.map(|lane| Direction::new(ordinal, Arc::clone(&hits), lane, timers));
         Self { client, server, upstream, downstream }
     }
 
@@ -132,11 +134,11 @@ enum State {
 }
 
 impl Direction {
-    fn new(ordinal: u64, lane: Arc<Lane>, timers: &Timers) -> Self {
+    fn new(ordinal: u64, hits: Arc<Hits>, lane: Arc<Lane>, timers: &Timers) -> Self {
         Self {
             lane,
             version: 0,
-            chain: Chain::new(ordinal),
+            chain: Chain::new(ordinal, hits),
             buffer: BytesMut::new(),
             read_bytes: READ_BYTES_MIN,
             source_has_ended: false,

@@ -75,9 +75,9 @@ pub struct ToxicEffects {
     pub kind: String,
     /// True when it is no longer there.
     pub removed: bool,
-    /// Connections on which it delayed, dropped, cut, closed or reset something.
+    /// Connections on which it delayed, changed, dropped, cut, closed or reset something.
     pub connections: u64,
-    /// Chunks delayed or dropped.
+    /// Chunks delayed, changed or dropped.
     pub chunks: u64,
     /// Bytes in them.
     pub bytes: u64,

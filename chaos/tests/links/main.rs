@@ -4,8 +4,10 @@
 mod rig;
 
 mod api;
+mod choice;
 mod drive;
 mod effects;
+mod extensions;
 mod faults;
 mod foreign;
 mod leases;

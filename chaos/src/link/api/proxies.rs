@@ -13,7 +13,8 @@ use serde_json::json;
 use super::error::{Result, status};
 use crate::link::{
     body::{read_array, read_object},
-    registry::{Error, NewProxy, Registry},
+    draft::NewProxy,
+    registry::{Error, Registry},
     wire::Proxy,
 };
 
