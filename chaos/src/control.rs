@@ -122,6 +122,11 @@ impl Control {
         Ok(Self { http, base, lease_supported: Arc::new(AtomicBool::new(true)) })
     }
 
+    /// The host of the URL; an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// False once the fault proxy was seen to ignore a lease; then a fault stays when the harness dies.
     #[must_use]
     pub fn lease_supported(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::{
     control::{Control, Error, Written},
     fault::Means,
     link::wire::ProxyEffects,
+    probe::Probe,
     timeline::{TimedFault, Timeline},
 };
 
@@ -51,16 +52,22 @@ async fn drive_one(fault: &TimedFault, control: &Control, origin: Instant, stop:
         () = sleep_until(origin + fault.on) => {}
     }
     let cut_before = cut_connections(fault, control).await;
+    let mut probe = Probe::of(fault, control).await;
     let guard = Guard { control: control.clone(), fault: Some(fault.clone()) };
     match control.apply(fault).await {
         Ok(on) => {
             info!(fault = %fault.name, link = %fault.link, "fault on: {}", record.description);
             warn_without_lease(fault, control);
-            let end = hold(fault, control, origin, stop, on).await;
+            let end = hold(fault, control, origin, stop, on, &mut probe).await;
             let off = lift(fault, control).await;
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
-            record.effect = effect(fault, control, cut_before).await;
+            record.effect = with_probes(effect(fault, control, cut_before).await, &probe);
+            if probe.let_in > 0 {
+                let Probe { refused, let_in, .. } = probe;
+                let took = || format!("the link let {let_in} of {} probes in", refused + let_in);
+                record.error.get_or_insert_with(took);
+            }
         }
         Err(error) => {
             record.error = Some(chain(&error));
@@ -104,11 +111,19 @@ enum Held {
 }
 
 /// Renews the lease until the fault is due to go off, the run stops, or the fault is seen to be gone.
-async fn hold(fault: &TimedFault, control: &Control, origin: Instant, stop: &CancellationToken, on: Written) -> Held {
+async fn hold(
+    fault: &TimedFault,
+    control: &Control,
+    origin: Instant,
+    stop: &CancellationToken,
+    on: Written,
+    probe: &mut Probe,
+) -> Held {
     let interval = fault.lease / RENEWALS_PER_LEASE;
     let mut renewed = on.before;
     let mut next = renewed + interval;
     loop {
+        probe.attempt().await;
         tokio::select! {
             biased;
             () = stop.cancelled() => return Held::Stopped,
@@ -172,8 +187,16 @@ async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Optio
                 chunks: toxic.chunks,
                 bytes: toxic.bytes,
                 delayed_us: toxic.delayed_us,
+                probes_refused: 0,
             })
         }
+    }
+}
+
+fn with_probes(effect: Option<FaultEffect>, probe: &Probe) -> Option<FaultEffect> {
+    match probe.refused {
+        0 => effect,
+        probes_refused => Some(FaultEffect { probes_refused, ..effect.unwrap_or_default() }),
     }
 }
 

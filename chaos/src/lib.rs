@@ -9,6 +9,7 @@ mod timeline;
 
 mod control;
 mod driver;
+mod probe;
 
 mod draw;
 pub mod fault;

@@ -37,6 +37,10 @@ pub struct FaultEffect {
     pub bytes: u64,
     /// Sum of the delays added, in microseconds.
     pub delayed_us: u64,
+    /// Connections that the driver tried while the link refused them, all refused: those of others the kernel does not count. 0 in older
+    /// records.
+    #[serde(default)]
+    pub probes_refused: u64,
 }
 
 /// One fault of the timeline: as planned, and as it happened.
