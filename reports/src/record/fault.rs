@@ -39,8 +39,12 @@ pub struct FaultEffect {
     pub delayed_us: u64,
     /// Connections that the driver tried while the link refused them, all refused: those of others the kernel does not count. 0 in older
     /// records.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub probes_refused: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One fault of the timeline: as planned, and as it happened.
