@@ -9,6 +9,7 @@ use super::{
     bandwidth, bandwidth::Bandwidth, blackhole, close_after, close_after::CloseAfter, corrupt, corrupt::Corrupt, down,
     latency, latency::Latency, limit_data, limit_data::LimitData, loss, loss::Loss, noop, one_way, refuse, reset_peer,
     reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout, timeout::Timeout,
+    tls_alert, tls_alert::TlsAlert,
 };
 use crate::link::{Kind, Reach};
 
@@ -28,6 +29,7 @@ const KINDS: &[&Kind] = &[
     &loss::KIND,
     &corrupt::KIND,
     &close_after::KIND,
+    &tls_alert::KIND,
 ];
 
 /// Looks a toxic up by its name in the HTTP API.
@@ -53,6 +55,8 @@ pub enum Fault {
     Corrupt(Corrupt),
     /// The connection closes a time after it was accepted or the fault began.
     CloseAfter(CloseAfter),
+    /// A TLS handshake fails with an alert.
+    TlsAlert(TlsAlert),
     /// Bytes arrive later.
     Latency(Latency),
     /// Bytes arrive at no more than a rate.
@@ -125,6 +129,7 @@ impl Fault {
             Fault::Loss(_) => loss::KIND.name,
             Fault::Corrupt(_) => corrupt::KIND.name,
             Fault::CloseAfter(_) => close_after::KIND.name,
+            Fault::TlsAlert(_) => tls_alert::KIND.name,
             Fault::Latency(_) => latency::KIND.name,
             Fault::Bandwidth(_) => bandwidth::KIND.name,
             Fault::Timeout(_) => timeout::KIND.name,
@@ -151,6 +156,7 @@ impl Fault {
             Fault::Loss(settings) => settings.attributes()?,
             Fault::Corrupt(settings) => settings.attributes()?,
             Fault::CloseAfter(settings) => settings.attributes()?,
+            Fault::TlsAlert(settings) => settings.attributes()?,
             Fault::Latency(settings) => settings.attributes()?,
             Fault::Bandwidth(settings) => settings.attributes()?,
             Fault::Timeout(settings) => settings.attributes()?,
@@ -171,6 +177,7 @@ impl fmt::Display for Fault {
             Fault::Loss(settings) => settings.fmt(f),
             Fault::Corrupt(settings) => settings.fmt(f),
             Fault::CloseAfter(settings) => settings.fmt(f),
+            Fault::TlsAlert(settings) => settings.fmt(f),
             Fault::Latency(settings) => settings.fmt(f),
             Fault::Bandwidth(settings) => settings.fmt(f),
             Fault::Timeout(settings) => settings.fmt(f),
@@ -256,6 +263,8 @@ mod tests {
         check("{ loss = { per_mille = 20 } }", "loss of 20 ‰ of packets", "loss", packets);
         check("{ corrupt = { per_mille = 20 } }", "corrupt 20 ‰ of packets", "corrupt", packets);
         check(r#"{ close_after = { delay = "2s" } }"#, "close_after 2s", "close_after", &[("delay", 2000)]);
+        let alert = r#"{ tls_alert = { alert = "protocol_version" } }"#;
+        check(alert, "tls_alert 70", "tls_alert", &[("alert", 70)]);
         assert_eq!(read(r#""down""#).unwrap().means(), Ok(Means::Disable));
     }
 

@@ -16,6 +16,7 @@ mod reset_peer;
 mod slicer;
 mod slow_close;
 mod timeout;
+mod tls_alert;
 
 mod packets;
 
@@ -32,5 +33,6 @@ pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
+pub use tls_alert::{Alert, TlsAlert};
 
 pub(crate) use catalogue::kind;

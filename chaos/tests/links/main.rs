@@ -12,3 +12,4 @@ mod faults;
 mod foreign;
 mod leases;
 mod streams;
+mod tls;
