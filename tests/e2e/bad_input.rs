@@ -108,3 +108,16 @@ fn a_run_that_is_not_there_cannot_be_reported() {
     refused(&Workplace::new("").harness(&["report", "latest"]), 2, &["cannot read reports/runs"]);
     refused(&Workplace::new("").harness(&["report", "nonesuch"]), 2, &["there is no run `nonesuch`"]);
 }
+
+#[test]
+fn a_file_of_links_that_cannot_be_used_says_what_is_wrong_with_it() {
+    let place = Workplace::new("");
+    let links = |file: &str| place.harness(&["links", "--api", "127.0.0.1:0", "--config", file]);
+    refused(&links("missing.json"), 2, &["cannot read missing.json", "write proxies as"]);
+    fs::write(place.path().join("links.json"), "[{ \"name\": \"a\" }]").unwrap();
+    refused(
+        &links("links.json"),
+        2,
+        &["cannot make the links of links.json", "missing required field: upstream at proxy 1"],
+    );
+}

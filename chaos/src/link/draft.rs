@@ -1,6 +1,6 @@
 //! Proxies and toxics as asked for in the body of a request, read as a whole before anything is done.
 use super::{
-    body::Fields,
+    body::{Fields, read_array},
     choice::Choice,
     proxy::Stream,
     registry::Error,
@@ -34,6 +34,18 @@ impl NewProxy {
             ttl_ms: fields.whole("ttl_ms")?,
             toxics: fields.objects("toxics")?.iter().map(NewToxic::read).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Reads an array of them, as `/populate` takes it and a file of proxies holds it.
+    pub(crate) fn read_all(json: &[u8]) -> Result<Vec<Self>, Error> {
+        let numbered = read_array(json)?.into_iter().zip(1..);
+        let read = numbered.map(|(fields, number)| match Self::read(&fields) {
+            Err(Error::MissingField { field }) => {
+                Err(Error::MissingField { field: format!("{field} at proxy {number}") })
+            }
+            other => other,
+        });
+        read.collect()
     }
 }
 

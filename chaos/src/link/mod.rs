@@ -33,7 +33,7 @@ mod server;
 pub mod wire;
 
 pub use listen::Error as ListenError;
-pub use server::{Error, Links, Settings, serve};
+pub use server::{Error, Links, PopulateError, Settings, serve};
 
 pub(crate) use chunk::Queue;
 #[cfg(test)]

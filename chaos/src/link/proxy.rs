@@ -291,6 +291,8 @@ impl Proxy {
             cut: counters.cut.load(Relaxed),
             upstream_bytes: upstream.bytes.load(Relaxed),
             downstream_bytes: downstream.bytes.load(Relaxed),
+            upstream_sent_bytes: upstream.sent_bytes.load(Relaxed),
+            downstream_sent_bytes: downstream.sent_bytes.load(Relaxed),
             toxics: retired.chain(present).collect(),
         }
     }
@@ -300,7 +302,7 @@ impl Proxy {
         self.retired.clear();
         self.toxics.iter().for_each(|toxic| toxic.spec.counters.reset());
         self.shared.counters.reset();
-        self.shared.lanes.iter().for_each(|lane| lane.bytes.store(0, Relaxed));
+        self.shared.lanes.iter().for_each(|lane| lane.reset());
     }
 }
 

@@ -74,6 +74,11 @@ impl Registry {
         Effects { proxies: proxies.iter().map(|(name, proxy)| (name.clone(), proxy.effects())).collect() }
     }
 
+    /// Every link with what it did.
+    pub(crate) async fn overview(&self) -> Vec<(wire::Proxy, wire::ProxyEffects)> {
+        self.proxies.lock().await.values().map(|proxy| (proxy.shape(), proxy.effects())).collect()
+    }
+
     pub(crate) async fn create(&self, new: NewProxy) -> Result<wire::Proxy, Error> {
         let address = listen::resolve(&new.listen).await?;
         let mut proxies = self.proxies.lock().await;

@@ -61,6 +61,12 @@ pub struct ProxyEffects {
     pub upstream_bytes: u64,
     /// Bytes read from the server.
     pub downstream_bytes: u64,
+    /// Bytes written to the server.
+    #[serde(default)]
+    pub upstream_sent_bytes: u64,
+    /// Bytes written to clients.
+    #[serde(default)]
+    pub downstream_sent_bytes: u64,
     /// In order of creation, removed ones included (the last 256 of them).
     pub toxics: Vec<ToxicEffects>,
 }

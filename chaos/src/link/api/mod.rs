@@ -2,6 +2,7 @@
 //!
 //! Two differences, both to the better: errors are JSON by their Content-Type too, and `GET /effects` shows what the links did.
 mod error;
+mod metrics;
 mod proxies;
 mod router;
 mod toxics;
