@@ -5,11 +5,13 @@ mod rig;
 
 mod api;
 mod choice;
+mod clients;
 mod drive;
 mod effects;
 mod extensions;
 mod faults;
 mod foreign;
 mod leases;
+mod metrics;
 mod streams;
 mod tls;
