@@ -17,5 +17,5 @@ pub mod link;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
-pub use settings::{Direction, FaultSettings, Length};
+pub use settings::{Connections, Direction, FaultSettings, Length};
 pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};

@@ -7,7 +7,7 @@
 //! for   = "10s"
 //! fault = { latency = { delay = "1500ms", jitter = "100ms" } }
 //! ```
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU64, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,44 @@ pub struct FaultSettings {
     #[serde(default = "every_connection")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub share: Spanned<f64>,
+    /// Which connections it takes hold of, by their order; all unless set. Not for `down` and `refuse`.
+    #[serde(default)]
+    pub connections: Connections,
     /// How long it stays when nobody renews it, should the harness die; 10 s unless set, at least 100 ms.
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
+}
+
+/// Connections by their order: those that are open when the fault goes on, oldest first, then new ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// The first so many are spared; 0 unless set.
+    #[serde(default)]
+    pub skip: u64,
+    /// Then only each so manieth is taken, the first of them included.
+    pub every: Option<NonZeroU64>,
+    /// Of those, no more than so many.
+    pub first: Option<NonZeroU64>,
+}
+
+impl Connections {
+    /// As attributes of a toxic, only what is set: a real Toxiproxy, which has none of them, need not know when nothing is chosen.
+    pub(crate) fn attributes(self) -> impl Iterator<Item = (&'static str, u64)> {
+        let (every, count) = (self.every.map(NonZeroU64::get), self.first.map(NonZeroU64::get));
+        let all = [("skip", Some(self.skip).filter(|skip| *skip > 0)), ("every", every), ("count", count)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+impl fmt::Display for Connections {
+    /// In words, such as `connections skip 1, every 3, first 2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |(name, value): (&str, u64)| format!("{} {value}", if name == "count" { "first" } else { name });
+        let words: Vec<String> = self.attributes().map(words).collect();
+        write!(f, "connections {}", words.join(", "))
+    }
 }
 
 impl FaultSettings {
@@ -151,6 +185,8 @@ mod tests {
         check("\"upstream\"", "\"sideways\"", "unknown variant `sideways`");
         check("latency =", "latancy =", "unknown variant `latancy`");
         check("jitter", "jiter", "unknown field `jiter`");
+        check("share", "connections = { first = 0 }\nshare", "nonzero");
+        check("share", "connections = { last = 1 }\nshare", "unknown field `last`");
         check("link  = \"mcp.flights\"", "link = 5", "string");
         check("link  = \"mcp.flights\"", "links = \"mcp.flights\"", "sequence");
     }

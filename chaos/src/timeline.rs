@@ -7,7 +7,7 @@ use toml::Spanned;
 use crate::{
     fault::{self, Fault, Means},
     link::Reach,
-    settings::{Direction, FaultSettings},
+    settings::{Connections, Direction, FaultSettings},
 };
 
 /// A lease shorter than this cannot be renewed in time on a busy machine.
@@ -41,6 +41,8 @@ pub struct TimedFault {
     pub direction: Direction,
     /// The share of connections it takes hold of, (0, 1].
     pub share: f64,
+    /// Which connections it takes hold of, by their order; `means` says so too.
+    pub connections: Connections,
     /// How long it stays when nobody renews it.
     pub lease: Duration,
 }
@@ -113,7 +115,7 @@ pub enum Problem {
         share: f64,
     },
     /// New connections are refused as a whole.
-    #[error("`{kind}` acts on the whole link: leave `share` and `direction` out")]
+    #[error("`{kind}` acts on the whole link: leave `share`, `direction` and `connections` out")]
     WholeLink {
         /// The kind of the fault.
         kind: &'static str,
@@ -195,9 +197,11 @@ impl TimedFault {
     }
 
     fn where_it_acts(&self) -> String {
-        let share = match self.share {
-            share if share < 1.0 => format!("{} % of connections", share * 100.0),
-            _ => "every connection".to_owned(),
+        let share = match (self.share < 1.0, self.connections == Connections::default()) {
+            (false, true) => "every connection".to_owned(),
+            (true, true) => format!("{} % of connections", self.share * 100.0),
+            (false, false) => self.connections.to_string(),
+            (true, false) => format!("{} % of {}", self.share * 100.0, self.connections),
         };
         match self.fault.reach() {
             Reach::Door => ": new connections refused, open ones live on".to_owned(),
@@ -273,22 +277,27 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::ShortLease { lease }, span: setting.lease.span() });
     }
     let fault = setting.fault.get_ref();
-    let means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
-    check_reach(fault, share, setting.direction).map_err(|problem| Error { problem, span: setting.fault.span() })?;
+    let connections = setting.connections;
+    let mut means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
+    check_reach(fault, share < 1.0 || connections != Connections::default(), setting.direction)
+        .map_err(|problem| Error { problem, span: setting.fault.span() })?;
+    if let Means::Toxic { attributes, .. } = &mut means {
+        attributes.extend(connections.attributes());
+    }
     let name = match &setting.name {
         Some(name) if setting.link.is_some() => name.get_ref().clone(),
         Some(name) => format!("{} {link}", name.get_ref()),
         None => format!("{link} {}", fault.kind()),
     };
     let (fault, direction) = (fault.clone(), setting.direction);
-    Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, lease })
+    Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, connections, lease })
 }
 
 /// What a fault acts on cannot be narrowed down to less than it is.
-fn check_reach(fault: &Fault, share: f64, direction: Direction) -> Result<(), Problem> {
+fn check_reach(fault: &Fault, is_partial: bool, direction: Direction) -> Result<(), Problem> {
     let (kind, names_direction) = (fault.kind(), direction != Direction::default());
     match fault.reach() {
-        Reach::Door if share < 1.0 || names_direction => Err(Problem::WholeLink { kind }),
+        Reach::Door if is_partial || names_direction => Err(Problem::WholeLink { kind }),
         Reach::BothStreams if names_direction => Err(Problem::BothDirections { kind }),
         _ => Ok(()),
     }
@@ -410,12 +419,17 @@ mod tests {
         refused(
             &[&format!("{DOWN}; share = 0.5")],
             "\"down\"",
-            "`down` acts on the whole link: leave `share` and `direction` out",
+            "`down` acts on the whole link: leave `share`, `direction` and `connections` out",
+        );
+        refused(
+            &[&format!("{DOWN}; connections = {{ first = 2 }}")],
+            "\"down\"",
+            "`down` acts on the whole link: leave `share`, `direction` and `connections` out",
         );
         refused(
             &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "refuse"))],
             "\"refuse\"",
-            "`refuse` acts on the whole link: leave `share` and `direction` out",
+            "`refuse` acts on the whole link: leave `share`, `direction` and `connections` out",
         );
         refused(
             &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "blackhole"))],
@@ -427,6 +441,20 @@ mod tests {
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
         );
+    }
+
+    #[test]
+    fn connections_are_chosen_by_their_order() {
+        let some = format!("{SLOW}; connections = {{ skip = 1, every = 3, first = 2 }}");
+        let timeline = plan(&[&some]).1.unwrap();
+        let fault = &timeline.faults()[0];
+        assert_eq!(fault.description(), "latency 1s downstream, connections skip 1, every 3, first 2");
+        let Means::Toxic { attributes, .. } = &fault.means else { panic!("a latency is a toxic") };
+        let expected = [("latency", 1000), ("jitter", 0), ("skip", 1), ("every", 3), ("count", 2)];
+        assert_eq!(*attributes, expected.into_iter().collect());
+        let half = format!("{SLOW}; connections = {{ first = 2 }}; share = 0.5");
+        let timeline = plan(&[&half]).1.unwrap();
+        assert_eq!(timeline.faults()[0].description(), "latency 1s downstream, 50 % of connections first 2");
     }
 
     #[test]

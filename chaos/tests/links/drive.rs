@@ -92,6 +92,25 @@ async fn refusal_and_silence_of_a_link_that_nobody_uses_are_told_apart() {
     rig.links.stop().await;
 }
 
+#[tokio::test]
+async fn a_fault_of_a_scenario_hits_the_connections_that_it_chooses() {
+    let rig = Rig::new(echo().await).await;
+    let control = Control::new(&rig.url()).unwrap();
+    let fault = r#"link = "link"; at = "0s"; for = "50s"; fault = { limit_data = { bytes = "1B" } }; connections = { skip = 1, first = 1 }"#;
+    let (timeline, stop) = (timeline(&[fault]), CancellationToken::new());
+    let of_driver = stop.clone();
+    let driving = tokio::spawn(async move { drive(&timeline, &control, Instant::now(), of_driver).await });
+    eventually("the fault is on", async || !is_clean(&rig).await).await;
+    let mut is_hit = Vec::new();
+    for _ in 0..3 {
+        is_hit.push(ping(&mut rig.connect().await).await.is_err());
+    }
+    stop.cancel();
+    assert_eq!(is_hit, [false, true, false]);
+    assert_eq!(driving.await.unwrap()[0].effect.unwrap().connections, 1);
+    rig.links.stop().await;
+}
+
 const FOR_LONG: [&str; 3] = [
     r#"link = "link"; at = "0s"; for = "50s"; fault = { timeout = { after = "0ms" } }"#,
     r#"link = "link"; at = "0s"; for = "50s"; fault = { bandwidth = { rate = "1KB/s" } }; direction = "upstream""#,
