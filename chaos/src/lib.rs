@@ -14,8 +14,12 @@ mod probe;
 mod draw;
 pub mod fault;
 pub mod link;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
 pub use settings::{Connections, Direction, FaultSettings, Length};
 pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};
+#[cfg(feature = "toxiproxy")]
+pub use toxiproxy::{Error as ToxiproxyError, Toxic, Toxiproxy};

@@ -15,3 +15,5 @@ mod leases;
 mod metrics;
 mod streams;
 mod tls;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy_rust;
