@@ -35,6 +35,8 @@ pub mod wire;
 pub use listen::Error as ListenError;
 pub use server::{Error, Links, PopulateError, Settings, serve};
 
+#[cfg(test)]
+pub(crate) use chunk::Chunk;
 pub(crate) use chunk::Queue;
 #[cfg(test)]
 pub(crate) use toxic::testing;
