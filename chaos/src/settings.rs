@@ -93,6 +93,17 @@ impl FaultSettings {
     pub fn named_links(&self) -> impl Iterator<Item = &Spanned<String>> {
         self.link.iter().chain(&self.links)
     }
+
+    /// What of it a real Toxiproxy does not have, in words; `None` when it has all, or no link is meant.
+    #[must_use]
+    pub fn beyond_toxiproxy(&self) -> Option<String> {
+        self.named_links().next()?;
+        let fault = self.fault.get_ref();
+        if !fault.is_toxiproxys() {
+            return Some(format!("`{}`", fault.kind()));
+        }
+        (self.connections != Connections::default()).then(|| "`connections`".to_owned())
+    }
 }
 
 /// A duration as written: a number and a unit, such as `1.5s` or `1m30s`.
@@ -189,6 +200,17 @@ mod tests {
         check("share", "connections = { last = 1 }\nshare", "unknown field `last`");
         check("link  = \"mcp.flights\"", "link = 5", "string");
         check("link  = \"mcp.flights\"", "links = \"mcp.flights\"", "sequence");
+    }
+
+    #[test]
+    fn what_a_real_toxiproxy_lacks_is_known_beforehand() {
+        let beyond = |from: &str, to: &str| {
+            let file: File = toml::from_str(&WHOLE.replacen(from, to, 1)).unwrap();
+            file.faults.iter().find_map(FaultSettings::beyond_toxiproxy)
+        };
+        assert_eq!(beyond("", ""), None);
+        assert_eq!(beyond("\"down\"", "\"refuse\"").as_deref(), Some("`refuse`"));
+        assert_eq!(beyond("share", "connections = { first = 2 }\nshare").as_deref(), Some("`connections`"));
     }
 
     #[test]

@@ -140,9 +140,28 @@ impl Fault {
         }
     }
 
+    /// Whether a real Toxiproxy can bring it about too.
+    #[must_use]
+    pub fn is_toxiproxys(&self) -> bool {
+        matches!(
+            self,
+            Fault::Down
+                | Fault::Latency(_)
+                | Fault::Bandwidth(_)
+                | Fault::Timeout(_)
+                | Fault::ResetPeer(_)
+                | Fault::SlowClose(_)
+                | Fault::Slicer(_)
+                | Fault::LimitData(_)
+        )
+    }
+
     /// What of a link it acts on.
     pub(crate) fn reach(&self) -> Reach {
-        kind(self.kind()).map_or(Reach::Door, |kind| kind.reach)
+        match self {
+            Fault::Down => Reach::Door,
+            _ => kind(self.kind()).map_or(Reach::Stream, |kind| kind.reach),
+        }
     }
 
     /// What a fault proxy must be told to bring this about.
