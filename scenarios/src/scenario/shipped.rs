@@ -7,6 +7,8 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("peak", include_str!("../../peak.toml")),
     ("flights-down", include_str!("../../flights-down.toml")),
     ("slow-flights", include_str!("../../slow-flights.toml")),
+    ("partition", include_str!("../../partition.toml")),
+    ("answers-lost", include_str!("../../answers-lost.toml")),
 ];
 
 /// The text of a shipped scenario.
