@@ -24,6 +24,9 @@ use crate::{
 /// A request that takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How our links call themselves in the answer to `GET /version`.
+const SERVER: &str = "tripsage-links";
+
 /// Drives the fault proxy at a URL. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -122,6 +125,11 @@ impl Control {
         Ok(Self { http, base, lease_supported: Arc::new(AtomicBool::new(true)) })
     }
 
+    /// The host of the URL; an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// False once the fault proxy was seen to ignore a lease; then a fault stays when the harness dies.
     #[must_use]
     pub fn lease_supported(&self) -> bool {
@@ -133,8 +141,19 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub async fn version(&self) -> Result<String, Error> {
-        let answer: BTreeMap<String, String> = self.read("ask for the version", &["version"]).await?;
-        Ok(answer.get("version").cloned().unwrap_or_default())
+        Ok(self.identity().await?.get("version").cloned().unwrap_or_default())
+    }
+
+    /// Whether these are our links, with all that a real Toxiproxy lacks.
+    ///
+    /// # Errors
+    /// When the fault proxy does not answer.
+    pub async fn is_ours(&self) -> Result<bool, Error> {
+        Ok(self.identity().await?.get("server").is_some_and(|server| server.starts_with(SERVER)))
+    }
+
+    async fn identity(&self) -> Result<BTreeMap<String, String>, Error> {
+        self.read("ask for the version", &["version"]).await
     }
 
     /// All links, by name.

@@ -16,6 +16,7 @@ use crate::{
     fault::Means,
     injectors::{Error, Injectors, Off, On},
     link::wire::ProxyEffects,
+    probe::Probe,
     timeline::{TimedFault, Timeline},
 };
 
@@ -57,16 +58,23 @@ async fn drive_one(
         () = sleep_until(origin + fault.on) => {}
     }
     let cut_before = cut_connections(fault, injectors).await;
+    let mut probe = Probe::of(fault, injectors.links.as_ref()).await;
     let guard = Guard { injectors: injectors.clone(), fault: Some(fault.clone()) };
     match injectors.apply(fault).await {
         Ok(on) => {
             info!(fault = %fault.name, place = %fault.place(), "fault on: {}", record.description);
             warn_without_lease(fault, injectors);
-            let end = hold(fault, injectors, origin, stop, &on).await;
+            let end = hold(fault, injectors, origin, stop, &on, &mut probe).await;
             let off = lift(fault, injectors).await;
             guard.disarm();
             conclude(&mut record, origin, on, end, off);
-            record.effect = record.effect.or(effect(fault, injectors, cut_before).await);
+            let counted = effect(fault, injectors, cut_before).await;
+            record.effect = with_probes(record.effect.or(counted), &probe);
+            if probe.let_in > 0 {
+                let Probe { refused, let_in, .. } = probe;
+                let took = || format!("the link let {let_in} of {} probes in", refused + let_in);
+                record.error.get_or_insert_with(took);
+            }
             if let Some(part) = &mut record.part {
                 part.hits = injectors.hits(fault).await;
             }
@@ -119,11 +127,19 @@ enum Held {
 }
 
 /// Renews the lease until the fault is due to go off, the run stops, or the fault is seen to be gone.
-async fn hold(fault: &TimedFault, injectors: &Injectors, origin: Instant, stop: &CancellationToken, on: &On) -> Held {
+async fn hold(
+    fault: &TimedFault,
+    injectors: &Injectors,
+    origin: Instant,
+    stop: &CancellationToken,
+    on: &On,
+    probe: &mut Probe,
+) -> Held {
     let interval = fault.lease / RENEWALS_PER_LEASE;
     let mut renewed = on.asked;
     let mut next = renewed + interval;
     loop {
+        probe.attempt().await;
         tokio::select! {
             biased;
             () = stop.cancelled() => return Held::Stopped,
@@ -197,8 +213,16 @@ async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> O
                 chunks: toxic.chunks,
                 bytes: toxic.bytes,
                 delayed_us: toxic.delayed_us,
+                probes_refused: 0,
             })
         }
+    }
+}
+
+fn with_probes(effect: Option<FaultEffect>, probe: &Probe) -> Option<FaultEffect> {
+    match probe.refused {
+        0 => effect,
+        probes_refused => Some(FaultEffect { probes_refused, ..effect.unwrap_or_default() }),
     }
 }
 

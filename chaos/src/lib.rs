@@ -9,19 +9,26 @@ mod settings;
 mod timeline;
 
 mod place;
+mod problem;
 
 mod control;
 mod driver;
 mod injectors;
 mod parts;
+mod probe;
 
 mod draw;
 pub mod fault;
 pub mod link;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
 pub use injectors::{Impossible, Injectors, ensure_possible};
 pub use parts::{Doing, PartError, Parts, SigningKey, Stopped, With};
-pub use settings::{Direction, FaultSettings, Length};
-pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};
+pub use problem::{Error as TimelineError, Problem};
+pub use settings::{Connections, Direction, FaultSettings, Length};
+pub use timeline::{Change, TimedFault, Timeline};
+#[cfg(feature = "toxiproxy")]
+pub use toxiproxy::{Error as ToxiproxyError, Toxic, Toxiproxy};

@@ -2,8 +2,8 @@
 use toml::Spanned;
 
 use crate::{
+    problem::{Error, Problem},
     settings::FaultSettings,
-    timeline::{Error, Problem},
 };
 
 /// The part that faults inside the database act on, and no others.
@@ -11,33 +11,40 @@ const DATABASE: &str = "database";
 /// Names less alike than this are not suggested.
 const ALIKE: f64 = 0.6;
 
-/// The link or part that the fault acts on, if there is one of that name and the fault can act on such a thing.
-pub(crate) fn place<'a, L: AsRef<str>>(
-    setting: &'a FaultSettings,
+/// What the fault names to act on: one link, several, or one part.
+pub(crate) fn named(setting: &FaultSettings) -> Result<Vec<&Spanned<String>>, Error> {
+    match (&setting.link, &setting.links[..], &setting.part) {
+        (Some(link), [], None) => Ok(vec![link]),
+        (None, links @ [_, ..], None) => Ok(links.iter().collect()),
+        (None, [], Some(part)) => Ok(vec![part]),
+        (_, _, part) => {
+            let span = part.as_ref().map_or(setting.fault.span(), Spanned::span);
+            Err(Error { problem: Problem::OnePlace, span })
+        }
+    }
+}
+
+/// Makes sure that there is a link or part of that name and that the fault can act on such a thing.
+pub(crate) fn check<L: AsRef<str>>(
+    setting: &FaultSettings,
+    place: &Spanned<String>,
     links: &[L],
     parts: &[&str],
-) -> Result<&'a Spanned<String>, Error> {
-    let (fault, kind) = (&setting.fault, setting.fault.get_ref().kind());
-    let is_on_database = fault.get_ref().on_database().is_some();
-    let is_on_part = is_on_database || fault.get_ref().on_part().is_some();
-    let every_part = parts;
-    let parts: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
-    let (problem, span) = match (&setting.link, &setting.part, is_on_part) {
-        (Some(link), None, false) if links.iter().any(|known| known.as_ref() == link.get_ref()) => return Ok(link),
-        (None, Some(part), true) if parts.contains(&part.get_ref().as_str()) => return Ok(part),
-        (Some(link), None, false) => (unknown_link(link.get_ref(), links), link.span()),
-        (None, Some(part), true) if every_part.contains(&part.get_ref().as_str()) => {
-            (Problem::OtherPart { kind, parts: parts.join(", ") }, part.span())
-        }
-        (None, Some(part), true) => (unknown_part(part.get_ref(), &parts), part.span()),
-        (Some(link), None, true) => {
-            (Problem::NeedsPart { kind, part: if is_on_database { DATABASE } else { "service" } }, link.span())
-        }
-        (None, Some(part), false) => (Problem::NeedsLink { kind }, part.span()),
-        (Some(_), Some(part), _) => (Problem::OnePlace, part.span()),
-        (None, None, _) => (Problem::OnePlace, fault.span()),
+) -> Result<(), Error> {
+    let (fault, kind, name) = (setting.fault.get_ref(), setting.fault.get_ref().kind(), place.get_ref().as_str());
+    let is_on_database = fault.on_database().is_some();
+    let is_on_part = is_on_database || fault.on_part().is_some();
+    let own: Vec<&str> = parts.iter().copied().filter(|part| (*part == DATABASE) == is_on_database).collect();
+    let problem = match (setting.part.is_some(), is_on_part) {
+        (false, false) if links.iter().any(|known| known.as_ref() == name) => return Ok(()),
+        (true, true) if own.contains(&name) => return Ok(()),
+        (false, false) => unknown_link(name, links),
+        (true, true) if parts.contains(&name) => Problem::OtherPart { kind, parts: own.join(", ") },
+        (true, true) => unknown_part(name, &own),
+        (false, true) => Problem::NeedsPart { kind, part: if is_on_database { DATABASE } else { "service" } },
+        (true, false) => Problem::NeedsLink { kind },
     };
-    Err(Error { problem, span })
+    Err(Error { problem, span: place.span() })
 }
 
 fn unknown_link<L: AsRef<str>>(link: &str, links: &[L]) -> Problem {
@@ -111,7 +118,8 @@ mod tests {
             "\"servce\"",
             "there is no part `servce` (did you mean `service`?); the parts are service",
         );
-        let one = "a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"";
+        let one =
+            "a fault names one `link`, such as \"mcp.flights\", or several `links`, or one `part`, such as \"service\"";
         refused(&[&KILL.replace("part = \"service\"; ", "")], "\"kill\"", one);
         refused(&[&format!("link = \"llm\"; {KILL}")], "\"service\"", one);
         refused(
@@ -124,7 +132,7 @@ mod tests {
             "\"service\"",
             "`down` acts on a link, not on a part of the target: write link = \"client\" for the one to the service",
         );
-        let whole = "`kill` has neither `share` nor `direction`: leave them out";
+        let whole = "`kill` has no `share`, `direction` or `connections`: leave them out";
         refused(&[&format!("{KILL}; share = 1.0")], "\"kill\"", whole);
         refused(&[&format!("{KILL}; direction = \"upstream\"")], "\"kill\"", whole);
         refused(
@@ -139,7 +147,7 @@ mod tests {
         refused(
             &[&format!("{flood}; share = 0.5")],
             "{ connection_flood = { connections = 9 } }",
-            "`connection_flood` has neither `share` nor `direction`: leave them out",
+            "`connection_flood` has no `share`, `direction` or `connections`: leave them out",
         );
     }
 

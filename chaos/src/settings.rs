@@ -13,7 +13,7 @@
 //! for   = "5s"
 //! fault = "kill"
 //! ```
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU64, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,11 +29,15 @@ pub struct FaultSettings {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub name: Option<Spanned<String>>,
-    /// The link it acts on, such as `mcp.flights`. Either this or `part`.
+    /// The link it acts on, such as `mcp.flights`. Either this, or `links`, or `part`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub link: Option<Spanned<String>>,
-    /// The part of the bundled target that it acts on: `service`. Either this or `link`.
+    /// In place of `link`: several links, on and off together, such as `["mcp.flights", "llm"]` to cut both off. Each has a record of its own.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub links: Vec<Spanned<String>>,
+    /// In place of `link`: the part of the bundled target that it acts on, such as `service`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub part: Option<Spanned<String>>,
@@ -54,11 +58,63 @@ pub struct FaultSettings {
     #[serde(default = "every_connection")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub share: Spanned<f64>,
+    /// Which connections it takes hold of, by their order; all unless set. Not for `down` and `refuse`, nor for a part.
+    #[serde(default)]
+    pub connections: Connections,
     /// How long it stays when nobody renews it, should the harness die; 10 s unless set, at least 100 ms. A part dies with
     /// the harness; there, a fifth of it is the time between two looks whether the fault is still on.
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
+}
+
+/// Connections by their order: those that are open when the fault goes on, oldest first, then new ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// The first so many are spared; 0 unless set.
+    #[serde(default)]
+    pub skip: u64,
+    /// Then only each so manieth is taken, the first of them included.
+    pub every: Option<NonZeroU64>,
+    /// Of those, no more than so many.
+    pub first: Option<NonZeroU64>,
+}
+
+impl Connections {
+    /// As attributes of a toxic, only what is set: a real Toxiproxy, which has none of them, need not know when nothing is chosen.
+    pub(crate) fn attributes(self) -> impl Iterator<Item = (&'static str, u64)> {
+        let (every, count) = (self.every.map(NonZeroU64::get), self.first.map(NonZeroU64::get));
+        let all = [("skip", Some(self.skip).filter(|skip| *skip > 0)), ("every", every), ("count", count)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+impl fmt::Display for Connections {
+    /// In words, such as `connections skip 1, every 3, first 2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |(name, value): (&str, u64)| format!("{} {value}", if name == "count" { "first" } else { name });
+        let words: Vec<String> = self.attributes().map(words).collect();
+        write!(f, "connections {}", words.join(", "))
+    }
+}
+
+impl FaultSettings {
+    /// The links it names, in the order of the file, be it by `link` or by `links`.
+    pub fn named_links(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.link.iter().chain(&self.links)
+    }
+
+    /// What of it a real Toxiproxy does not have, in words; `None` when it has all, or no link is meant.
+    #[must_use]
+    pub fn beyond_toxiproxy(&self) -> Option<String> {
+        self.named_links().next()?;
+        let fault = self.fault.get_ref();
+        if !fault.is_toxiproxys() {
+            return Some(format!("`{}`", fault.kind()));
+        }
+        (self.connections != Connections::default()).then(|| "`connections`".to_owned())
+    }
 }
 
 /// A duration as written: a number and a unit, such as `1.5s` or `1m30s`.
@@ -135,7 +191,8 @@ mod tests {
     fn faults_are_read_with_their_place_and_defaults() {
         let file: File = toml::from_str(WHOLE).unwrap();
         let [first, second, third] = &file.faults[..] else { panic!("three faults") };
-        assert_eq!(&WHOLE[first.link.as_ref().unwrap().span()], "\"mcp.flights\"");
+        let named: Vec<&str> = first.named_links().map(|link| &WHOLE[link.span()]).collect();
+        assert_eq!(named, ["\"mcp.flights\""]);
         assert_eq!(&WHOLE[first.at.span()], "\"15s\"");
         assert_eq!(first.lasts.get_ref().0, Duration::from_secs(90));
         assert_eq!((first.direction, *first.share.get_ref()), (Direction::Upstream, 0.5));
@@ -157,6 +214,21 @@ mod tests {
         check("\"upstream\"", "\"sideways\"", "unknown variant `sideways`");
         check("latency =", "latancy =", "unknown variant `latancy`");
         check("jitter", "jiter", "unknown field `jiter`");
+        check("share", "connections = { first = 0 }\nshare", "nonzero");
+        check("share", "connections = { last = 1 }\nshare", "unknown field `last`");
+        check("link  = \"mcp.flights\"", "link = 5", "string");
+        check("link  = \"mcp.flights\"", "links = \"mcp.flights\"", "sequence");
+    }
+
+    #[test]
+    fn what_a_real_toxiproxy_lacks_is_known_beforehand() {
+        let beyond = |from: &str, to: &str| {
+            let file: File = toml::from_str(&WHOLE.replacen(from, to, 1)).unwrap();
+            file.faults.iter().find_map(FaultSettings::beyond_toxiproxy)
+        };
+        assert_eq!(beyond("", ""), None);
+        assert_eq!(beyond("\"down\"", "\"refuse\"").as_deref(), Some("`refuse`"));
+        assert_eq!(beyond("share", "connections = { first = 2 }\nshare").as_deref(), Some("`connections`"));
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! The timeline: when each fault is on, decided before the first byte. Pure: no clock, no file, no unseeded number.
-use std::{fmt, ops::Range, time::Duration};
+use std::{fmt, time::Duration};
 
 use reports::units::format_duration;
 use toml::Spanned;
 
 use crate::{
-    fault::{self, Fault, Means, OnPart},
+    fault::{Fault, Means, OnPart},
     injectors,
-    place::place,
-    settings::{Direction, FaultSettings},
+    link::Reach,
+    place,
+    problem::{Error, Problem, SHORTEST_LEASE},
+    settings::{Connections, Direction, FaultSettings},
 };
 
-/// A lease shorter than this cannot be renewed in time on a busy machine.
-const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 /// The link between the users and the service.
 const FRONT: &str = "client";
 
@@ -44,6 +44,8 @@ pub struct TimedFault {
     pub direction: Direction,
     /// The share of connections it takes hold of, (0, 1].
     pub share: f64,
+    /// Which connections it takes hold of, by their order; `means` says so too.
+    pub connections: Connections,
     /// How long it stays when nobody renews it.
     pub lease: Duration,
 }
@@ -57,126 +59,6 @@ pub struct Change {
     pub fault: usize,
     /// True when it goes on.
     pub goes_on: bool,
-}
-
-/// A mistake in the faults of a scenario, and where it is.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{problem}")]
-pub struct Error {
-    /// What is wrong.
-    #[source]
-    pub problem: Problem,
-    /// The bytes of the scenario file that say it.
-    pub span: Range<usize>,
-}
-
-/// What is wrong with a fault of a scenario.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Problem {
-    /// There is no such link.
-    #[error("there is no link `{link}`{}; the links are {}", suggestion(nearest), known.join(", "))]
-    UnknownLink {
-        /// As written.
-        link: String,
-        /// The known name that is most like it, if one is alike.
-        nearest: Option<String>,
-        /// All known names.
-        known: Vec<String>,
-    },
-    /// There is no such part.
-    #[error("there is no part `{part}`{}; the parts are {}", suggestion(nearest), known.join(", "))]
-    UnknownPart {
-        /// As written.
-        part: String,
-        /// The known name that is most like it, if one is alike.
-        nearest: Option<String>,
-        /// All known names.
-        known: Vec<String>,
-    },
-    /// The part is there, but the fault acts on others.
-    #[error("`{kind}` acts on another part: {parts}")]
-    OtherPart {
-        /// The kind of fault.
-        kind: &'static str,
-        /// The parts that it acts on.
-        parts: String,
-    },
-    /// It acts on nothing, or on two things.
-    #[error("a fault acts on one `link`, such as \"mcp.flights\", or on one `part`, such as \"service\"")]
-    OnePlace,
-    /// A fault on parts was given a link.
-    #[error("`{kind}` acts on a part of the target, not on a link: write part = \"{part}\"")]
-    NeedsPart {
-        /// The kind of fault.
-        kind: &'static str,
-        /// The part that it acts on.
-        part: &'static str,
-    },
-    /// A fault on links was given a part.
-    #[error("`{kind}` acts on a link, not on a part of the target: write link = \"client\" for the one to the service")]
-    NeedsLink {
-        /// The kind of fault.
-        kind: &'static str,
-    },
-    /// Clients crowd the link to the service.
-    #[error("`{kind}` crowds the service: it acts on the link `client`")]
-    NeedsClient {
-        /// The kind of fault.
-        kind: &'static str,
-    },
-    /// A part, or a crowd, is touched as a whole.
-    #[error("`{kind}` has neither `share` nor `direction`: leave them out")]
-    IsWhole {
-        /// The kind of fault.
-        kind: &'static str,
-    },
-    /// Two faults are on the same part at the same time.
-    #[error("the fault overlaps `{other}`, which is on the same part")]
-    PartOverlap {
-        /// The fault that begins first.
-        other: String,
-    },
-    /// It lasts no time.
-    #[error("a fault that lasts no time does nothing")]
-    ZeroLength,
-    /// It begins or ends after the run has ended.
-    #[error("the fault is on until {}, but the run ends at {}", format_duration(*off), format_duration(*run))]
-    OutsideRun {
-        /// When the fault would go off.
-        off: Duration,
-        /// How long the run is.
-        run: Duration,
-    },
-    /// The same kind of fault is on the same link and direction at the same time.
-    #[error("the fault overlaps `{other}`, which is the same kind of fault on the same link")]
-    Overlap {
-        /// The fault that begins first.
-        other: String,
-    },
-    /// Two faults have the same name.
-    #[error("there are two faults named `{name}`; names must differ, and the default is \"<link or part> <kind>\"")]
-    SameName {
-        /// The name.
-        name: String,
-    },
-    /// The share is not in (0, 1].
-    #[error("the share is {share}, but must be above 0 and at most 1")]
-    Share {
-        /// As written.
-        share: f64,
-    },
-    /// A link is down as a whole.
-    #[error("`down` acts on the whole link: leave `share` and `direction` out")]
-    DownIsWhole,
-    /// The lease could not be renewed in time.
-    #[error("the lease is {}, but must be at least {}", format_duration(*lease), format_duration(SHORTEST_LEASE))]
-    ShortLease {
-        /// As written.
-        lease: Duration,
-    },
-    /// The settings of the fault cannot be brought about.
-    #[error(transparent)]
-    Fault(#[from] fault::Error),
 }
 
 impl Timeline {
@@ -201,9 +83,18 @@ impl Timeline {
         let mut faults: Vec<TimedFault> = Vec::new();
         let mut errors = Vec::new();
         for setting in settings {
-            match checked(setting, links, parts, run).and_then(|fault| unlike(fault, setting, &faults)) {
-                Ok(fault) => faults.push(fault),
-                Err(error) => errors.push(error),
+            let places = place::named(setting).unwrap_or_else(|error| {
+                errors.push(error);
+                Vec::new()
+            });
+            for place in places {
+                let checked = checked(setting, place, (links, parts), run);
+                match checked.and_then(|fault| unlike(fault, setting, place, &faults)) {
+                    Ok(fault) => faults.push(fault),
+                    // What is wrong with the settings is wrong on every link, and said once.
+                    Err(error) if errors.last() == Some(&error) => {}
+                    Err(error) => errors.push(error),
+                }
             }
         }
         // Stable: faults that begin together stay in the order of the file.
@@ -250,10 +141,21 @@ impl TimedFault {
         match self.means {
             Means::Part | Means::Clients | Means::Database => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
-            Means::Toxic { .. } if self.share < 1.0 => {
-                format!("{} {}, {} % of connections", self.fault, self.direction, self.share * 100.0)
-            }
-            Means::Toxic { .. } => format!("{} {}, every connection", self.fault, self.direction),
+            Means::Toxic { .. } => format!("{}{}", self.fault, self.where_it_acts()),
+        }
+    }
+
+    fn where_it_acts(&self) -> String {
+        let share = match (self.share < 1.0, self.connections == Connections::default()) {
+            (false, true) => "every connection".to_owned(),
+            (true, true) => format!("{} % of connections", self.share * 100.0),
+            (false, false) => self.connections.to_string(),
+            (true, false) => format!("{} % of {}", self.share * 100.0, self.connections),
+        };
+        match self.fault.reach() {
+            Reach::Door => ": new connections refused, open ones live on".to_owned(),
+            Reach::BothStreams => format!(", {share}"),
+            Reach::Stream => format!(" {}, {share}", self.direction),
         }
     }
 
@@ -308,14 +210,14 @@ fn row(fault: &TimedFault) -> [String; 5] {
     ]
 }
 
-/// The fault on its own: its place, its time, its settings.
+/// The fault in one place, on its own: its place, its time, its settings.
 fn checked<L: AsRef<str>>(
     setting: &FaultSettings,
-    links: &[L],
-    parts: &[&str],
+    place: &Spanned<String>,
+    (links, parts): (&[L], &[&str]),
     run: Duration,
 ) -> Result<TimedFault, Error> {
-    let place = place(setting, links, parts)?;
+    place::check(setting, place, links, parts)?;
     let (on, lasts) = (setting.at.get_ref().0, setting.lasts.get_ref().0);
     if lasts.is_zero() {
         return Err(Error { problem: Problem::ZeroLength, span: setting.lasts.span() });
@@ -334,28 +236,51 @@ fn checked<L: AsRef<str>>(
         return Err(Error { problem: Problem::ShortLease { lease }, span: setting.lease.span() });
     }
     let fault = setting.fault.get_ref();
-    let means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
-    if means == Means::Disable && (share < 1.0 || setting.direction == Direction::Upstream) {
-        return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
+    let connections = setting.connections;
+    let mut means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
+    check_reach(fault, share < 1.0 || connections != Connections::default(), setting.direction)
+        .map_err(|problem| Error { problem, span: setting.fault.span() })?;
+    if let Means::Toxic { attributes, .. } = &mut means {
+        attributes.extend(connections.attributes());
     }
-    let is_whole = setting.share.span().is_empty() && setting.direction == Direction::Downstream;
+    let is_whole = setting.share.span().is_empty()
+        && setting.direction == Direction::default()
+        && connections == Connections::default();
     if matches!(means, Means::Part | Means::Clients | Means::Database) && !is_whole {
         return Err(Error { problem: Problem::IsWhole { kind: fault.kind() }, span: setting.fault.span() });
     }
     if means == Means::Clients && place.get_ref() != FRONT {
         return Err(Error { problem: Problem::NeedsClient { kind: fault.kind() }, span: place.span() });
     }
-    let name = setting.name.as_ref().map(|name| name.get_ref().clone());
-    let name = name.unwrap_or_else(|| format!("{} {}", place.get_ref(), fault.kind()));
     let place = place.get_ref().clone();
+    let name = match &setting.name {
+        Some(name) if setting.links.is_empty() => name.get_ref().clone(),
+        Some(name) => format!("{} {place}", name.get_ref()),
+        None => format!("{place} {}", fault.kind()),
+    };
     let (link, part) =
         if matches!(means, Means::Part | Means::Database) { (String::new(), Some(place)) } else { (place, None) };
     let (fault, direction) = (fault.clone(), setting.direction);
-    Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, lease })
+    Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, connections, lease })
+}
+
+/// What a fault acts on cannot be narrowed down to less than it is.
+fn check_reach(fault: &Fault, is_partial: bool, direction: Direction) -> Result<(), Problem> {
+    let (kind, names_direction) = (fault.kind(), direction != Direction::default());
+    match fault.reach() {
+        Reach::Door if is_partial || names_direction => Err(Problem::WholeLink { kind }),
+        Reach::BothStreams if names_direction => Err(Problem::BothDirections { kind }),
+        _ => Ok(()),
+    }
 }
 
 /// The fault beside those before it in the file.
-fn unlike(fault: TimedFault, setting: &FaultSettings, others: &[TimedFault]) -> Result<TimedFault, Error> {
+fn unlike(
+    fault: TimedFault,
+    setting: &FaultSettings,
+    place: &Spanned<String>,
+    others: &[TimedFault],
+) -> Result<TimedFault, Error> {
     if let Some(other) = others.iter().find(|other| fault.clashes_with(other)) {
         let other_name = other.name.clone();
         let problem = match fault.part {
@@ -365,15 +290,10 @@ fn unlike(fault: TimedFault, setting: &FaultSettings, others: &[TimedFault]) -> 
         return Err(Error { problem, span: setting.at.span() });
     }
     if others.iter().any(|other| fault.name == other.name) {
-        let named = setting.name.as_ref().or(setting.link.as_ref()).or(setting.part.as_ref());
-        let span = named.map_or(setting.fault.span(), Spanned::span);
+        let span = setting.name.as_ref().map_or(place.span(), Spanned::span);
         return Err(Error { problem: Problem::SameName { name: fault.name }, span });
     }
     Ok(fault)
-}
-
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -461,12 +381,69 @@ mod tests {
         refused(
             &[&format!("{DOWN}; share = 0.5")],
             "\"down\"",
-            "`down` acts on the whole link: leave `share` and `direction` out",
+            "`down` acts on the whole link: leave `share`, `direction` and `connections` out",
+        );
+        refused(
+            &[&format!("{DOWN}; connections = {{ first = 2 }}")],
+            "\"down\"",
+            "`down` acts on the whole link: leave `share`, `direction` and `connections` out",
+        );
+        refused(
+            &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "refuse"))],
+            "\"refuse\"",
+            "`refuse` acts on the whole link: leave `share`, `direction` and `connections` out",
+        );
+        refused(
+            &[&format!("{}; direction = \"upstream\"", DOWN.replace("down", "blackhole"))],
+            "\"blackhole\"",
+            "`blackhole` acts on both directions: leave `direction` out",
         );
         refused(
             &[&SLOW.replace("\"1s\"", "\"1us\"")],
             "{ latency = { delay = \"1us\" } }",
             "`delay` is 1us, but fault proxies count in whole milliseconds",
+        );
+    }
+
+    #[test]
+    fn connections_are_chosen_by_their_order() {
+        let some = format!("{SLOW}; connections = {{ skip = 1, every = 3, first = 2 }}");
+        let timeline = plan(&[&some]).1.unwrap();
+        let fault = &timeline.faults()[0];
+        assert_eq!(fault.description(), "latency 1s downstream, connections skip 1, every 3, first 2");
+        let Means::Toxic { attributes, .. } = &fault.means else { panic!("a latency is a toxic") };
+        let expected = [("latency", 1000), ("jitter", 0), ("skip", 1), ("every", 3), ("count", 2)];
+        assert_eq!(*attributes, expected.into_iter().collect());
+        let half = format!("{SLOW}; connections = {{ first = 2 }}; share = 0.5");
+        let timeline = plan(&[&half]).1.unwrap();
+        assert_eq!(timeline.faults()[0].description(), "latency 1s downstream, 50 % of connections first 2");
+    }
+
+    #[test]
+    fn one_fault_cuts_a_group_of_links_off_together() {
+        let cut = DOWN.replace("link = \"llm\"", "links = [\"mcp.flights\", \"llm\"]");
+        let timeline = plan(&[&format!("{cut}; name = \"partition\""), &DOWN.replace("5s", "20s")]).1.unwrap();
+        let faults: Vec<_> =
+            timeline.faults().iter().map(|f| (f.name.as_str(), f.link.as_str(), f.on.as_secs())).collect();
+        let expected =
+            [("partition mcp.flights", "mcp.flights", 5), ("partition llm", "llm", 5), ("llm down", "llm", 20)];
+        assert_eq!(faults, expected);
+        assert_eq!(plan(&[&cut]).1.unwrap().faults()[0].name, "mcp.flights down");
+
+        let either =
+            "a fault names one `link`, such as \"mcp.flights\", or several `links`, or one `part`, such as \"service\"";
+        refused(&[&format!("{cut}; link = \"client\"")], "\"down\"", either);
+        refused(&[&DOWN.replace("link = \"llm\"; ", "")], "\"down\"", either);
+        refused(&[&cut.replace("\"10s\"", "\"0s\"")], "\"0s\"", "a fault that lasts no time does nothing");
+        refused(
+            &[&cut.replace("\"llm\"", "\"lln\"")],
+            "\"lln\"",
+            "there is no link `lln` (did you mean `llm`?); the links are client, llm, mcp.flights",
+        );
+        refused(
+            &[&cut.replace("mcp.flights", "llm")],
+            "\"5s\"",
+            "the fault overlaps `llm down`, which is the same kind of fault on the same link",
         );
     }
 

@@ -334,6 +334,9 @@ pub struct Links {
     /// Seed of every random decision.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// A JSON array of proxies to make at the start, as `POST /populate` and Toxiproxy's -config take it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Stop when standard input is closed or the parent is gone.
     #[arg(long, hide = true)]
     pub with_parent: bool,

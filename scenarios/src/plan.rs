@@ -198,7 +198,7 @@ impl Plan {
 
 fn timeline(scenario: &Scenario) -> Result<Timeline, Vec<Mistake>> {
     // Which links a running fault proxy has shows when it is reached; until then every name may be one.
-    let named = scenario.faults.iter().filter_map(|fault| fault.link.as_ref());
+    let named = scenario.faults.iter().flat_map(|fault| fault.named_links());
     let named: Vec<&str> = named.map(|link| link.get_ref().as_str()).collect();
     let links = scenario.links().map_or(named, <[&str]>::to_vec);
     let timeline = Timeline::with_parts(&scenario.faults, &links, scenario.parts(), scenario.load.duration);

@@ -2,6 +2,7 @@
 use crate::program::{SHORT, Workplace};
 use std::{
     fs,
+    io::{Read, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::Output,
@@ -107,4 +108,33 @@ fn flags_that_cannot_be_are_refused_by_name() {
 fn a_run_that_is_not_there_cannot_be_reported() {
     refused(&Workplace::new("").harness(&["report", "latest"]), 2, &["cannot read reports/runs"]);
     refused(&Workplace::new("").harness(&["report", "nonesuch"]), 2, &["there is no run `nonesuch`"]);
+}
+
+#[test]
+fn a_file_of_links_that_cannot_be_used_says_what_is_wrong_with_it() {
+    let place = Workplace::new("");
+    let links = |file: &str| place.harness(&["links", "--api", "127.0.0.1:0", "--config", file]);
+    refused(&links("missing.json"), 2, &["cannot read missing.json", "write proxies as"]);
+    fs::write(place.path().join("links.json"), "[{ \"name\": \"a\" }]").unwrap();
+    refused(
+        &links("links.json"),
+        2,
+        &["cannot make the links of links.json", "missing required field: upstream at proxy 1"],
+    );
+}
+
+#[test]
+fn a_fault_that_a_real_toxiproxy_lacks_is_refused_before_the_run() {
+    let toxiproxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = toxiproxy.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = toxiproxy.accept().unwrap();
+        assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+        let body = "{\"version\": \"2.12.0\"}\n";
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let fault = "[[faults]]\nlink = \"llm\"\nat = \"1s\"\nfor = \"1s\"\nfault = \"blackhole\"\n";
+    let place = Workplace::new(&format!("{SHORT}\n{fault}\n[links]\napi = \"http://{api}\"\n"));
+    let said = ["is a Toxiproxy, which has no `blackhole`", "run `harness links` in its place"];
+    refused(&place.harness(&["run", "./scenario.toml", "--out", "runs"]), 2, &said);
 }

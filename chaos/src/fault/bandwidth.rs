@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::time::Instant;
 
 use super::catalogue::Error;
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Bytes leave in pieces of about this long at the rate, so that a slow link drips rather than bursts.
 const QUANTUM: Duration = Duration::from_millis(10);
@@ -47,10 +47,17 @@ pub(super) fn read_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u6
 pub(super) const KIND: Kind = Kind {
     name: "bandwidth",
     attributes: &["rate"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |attributes, start| {
-        Box::new(Throttle { bytes_per_second: bytes_per_second(attributes), free_at: start.now })
+        Box::new(Throttle {
+            bytes_per_second: bytes_per_second(attributes),
+            free_at: start.now,
+            waits_until: None,
+            has_held_back: false,
+            owed_until: start.now,
+        })
     },
 };
 
@@ -58,6 +65,12 @@ struct Throttle {
     bytes_per_second: u64,
     /// When the last piece has left, on the virtual clock.
     free_at: Instant,
+    /// The instant that was waited for.
+    waits_until: Option<Instant>,
+    /// Whether the sender was held back by then, so that what comes next would have come before.
+    has_held_back: bool,
+    /// When the last wait was over. It may have been over late, by no fault of either side: that time is made up for.
+    owed_until: Instant,
 }
 
 impl Throttle {
@@ -69,6 +82,21 @@ impl Throttle {
     fn quantum_bytes(&self) -> usize {
         let bytes = u128::from(self.bytes_per_second) * QUANTUM.as_nanos() / 1_000_000_000;
         usize::try_from(bytes.max(1)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Throttle {
+    /// When a piece that was read at `read_at` begins to leave, on the virtual clock.
+    fn start_of(&self, read_at: Instant, now: Instant) -> Instant {
+        let is_owed = self.free_at < self.owed_until;
+        if is_owed && self.has_held_back && read_at <= self.owed_until + CREDIT {
+            self.free_at
+        } else if is_owed {
+            self.free_at.max(read_at)
+        } else {
+            let oldest_start = now.checked_sub(CREDIT).unwrap_or(now);
+            self.free_at.max(read_at).max(oldest_start)
+        }
     }
 }
 
@@ -84,10 +112,14 @@ impl Toxic for Throttle {
         if self.bytes_per_second == 0 {
             return Step::Idle;
         }
-        let piece_bytes = front.bytes.len().min(self.quantum_bytes());
-        let oldest_start = now.checked_sub(CREDIT).unwrap_or(now);
-        let due = self.free_at.max(front.read_at).max(oldest_start) + self.time_for(piece_bytes);
+        let (read_at, piece_bytes) = (front.read_at, front.bytes.len().min(self.quantum_bytes()));
+        if self.waits_until.take_if(|until| *until <= now).is_some() {
+            self.owed_until = now;
+        }
+        let due = self.start_of(read_at, now) + self.time_for(piece_bytes);
         if due > now {
+            self.waits_until = Some(due);
+            self.has_held_back = queue.weight() >= HELD_LITTLE;
             return Step::Wait(due);
         }
         match queue.take(piece_bytes) {
@@ -109,8 +141,10 @@ fn bytes_per_second(attributes: &Attributes) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::link::testing::Bench;
+    use crate::link::{Chunk, testing::Bench};
 
     /// Feeds `total` bytes at once, wakes up `late_ms` late each time, and says when the last byte left.
     fn finished_ms(rate: u64, total: usize, late_ms: u64) -> f64 {
@@ -133,6 +167,37 @@ mod tests {
         assert_eq!(finished_ms(100, 100_000, 0), 1_000.0);
         assert!((finished_ms(100, 100_000, 3) - 1_000.0).abs() <= 3.0);
         assert!((finished_ms(100_000, 10_000_000, 2) - 100.0).abs() <= 2.0);
+    }
+
+    /// Sends as fast as the queue takes it, wakes up `late` each time, and says by how many percent the rate was missed.
+    fn error_percent(rate: u64, late: Duration) -> f64 {
+        let mut bench = Bench::new(&KIND, &[("rate", rate)]);
+        let total = usize::try_from(2 * rate * 1000).unwrap();
+        let (mut now, mut sent, mut left) = (bench.zero, 0, total);
+        while left > 0 {
+            while sent < total && bench.queue.weight() < HELD_LITTLE {
+                let bytes = Bytes::from(vec![0; HELD_LITTLE.min(total - sent)]);
+                sent += bytes.len();
+                bench.queue.push(Chunk { bytes, read_at: now });
+            }
+            match bench.toxic.step(&mut bench.queue, now) {
+                Step::Wait(due) => now = due + late,
+                Step::Late(piece, _) => left -= piece.bytes.len(),
+                other => panic!("{other:?}"),
+            }
+        }
+        ((now - bench.zero).as_secs_f64() / 2.0 - 1.0) * 100.0
+    }
+
+    #[test]
+    fn a_sender_that_is_held_back_gets_the_rate_however_late_the_wake_ups_are() {
+        for rate in [100, 1_000, 10_000, 100_000] {
+            for late_us in [0, 100, 2_000, 30_000] {
+                let error = error_percent(rate, Duration::from_micros(late_us));
+                // Only the last wake-up is late: at most 30 ms of 2 s.
+                assert!((0.0..=1.6).contains(&error), "{rate} KB/s, {late_us} us late: {error} %");
+            }
+        }
     }
 
     #[test]

@@ -10,12 +10,18 @@ use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause
 use super::{
     bandwidth,
     bandwidth::Bandwidth,
+    blackhole, close_after,
+    close_after::CloseAfter,
+    corrupt,
+    corrupt::Corrupt,
     database::{DatabaseFault, PostgresFault, SqliteFault},
     down, latency,
     latency::Latency,
     limit_data,
     limit_data::LimitData,
-    noop, reset_peer,
+    loss,
+    loss::Loss,
+    noop, one_way, refuse, reset_peer,
     reset_peer::ResetPeer,
     slicer,
     slicer::Slicer,
@@ -23,8 +29,10 @@ use super::{
     slow_close::SlowClose,
     timeout,
     timeout::Timeout,
+    tls_alert,
+    tls_alert::TlsAlert,
 };
-use crate::link::Kind;
+use crate::link::{Kind, Reach};
 
 /// Every toxic that a link understands, by its name in the HTTP API.
 const KINDS: &[&Kind] = &[
@@ -36,6 +44,13 @@ const KINDS: &[&Kind] = &[
     &slicer::KIND,
     &limit_data::KIND,
     &noop::KIND,
+    &refuse::KIND,
+    &blackhole::KIND,
+    &one_way::KIND,
+    &loss::KIND,
+    &corrupt::KIND,
+    &close_after::KIND,
+    &tls_alert::KIND,
 ];
 
 /// Looks a toxic up by its name in the HTTP API.
@@ -50,6 +65,20 @@ pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
 pub enum Fault {
     /// The link refuses connections and cuts those that are open.
     Down,
+    /// The link refuses new connections; open ones live on.
+    Refuse,
+    /// Connections are accepted and then silent in both directions, open ones too; nothing ever closes.
+    Blackhole,
+    /// One direction falls silent, the other goes on.
+    OneWay,
+    /// Packets are lost: those and what is behind them arrive 200 ms later, or 600 ms, and so on.
+    Loss(Loss),
+    /// A bit of some packets is flipped.
+    Corrupt(Corrupt),
+    /// The connection closes a time after it was accepted or the fault began.
+    CloseAfter(CloseAfter),
+    /// A TLS handshake fails with an alert.
+    TlsAlert(TlsAlert),
     /// Bytes arrive later.
     Latency(Latency),
     /// Bytes arrive at no more than a rate.
@@ -127,6 +156,12 @@ pub enum Error {
         /// What was written.
         bytes_per_second: u64,
     },
+    /// A share of packets is more than all.
+    #[error("`per_mille` is {per_mille}, but must be at most 1000")]
+    PerMille {
+        /// What was written.
+        per_mille: u64,
+    },
     /// The settings would do nothing.
     #[error("{0}")]
     NoEffect(&'static str),
@@ -141,6 +176,13 @@ impl Fault {
     pub fn kind(&self) -> &'static str {
         match self {
             Fault::Down => down::NAME,
+            Fault::Refuse => refuse::KIND.name,
+            Fault::Blackhole => blackhole::KIND.name,
+            Fault::OneWay => one_way::KIND.name,
+            Fault::Loss(_) => loss::KIND.name,
+            Fault::Corrupt(_) => corrupt::KIND.name,
+            Fault::CloseAfter(_) => close_after::KIND.name,
+            Fault::TlsAlert(_) => tls_alert::KIND.name,
             Fault::Latency(_) => latency::KIND.name,
             Fault::Bandwidth(_) => bandwidth::KIND.name,
             Fault::Timeout(_) => timeout::KIND.name,
@@ -195,6 +237,30 @@ impl Fault {
         }
     }
 
+    /// Whether a real Toxiproxy can bring it about too.
+    #[must_use]
+    pub fn is_toxiproxys(&self) -> bool {
+        matches!(
+            self,
+            Fault::Down
+                | Fault::Latency(_)
+                | Fault::Bandwidth(_)
+                | Fault::Timeout(_)
+                | Fault::ResetPeer(_)
+                | Fault::SlowClose(_)
+                | Fault::Slicer(_)
+                | Fault::LimitData(_)
+        )
+    }
+
+    /// What of a link it acts on.
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Fault::Down => Reach::Door,
+            _ => kind(self.kind()).map_or(Reach::Stream, |kind| kind.reach),
+        }
+    }
+
     /// What must be done to bring this about.
     ///
     /// # Errors
@@ -202,6 +268,11 @@ impl Fault {
     pub fn means(&self) -> Result<Means, Error> {
         let attributes: Vec<(&'static str, u64)> = match self {
             Fault::Down => return Ok(Means::Disable),
+            Fault::Refuse | Fault::Blackhole | Fault::OneWay => Vec::new(),
+            Fault::Loss(settings) => settings.attributes()?,
+            Fault::Corrupt(settings) => settings.attributes()?,
+            Fault::CloseAfter(settings) => settings.attributes()?,
+            Fault::TlsAlert(settings) => settings.attributes()?,
             Fault::Latency(settings) => settings.attributes()?,
             Fault::Bandwidth(settings) => settings.attributes()?,
             Fault::Timeout(settings) => settings.attributes()?,
@@ -226,7 +297,11 @@ impl fmt::Display for Fault {
     /// The fault and its settings in words, such as `latency 1.5s ± 100ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Down => f.write_str(down::NAME),
+            Fault::Down | Fault::Refuse | Fault::Blackhole | Fault::OneWay => f.write_str(self.kind()),
+            Fault::Loss(settings) => settings.fmt(f),
+            Fault::Corrupt(settings) => settings.fmt(f),
+            Fault::CloseAfter(settings) => settings.fmt(f),
+            Fault::TlsAlert(settings) => settings.fmt(f),
             Fault::Latency(settings) => settings.fmt(f),
             Fault::Bandwidth(settings) => settings.fmt(f),
             Fault::Timeout(settings) => settings.fmt(f),
@@ -316,6 +391,15 @@ mod tests {
             &[("average_size", 64), ("size_variation", 32), ("delay", 10)],
         );
         check(r#"{ limit_data = { bytes = "1KB" } }"#, "limit_data 1KB", "limit_data", &[("bytes", 1000)]);
+        check(r#""refuse""#, "refuse", "refuse", &[]);
+        check(r#""blackhole""#, "blackhole", "blackhole", &[]);
+        check(r#""one_way""#, "one_way", "one_way", &[]);
+        let packets = &[("packets_per_mille", 20)];
+        check("{ loss = { per_mille = 20 } }", "loss of 20 ‰ of packets", "loss", packets);
+        check("{ corrupt = { per_mille = 20 } }", "corrupt 20 ‰ of packets", "corrupt", packets);
+        check(r#"{ close_after = { delay = "2s" } }"#, "close_after 2s", "close_after", &[("delay", 2000)]);
+        let alert = r#"{ tls_alert = { alert = "protocol_version" } }"#;
+        check(alert, "tls_alert 70", "tls_alert", &[("alert", 70)]);
         assert_eq!(read(r#""down""#).unwrap().means(), Ok(Means::Disable));
     }
 
@@ -422,6 +506,8 @@ mod tests {
         );
         assert_eq!(refused(r#"{ latency = { delay = "0ms" } }"#), "a latency without delay and jitter does nothing");
         assert!(refused(r#"{ bandwidth = { rate = "1500B/s" } }"#).contains("1500 B/s"));
+        assert_eq!(refused("{ loss = { per_mille = 0 } }"), "`per_mille` is 0, so no packet is hit");
+        assert_eq!(refused("{ corrupt = { per_mille = 1001 } }"), "`per_mille` is 1001, but must be at most 1000");
         assert!(refused(r#"{ slicer = { size = "0B" } }"#).contains("does nothing"));
         for text in [r#""up""#, r#"{ latency = {} }"#, r#"{ latency = { delay = "1s", delya = "2s" } }"#, "{}"] {
             assert!(read(text).is_err(), "{text}");

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, whole_millis};
-use crate::link::{Attributes, HELD_MUCH, Kind, Queue, Start, Step, Toxic};
+use crate::link::{Attributes, HELD_MUCH, Kind, Queue, Reach, Start, Step, Toxic};
 
 /// Settings of a latency in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -47,6 +47,7 @@ impl fmt::Display for Latency {
 pub(super) const KIND: Kind = Kind {
     name: "latency",
     attributes: &["latency", "jitter"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_MUCH,
     hands_on: true,
     start: |attributes, start| Box::new(Delay::new(attributes, start)),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, read_size};
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a data limit in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -34,6 +34,7 @@ impl fmt::Display for LimitData {
 pub(super) const KIND: Kind = Kind {
     name: "limit_data",
     attributes: &["bytes"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |attributes, _| Box::new(Limit { limit_bytes: attributes.number("bytes"), passed_bytes: 0 }),

@@ -1,16 +1,25 @@
 //! The catalogue of faults: one file each, with its settings in a scenario, its behaviour on a link, and its tests.
 //!
-//! A new fault is a new file, a line in [`Fault`] and, if it acts on the bytes of a connection, a line in `KINDS`, or if it acts on a
+//! A new fault is a new file, a line in [`Fault`] and, if it acts on the connections of a link, a line in `KINDS`, or if it acts on a
 //! part of the target or is a crowd of clients, a line in `Fault::on_part` or `Fault::on_clients`.
 mod bandwidth;
+mod blackhole;
+mod close_after;
+mod corrupt;
 mod down;
 mod latency;
 mod limit_data;
+mod loss;
 mod noop;
+mod one_way;
+mod refuse;
 mod reset_peer;
 mod slicer;
 mod slow_close;
 mod timeout;
+mod tls_alert;
+
+mod packets;
 
 mod clients;
 pub mod database;
@@ -21,13 +30,17 @@ mod catalogue;
 pub use bandwidth::Bandwidth;
 pub use catalogue::{Error, Fault, Means};
 pub use clients::{ConnectionFlood, LargeBodies, SlowClients};
+pub use close_after::CloseAfter;
+pub use corrupt::Corrupt;
 pub use latency::Latency;
 pub use limit_data::LimitData;
+pub use loss::Loss;
 pub use process::{CpuLimit, FileDescriptors};
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
+pub use tls_alert::{Alert, TlsAlert};
 
 pub(crate) use catalogue::kind;
 pub(crate) use clients::{Crowd, OnClients};

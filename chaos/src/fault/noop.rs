@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 pub(super) const KIND: Kind = Kind {
     name: "noop",
     attributes: &[],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |_, _| Box::new(Nothing),

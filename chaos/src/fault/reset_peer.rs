@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, whole_millis};
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a reset in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -39,6 +39,7 @@ impl fmt::Display for ResetPeer {
 pub(super) const KIND: Kind = Kind {
     name: "reset_peer",
     attributes: &["timeout"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: false,
     start: |attributes, start| Box::new(Reset { after: attributes.millis("timeout"), started: start.now }),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, read_size, whole_micros};
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a slicer in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -55,6 +55,7 @@ impl fmt::Display for Slicer {
 pub(super) const KIND: Kind = Kind {
     name: "slicer",
     attributes: &["average_size", "size_variation", "delay"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |attributes, start| {

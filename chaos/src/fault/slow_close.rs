@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, whole_millis};
-use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a slow close in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -37,6 +37,7 @@ impl fmt::Display for SlowClose {
 pub(super) const KIND: Kind = Kind {
     name: "slow_close",
     attributes: &["delay"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: true,
     start: |attributes, _| Box::new(Linger { delay: attributes.millis("delay"), ended_at: None }),

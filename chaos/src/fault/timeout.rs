@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::catalogue::{Error, whole_millis};
-use crate::link::{Attributes, HELD_LITTLE, Kind, Leave, Queue, Step, Toxic};
+use crate::link::{Attributes, HELD_LITTLE, Kind, Leave, Queue, Reach, Step, Toxic};
 
 /// Settings of a timeout in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -39,6 +39,7 @@ impl fmt::Display for Timeout {
 pub(super) const KIND: Kind = Kind {
     name: "timeout",
     attributes: &["timeout"],
+    reach: Reach::Stream,
     held_bytes_max: HELD_LITTLE,
     hands_on: false,
     start: |attributes, start| {

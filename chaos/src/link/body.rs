@@ -55,6 +55,13 @@ impl Fields {
         self.get(name).cloned().map_or_else(|| Ok(Fields::default()), |value| object(value, name))
     }
 
+    /// The objects of an array; none when it is absent.
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Fields>, Error> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let values = value.as_array().ok_or_else(|| wrong_type(value, name, "array"))?;
+        values.iter().map(|value| object(value.clone(), name)).collect()
+    }
+
     fn read<T>(
         &self,
         name: &str,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     chunk::{Chunk, Queue},
-    counters::ToxicCounters,
+    counters::{Hits, ToxicCounters},
     spec::Spec,
     toxic::{HELD_LITTLE, Leave, Start, Step, Toxic},
 };
@@ -28,6 +28,7 @@ pub(crate) enum Advance {
 /// The chain of one direction of one connection.
 pub(crate) struct Chain {
     connection: u64,
+    hits: Arc<Hits>,
     stages: Vec<Stage>,
     output: Queue,
     /// A toxic ended the connection: nothing more is read, and both directions close once the output is written.
@@ -47,8 +48,9 @@ struct Stage {
 }
 
 impl Chain {
-    pub(crate) fn new(connection: u64) -> Self {
-        Self { connection, stages: Vec::new(), output: Queue::default(), closing: false }
+    /// `hits` is shared by both directions of the connection.
+    pub(crate) fn new(connection: u64, hits: Arc<Hits>) -> Self {
+        Self { connection, hits, stages: Vec::new(), output: Queue::default(), closing: false }
     }
 
     pub(crate) fn has_toxics(&self) -> bool {
@@ -157,7 +159,7 @@ impl Chain {
 
     fn advance_stage(&mut self, index: usize, now: Instant) -> Stop {
         let (before, after) = self.stages.split_at_mut(index + 1);
-        let stage = &mut before[index];
+        let (stage, hits) = (&mut before[index], &*self.hits);
         let (next, next_bytes_max) = match after.first_mut() {
             Some(next) => (&mut next.queue, next.held_bytes_max),
             None => (&mut self.output, HELD_LITTLE),
@@ -167,31 +169,36 @@ impl Chain {
             match stage.toxic.step(&mut stage.queue, now) {
                 Step::Pass(chunk) => next.push(chunk),
                 Step::Late(chunk, by) => {
-                    stage.hit();
+                    stage.hit(hits);
                     stage.counters.count_late(chunk.bytes.len(), by);
                     next.push(chunk);
                 }
+                Step::Changed(chunk) => {
+                    stage.hit(hits);
+                    stage.counters.count_changed(chunk.bytes.len());
+                    next.push(chunk);
+                }
                 Step::Dropped(bytes) => {
-                    stage.hit();
+                    stage.hit(hits);
                     stage.counters.count_dropped(bytes);
                 }
                 Step::Wait(until) => return Stop::Waits { moved, until: Some(until) },
                 Step::Idle => return Stop::Waits { moved, until: None },
                 Step::End(by) => {
                     if !by.is_zero() {
-                        stage.hit();
+                        stage.hit(hits);
                     }
                     stage.is_finished = true;
                     next.end();
                 }
                 Step::Close => {
-                    stage.hit();
+                    stage.hit(hits);
                     stage.is_finished = true;
                     next.end();
                     self.closing = true;
                 }
                 Step::Reset => {
-                    stage.hit();
+                    stage.hit(hits);
                     return Stop::Reset;
                 }
             }
@@ -218,10 +225,12 @@ impl Stage {
         }
     }
 
-    fn hit(&mut self) {
+    fn hit(&mut self, hits: &Hits) {
         if !self.has_hit {
             self.has_hit = true;
-            self.counters.count_connection();
+            if hits.is_first(self.id) {
+                self.counters.count_connection();
+            }
         }
     }
 }
@@ -245,7 +254,8 @@ mod tests {
         let value_of = |name: &str| Ok::<_, ()>(settings.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
         attributes.merge(value_of).unwrap();
         let draw = Draw::seeded(9).named(name);
-        Arc::new(Spec { id, revision: 0, kind, attributes, toxicity, draw, counters: Arc::default() })
+        let (choice, census, counters) = Default::default();
+        Arc::new(Spec { id, revision: 0, kind, attributes, toxicity, choice, census, draw, counters })
     }
 
     fn ms(value: u64) -> Duration {
@@ -263,7 +273,7 @@ mod tests {
     #[test]
     fn without_toxics_everything_passes_and_two_latencies_add_up() {
         let zero = Instant::now();
-        let mut chain = Chain::new(0);
+        let mut chain = Chain::new(0, Arc::default());
         push(&mut chain, "a", zero);
         assert_eq!(chain.advance(zero), Advance::Waits(None));
         assert_eq!(written(&mut chain), "a");
@@ -283,7 +293,7 @@ mod tests {
     fn toxics_come_and_go_without_loss_or_overtaking() {
         let zero = Instant::now();
         let (slow, noop) = (spec(1, "latency", &[("latency", 1000)], 1.0), spec(2, "noop", &[], 1.0));
-        let mut chain = Chain::new(0);
+        let mut chain = Chain::new(0, Arc::default());
         chain.reconcile(&[Arc::clone(&slow)], zero);
         push(&mut chain, "a", zero);
         chain.advance(zero);
@@ -303,7 +313,7 @@ mod tests {
     fn removing_a_black_hole_closes_only_what_lost_data() {
         let zero = Instant::now();
         for (sent, closes) in [("", false), ("lost", true)] {
-            let mut chain = Chain::new(0);
+            let mut chain = Chain::new(0, Arc::default());
             chain.reconcile(&[spec(1, "timeout", &[], 1.0)], zero);
             if !sent.is_empty() {
                 push(&mut chain, sent, zero);
@@ -317,7 +327,7 @@ mod tests {
     #[test]
     fn a_full_queue_stops_the_reading() {
         let zero = Instant::now();
-        let mut chain = Chain::new(0);
+        let mut chain = Chain::new(0, Arc::default());
         chain.reconcile(&[spec(1, "noop", &[], 1.0), spec(2, "bandwidth", &[("rate", 0)], 1.0)], zero);
         let block = Bytes::from(vec![0; 16 * 1024]);
         let mut pushed = 0;
@@ -333,7 +343,7 @@ mod tests {
     #[test]
     fn a_reset_does_not_wait_for_a_stalled_reader() {
         let zero = Instant::now();
-        let mut chain = Chain::new(0);
+        let mut chain = Chain::new(0, Arc::default());
         push(&mut chain, "x", zero);
         chain.output().push(Chunk { bytes: Bytes::from(vec![0; HELD_LITTLE]), read_at: zero });
         chain.reconcile(&[spec(1, "reset_peer", &[("timeout", 5)], 1.0)], zero);
@@ -348,7 +358,7 @@ mod tests {
         let hit = |chain: &Chain| chain.stages.iter().any(|stage| stage.id == 5);
         let mut hits = 0;
         for connection in 0..400 {
-            let mut chain = Chain::new(connection);
+            let mut chain = Chain::new(connection, Arc::default());
             chain.reconcile(&[Arc::clone(&some)], zero);
             let first = hit(&chain);
             chain.reconcile(&[Arc::clone(&some), spec(6, "noop", &[], 1.0)], zero);
@@ -365,7 +375,7 @@ mod tests {
     fn the_delays_of_a_connection_follow_the_seed() {
         let zero = Instant::now();
         let dues = |connection| {
-            let mut chain = Chain::new(connection);
+            let mut chain = Chain::new(connection, Arc::default());
             chain.reconcile(&[spec(1, "latency", &[("latency", 50), ("jitter", 40)], 1.0)], zero);
             let mut dues = Vec::new();
             for _ in 0..20 {
@@ -384,7 +394,7 @@ mod tests {
     fn what_was_touched_is_counted() {
         let zero = Instant::now();
         let slow = spec(1, "latency", &[("latency", 10)], 1.0);
-        let mut chain = Chain::new(0);
+        let mut chain = Chain::new(0, Arc::default());
         chain.reconcile(&[Arc::clone(&slow)], zero);
         push(&mut chain, "abc", zero);
         push(&mut chain, "de", zero);

@@ -17,6 +17,7 @@ use tokio_util::io::poll_read_buf;
 use super::{
     chain::{Advance, Chain},
     chunk::Chunk,
+    counters::Hits,
     live::Control,
     spec::Spec,
     timer::{Alarm, Timers},
@@ -33,7 +34,10 @@ pub(crate) struct Lane {
     toxics: Mutex<Arc<[Arc<Spec>]>>,
     /// Rises with every change of `toxics`.
     version: AtomicU64,
+    /// Bytes read.
     pub(crate) bytes: AtomicU64,
+    /// Bytes written.
+    pub(crate) sent_bytes: AtomicU64,
 }
 
 impl Lane {
@@ -41,6 +45,12 @@ impl Lane {
     pub(crate) fn set(&self, toxics: Arc<[Arc<Spec>]>) {
         *self.toxics.lock().unwrap_or_else(PoisonError::into_inner) = toxics;
         self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets what has been counted.
+    pub(crate) fn reset(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.sent_bytes.store(0, Ordering::Relaxed);
     }
 
     fn get(&self) -> Arc<[Arc<Spec>]> {
@@ -75,7 +85,8 @@ impl Connection {
         lanes: [Arc<Lane>; 2],
         timers: &Timers,
     ) -> Self {
-        let [upstream, downstream] = lanes.map(|lane| Direction::new(ordinal, lane, timers));
+        let hits = Arc::<Hits>::default();
+        let [upstream, downstream] = lanes.map(|lane| Direction::new(ordinal, Arc::clone(&hits), lane, timers));
         Self { client, server, upstream, downstream }
     }
 
@@ -132,11 +143,11 @@ enum State {
 }
 
 impl Direction {
-    fn new(ordinal: u64, lane: Arc<Lane>, timers: &Timers) -> Self {
+    fn new(ordinal: u64, hits: Arc<Hits>, lane: Arc<Lane>, timers: &Timers) -> Self {
         Self {
             lane,
             version: 0,
-            chain: Chain::new(ordinal),
+            chain: Chain::new(ordinal, hits),
             buffer: BytesMut::new(),
             read_bytes: READ_BYTES_MIN,
             source_has_ended: false,
@@ -223,7 +234,10 @@ impl Direction {
         let mut has_written = false;
         while let Some(front) = output.front() {
             match Pin::new(&mut *sink).poll_write(cx, &front.bytes)? {
-                Poll::Ready(count) => output.take(count),
+                Poll::Ready(count) => {
+                    self.lane.sent_bytes.fetch_add(count as u64, Ordering::Relaxed);
+                    output.take(count)
+                }
                 Poll::Pending => return Ok(has_written),
             };
             has_written = true;

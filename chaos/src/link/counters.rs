@@ -1,7 +1,10 @@
 //! Live counters of links and toxics, so that "the fault bit" can be shown and not assumed.
 use reports::units;
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,10 @@ impl ToxicCounters {
         self.delayed_ns.fetch_add(units::nanos(by), Relaxed);
     }
 
+    pub(crate) fn count_changed(&self, bytes: usize) {
+        self.count_late(bytes, Duration::ZERO);
+    }
+
     pub(crate) fn count_dropped(&self, bytes: usize) {
         self.chunks.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes as u64, Relaxed);
@@ -51,6 +58,22 @@ impl ToxicCounters {
         for counter in [&self.connections, &self.chunks, &self.bytes, &self.dropped_bytes, &self.delayed_ns] {
             counter.store(0, Relaxed);
         }
+    }
+}
+
+/// The toxics that have done something to one connection: one that acts on both of its directions is counted once.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(Mutex<Vec<u64>>);
+
+impl Hits {
+    /// Whether the toxic with this id has done nothing to the connection before.
+    pub(crate) fn is_first(&self, toxic: u64) -> bool {
+        let mut hit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = !hit.contains(&toxic);
+        if is_first {
+            hit.push(toxic);
+        }
+        is_first
     }
 }
 

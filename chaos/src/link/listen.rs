@@ -51,12 +51,13 @@ pub(crate) async fn resolve(address: &str) -> Result<SocketAddr, Error> {
 }
 
 /// Takes the port without listening: connections are refused, and nobody else can have it.
-pub(crate) fn reserve(address: SocketAddr) -> Result<TcpSocket, Error> {
+pub(crate) fn reserve(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), Error> {
     let bound = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        Ok(socket)
+        let address = socket.local_addr()?;
+        Ok((socket, address))
     };
     bound().map_err(|source| Error::Bind { address, source })
 }
@@ -93,7 +94,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
         // With SO_REUSEADDR a listening port shows either when it is bound or when it is listened on.
-        let error = reserve(address).and_then(|reserved| listen(reserved, address).map(|_| ())).unwrap_err();
+        let error = reserve(address).and_then(|(reserved, _)| listen(reserved, address).map(|_| ())).unwrap_err();
         assert_eq!(error.to_string(), format!("listen tcp {address}: bind: address already in use"));
     }
 }

@@ -12,11 +12,21 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-/// The open connections of one link, by ordinal.
+use super::choice::Census;
+
+/// The open connections of one link, and their count so far.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    open: Mutex<HashMap<u64, Arc<Control>>>,
+    connections: Mutex<Connections>,
     emptied: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    /// By ordinal.
+    open: HashMap<u64, Arc<Control>>,
+    /// Never reset: decisions hang on it.
+    next_ordinal: u64,
 }
 
 /// What a connection listens to beside its sockets.
@@ -43,30 +53,39 @@ impl Control {
 #[derive(Debug)]
 pub(crate) struct Entry {
     live: Arc<Live>,
-    ordinal: u64,
+    pub(crate) ordinal: u64,
     pub(crate) control: Arc<Control>,
 }
 
 impl Live {
-    pub(crate) fn enter(self: &Arc<Self>, ordinal: u64) -> Entry {
+    /// Takes the next connection in.
+    pub(crate) fn enter(self: &Arc<Self>) -> Entry {
         let control = Arc::new(Control::default());
-        self.lock().insert(ordinal, Arc::clone(&control));
+        let mut connections = self.lock();
+        let ordinal = connections.next_ordinal;
+        connections.next_ordinal += 1;
+        connections.open.insert(ordinal, Arc::clone(&control));
         Entry { live: Arc::clone(self), ordinal, control }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().open.len()
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        let connections = self.lock();
+        Census::new(connections.open.keys().copied().collect(), connections.next_ordinal)
     }
 
     /// Has every connection look at the toxics again.
     pub(crate) fn wake_all(&self) {
-        self.lock().values().for_each(|control| control.waker.wake());
+        self.lock().open.values().for_each(|control| control.waker.wake());
     }
 
     /// Closes every connection, waits until all are gone, and says how many there were.
     pub(crate) async fn close_all(&self) -> usize {
         let closed = {
-            let open = self.lock();
+            let open = &self.lock().open;
             for control in open.values() {
                 control.is_closed.store(true, Ordering::Release);
                 control.waker.wake();
@@ -75,23 +94,23 @@ impl Live {
         };
         loop {
             let emptied = self.emptied.notified();
-            if self.lock().is_empty() {
+            if self.lock().open.is_empty() {
                 return closed;
             }
             emptied.await;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Control>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut open = self.live.lock();
-        open.remove(&self.ordinal);
-        if open.is_empty() {
+        let mut connections = self.live.lock();
+        connections.open.remove(&self.ordinal);
+        if connections.open.is_empty() {
             self.live.emptied.notify_waiters();
         }
     }

@@ -10,6 +10,7 @@
 //!
 //! There is one data path: a connection without faults is a chain without toxics. Nothing holds a lock across a read or
 //! a write, so a stalled reader cannot hold up the API, and a change of toxics never loses a byte of an open connection.
+mod choice;
 mod chunk;
 mod toxic;
 
@@ -21,6 +22,7 @@ mod spec;
 mod timer;
 
 mod body;
+mod draft;
 mod lease;
 mod listen;
 mod proxy;
@@ -31,9 +33,11 @@ mod server;
 pub mod wire;
 
 pub use listen::Error as ListenError;
-pub use server::{Error, Links, Settings, serve};
+pub use server::{Error, Links, PopulateError, Settings, serve};
 
+#[cfg(test)]
+pub(crate) use chunk::Chunk;
 pub(crate) use chunk::Queue;
 #[cfg(test)]
 pub(crate) use toxic::testing;
-pub(crate) use toxic::{Attributes, HELD_LITTLE, HELD_MUCH, Kind, Leave, Start, Step, Toxic};
+pub(crate) use toxic::{Attributes, HELD_LITTLE, HELD_MUCH, Kind, Leave, Reach, Start, Step, Toxic};

@@ -2,10 +2,7 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -17,13 +14,16 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{
+    choice::Census,
     connection::{Connection, Lane},
     counters::ProxyCounters,
+    draft::NewToxic,
     lease::Lease,
     listen,
     live::{Entry, Live},
     spec::Spec,
     timer::Timers,
+    toxic::Reach,
     wire::{self, ProxyEffects, ToxicEffects},
 };
 use crate::draw::Draw;
@@ -55,7 +55,8 @@ pub(crate) struct Mounted {
 
 impl Mounted {
     pub(crate) fn shape(&self) -> wire::Toxic {
-        let attributes = self.spec.attributes.iter().chain(self.lease.map(|lease| ("ttl_ms", lease.ttl_ms)));
+        let own = self.spec.attributes.iter().chain(self.spec.choice.set());
+        let attributes = own.chain(self.lease.map(|lease| ("ttl_ms", lease.ttl_ms)));
         wire::Toxic {
             attributes: attributes.map(|(name, value)| (name.to_owned(), Value::from(value))).collect(),
             name: self.name.clone(),
@@ -78,6 +79,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) upstream: String,
     pub(crate) toxics: Vec<Mounted>,
+    is_enabled: bool,
     /// The lease of being down.
     pub(crate) lease: Option<Lease>,
     retired: VecDeque<Mounted>,
@@ -100,7 +102,6 @@ struct Shared {
     lanes: [Arc<Lane>; 2],
     live: Arc<Live>,
     counters: ProxyCounters,
-    next_ordinal: AtomicU64,
     timers: Timers,
 }
 
@@ -120,7 +121,6 @@ impl Proxy {
             lanes: Default::default(),
             live: Arc::default(),
             counters: ProxyCounters::default(),
-            next_ordinal: AtomicU64::new(0),
             timers,
         };
         Self {
@@ -129,6 +129,7 @@ impl Proxy {
             address,
             upstream: upstream.to_owned(),
             toxics: Vec::new(),
+            is_enabled: false,
             lease: None,
             retired: VecDeque::new(),
             door: Door::Shut(None),
@@ -138,34 +139,69 @@ impl Proxy {
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
-        matches!(self.door, Door::Open(_))
+        self.is_enabled
     }
 
-    /// Lets connections in; does nothing when it already does.
-    pub(crate) fn enable(&mut self) -> Result<(), listen::Error> {
+    /// Lets connections in, unless a toxic refuses them.
+    pub(crate) async fn enable(&mut self) -> Result<(), listen::Error> {
+        self.is_enabled = true;
+        self.lease = None;
+        self.settle().await
+    }
+
+    /// Refuses connections from now on and cuts the open ones; on return, both have happened.
+    pub(crate) async fn disable(&mut self) {
+        self.is_enabled = false;
+        self.shut().await;
+        let cut = self.shared.live.close_all().await;
+        self.shared.counters.cut.fetch_add(cut as u64, Relaxed);
+    }
+
+    /// Opens or shuts the door as the link's state and its toxics want it; a link that cannot listen is down.
+    pub(crate) async fn settle(&mut self) -> Result<(), listen::Error> {
+        let is_refusing = self.toxics.iter().any(|toxic| toxic.spec.kind.reach == Reach::Door);
+        if self.is_enabled && !is_refusing {
+            return self.open().inspect_err(|_| self.is_enabled = false);
+        }
+        self.shut().await;
+        if self.is_enabled { self.reserve().inspect_err(|_| self.is_enabled = false) } else { Ok(()) }
+    }
+
+    /// Takes the port of a link that is to refuse connections, so that it is known.
+    fn reserve(&mut self) -> Result<(), listen::Error> {
+        if let Door::Shut(reserved @ None) = &mut self.door {
+            let (socket, address) = listen::reserve(self.address)?;
+            *reserved = Some(socket);
+            self.settle_at(address);
+        }
+        Ok(())
+    }
+
+    fn settle_at(&mut self, address: SocketAddr) {
+        self.address = address;
+        self.listen = address.to_string();
+    }
+
+    fn open(&mut self) -> Result<(), listen::Error> {
         let Door::Shut(reserved) = &mut self.door else { return Ok(()) };
         let socket = match reserved.take() {
             Some(socket) => socket,
-            None => listen::reserve(self.address)?,
+            None => listen::reserve(self.address)?.0,
         };
         let (listener, address) = listen::listen(socket, self.address)?;
-        self.address = address;
-        self.listen = address.to_string();
-        self.lease = None;
+        self.settle_at(address);
         let accepting = accept(listener, Arc::clone(&self.shared), Arc::from(self.upstream.as_str()));
         self.door = Door::Open(tokio::spawn(accepting));
         Ok(())
     }
 
-    /// Refuses connections from now on and cuts the open ones; on return, both have happened.
-    pub(crate) async fn disable(&mut self) {
+    /// Refuses connections from now on; on return, it has happened.
+    async fn shut(&mut self) {
         let Door::Open(accepting) = &mut self.door else { return };
         accepting.abort();
         // It was aborted, so the only news is that it is gone.
         let _ = accepting.await;
-        self.door = Door::Shut(listen::reserve(self.address).ok());
-        let cut = self.shared.live.close_all().await;
-        self.shared.counters.cut.fetch_add(cut as u64, Relaxed);
+        self.door = Door::Shut(listen::reserve(self.address).ok().map(|(socket, _)| socket));
     }
 
     /// Moves the link to another address; it must be down.
@@ -175,10 +211,30 @@ impl Proxy {
         self.door = Door::Shut(None);
     }
 
-    /// The branch of decisions and the number of a new toxic.
-    pub(crate) fn next_toxic(&mut self, name: &str, stream: Stream) -> (u64, Draw) {
+    /// The number of a new toxic, its branch of decisions, and the connections that it finds.
+    fn next_toxic(&mut self, name: &str, stream: Stream) -> (u64, Draw, Arc<Census>) {
         self.next_toxic_id += 1;
-        (self.next_toxic_id, self.shared.draw.named(name).numbered(stream as u64))
+        let draw = self.shared.draw.named(name).numbered(stream as u64);
+        (self.next_toxic_id, draw, Arc::new(self.shared.live.census()))
+    }
+
+    pub(crate) fn has_toxic(&self, name: &str) -> bool {
+        self.toxics.iter().any(|toxic| toxic.name == name)
+    }
+
+    /// Puts a toxic on; it acts once the toxics are published and the link has settled.
+    pub(crate) fn mount(&mut self, new: &NewToxic) {
+        let (id, draw, census) = self.next_toxic(&new.name, new.stream);
+        let NewToxic { kind, toxicity, choice, ref attributes, .. } = *new;
+        let (attributes, counters) = (attributes.clone(), Arc::default());
+        let spec = Spec { id, revision: 0, kind, attributes, toxicity, choice, census, draw, counters };
+        self.toxics.push(Mounted {
+            name: new.name.clone(),
+            stream: new.stream,
+            stream_text: new.stream_text.clone(),
+            spec: Arc::new(spec),
+            lease: new.ttl_ms.and_then(Lease::from_now),
+        });
     }
 
     /// Takes the toxics out that `is_chosen` chooses, keeps what they did, and says their names.
@@ -199,7 +255,8 @@ impl Proxy {
     /// Has every connection, open or to come, run the toxics as they are now.
     pub(crate) fn publish_toxics(&self) {
         for (stream, lane) in [Stream::Upstream, Stream::Downstream].into_iter().zip(&self.shared.lanes) {
-            let of_stream = self.toxics.iter().filter(|toxic| toxic.stream == stream);
+            let acts_on = |toxic: &&Mounted| toxic.stream == stream || toxic.spec.kind.reach == Reach::BothStreams;
+            let of_stream = self.toxics.iter().filter(acts_on);
             lane.set(of_stream.map(|toxic| Arc::clone(&toxic.spec)).collect());
         }
         self.shared.live.wake_all();
@@ -234,6 +291,8 @@ impl Proxy {
             cut: counters.cut.load(Relaxed),
             upstream_bytes: upstream.bytes.load(Relaxed),
             downstream_bytes: downstream.bytes.load(Relaxed),
+            upstream_sent_bytes: upstream.sent_bytes.load(Relaxed),
+            downstream_sent_bytes: downstream.sent_bytes.load(Relaxed),
             toxics: retired.chain(present).collect(),
         }
     }
@@ -243,7 +302,7 @@ impl Proxy {
         self.retired.clear();
         self.toxics.iter().for_each(|toxic| toxic.spec.counters.reset());
         self.shared.counters.reset();
-        self.shared.lanes.iter().for_each(|lane| lane.bytes.store(0, Relaxed));
+        self.shared.lanes.iter().for_each(|lane| lane.reset());
     }
 }
 
@@ -260,10 +319,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, upstream: Arc<str>) 
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                let ordinal = shared.next_ordinal.fetch_add(1, Relaxed);
                 shared.counters.connections.fetch_add(1, Relaxed);
-                let entry = shared.live.enter(ordinal);
-                tokio::spawn(carry(ordinal, client, entry, Arc::clone(&shared), Arc::clone(&upstream)));
+                let entry = shared.live.enter();
+                tokio::spawn(carry(client, entry, Arc::clone(&shared), Arc::clone(&upstream)));
             }
             Err(error) => {
                 warn!(link = %shared.name, %error, "link `{}` cannot accept a connection", shared.name);
@@ -273,7 +331,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, upstream: Arc<str>) 
     }
 }
 
-async fn carry(ordinal: u64, client: TcpStream, entry: Entry, shared: Arc<Shared>, upstream: Arc<str>) {
+async fn carry(client: TcpStream, entry: Entry, shared: Arc<Shared>, upstream: Arc<str>) {
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&*upstream));
     let server = tokio::select! {
         server = connecting => server,
@@ -288,6 +346,7 @@ async fn carry(ordinal: u64, client: TcpStream, entry: Entry, shared: Arc<Shared
     // Without this small messages wait for acknowledgements; a socket that is gone shows in the reading.
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
+    let ordinal = entry.ordinal;
     let connection = Connection::new(ordinal, client, server, shared.lanes.clone(), &shared.timers);
     let ending = connection.run(&entry.control).await;
     debug!(link = %name, ordinal, ?ending, "connection {ordinal} of link `{name}` ended");

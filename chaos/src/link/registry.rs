@@ -3,25 +3,24 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::{
     sync::{Mutex, Notify, futures::Notified},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tracing::{error, info, warn};
 
 use super::{
     body::{self, Fields},
-    counters::ToxicCounters,
+    draft::{NewProxy, NewToxic, check_reach},
     lease::Lease,
     listen,
-    proxy::{Mounted, Proxy, Stream},
+    proxy::{Mounted, Proxy},
     spec::Spec,
     timer::Timers,
-    toxic::Attributes,
     wire::{self, Effects},
 };
-use crate::{draw::Draw, fault};
+use crate::draw::Draw;
 
 /// When to try again to bring a link up whose lease of being down has run out.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MS: u64 = 1_000;
 
 /// Why a request cannot be done. The texts are those of Toxiproxy.
 #[derive(Debug, thiserror::Error)]
@@ -42,34 +41,10 @@ pub(crate) enum Error {
     InvalidToxicType,
     #[error("stream was invalid, can be either upstream or downstream")]
     InvalidStream,
+    #[error("a {kind} toxic acts on every new connection: leave toxicity, skip, every, count and per_mille out")]
+    WholeDoor { kind: &'static str },
     #[error(transparent)]
     Listen(#[from] listen::Error),
-}
-
-/// A proxy to be created.
-#[derive(Debug)]
-pub(crate) struct NewProxy {
-    name: String,
-    listen: String,
-    upstream: String,
-    enabled: bool,
-    ttl_ms: Option<u64>,
-}
-
-impl NewProxy {
-    pub(crate) fn read(fields: &Fields) -> Result<Self, Error> {
-        let required = |name: &str| {
-            let value = fields.text(name)?.filter(|value| !value.is_empty());
-            value.ok_or_else(|| Error::MissingField { field: name.to_owned() })
-        };
-        Ok(Self {
-            name: required("name")?,
-            upstream: required("upstream")?,
-            listen: fields.text("listen")?.unwrap_or_default(),
-            enabled: fields.flag("enabled")?.unwrap_or(true),
-            ttl_ms: fields.whole("ttl_ms")?,
-        })
-    }
 }
 
 /// All links of one server.
@@ -99,13 +74,18 @@ impl Registry {
         Effects { proxies: proxies.iter().map(|(name, proxy)| (name.clone(), proxy.effects())).collect() }
     }
 
+    /// Every link with what it did.
+    pub(crate) async fn overview(&self) -> Vec<(wire::Proxy, wire::ProxyEffects)> {
+        self.proxies.lock().await.values().map(|proxy| (proxy.shape(), proxy.effects())).collect()
+    }
+
     pub(crate) async fn create(&self, new: NewProxy) -> Result<wire::Proxy, Error> {
         let address = listen::resolve(&new.listen).await?;
         let mut proxies = self.proxies.lock().await;
         if proxies.contains_key(&new.name) {
             return Err(Error::ProxyExists);
         }
-        let proxy = self.start(&new, address)?;
+        let proxy = self.start(&new, address).await?;
         let shape = proxy.shape();
         proxies.insert(new.name, proxy);
         Ok(shape)
@@ -130,22 +110,26 @@ impl Registry {
         let mut proxies = self.proxies.lock().await;
         if let Some(existing) = proxies.get_mut(&new.name) {
             if existing.address == address && existing.upstream == new.upstream {
+                let has = |toxic: &&NewToxic| existing.has_toxic(&toxic.name);
+                let lacking: Vec<&NewToxic> = new.toxics.iter().filter(|toxic| !has(toxic)).collect();
+                self.mount(existing, lacking).await?;
                 return Ok(existing.shape());
             }
             existing.disable().await;
             proxies.remove(&new.name);
         }
-        let proxy = self.start(&new, address)?;
+        let proxy = self.start(&new, address).await?;
         let shape = proxy.shape();
         proxies.insert(new.name, proxy);
         Ok(shape)
     }
 
-    fn start(&self, new: &NewProxy, address: std::net::SocketAddr) -> Result<Proxy, Error> {
+    async fn start(&self, new: &NewProxy, address: std::net::SocketAddr) -> Result<Proxy, Error> {
         let timers = self.timers.clone();
         let mut proxy = Proxy::new(&new.name, &new.listen, address, &new.upstream, self.draw, timers);
+        self.mount(&mut proxy, &new.toxics).await?;
         if new.enabled {
-            proxy.enable()?;
+            proxy.enable().await?;
         } else {
             proxy.lease = new.ttl_ms.and_then(Lease::from_now);
             self.leases.notify_one();
@@ -153,6 +137,24 @@ impl Registry {
         let Proxy { name, listen, upstream, .. } = &proxy;
         info!(link = %name, %listen, %upstream, "link `{name}` leads from {listen} to {upstream}");
         Ok(proxy)
+    }
+
+    /// Puts toxics on a link, all or none.
+    async fn mount(&self, proxy: &mut Proxy, toxics: impl IntoIterator<Item = &NewToxic>) -> Result<(), Error> {
+        let toxics: Vec<&NewToxic> = toxics.into_iter().collect();
+        let is_double = |(index, toxic): (usize, &&NewToxic)| {
+            proxy.has_toxic(&toxic.name) || toxics[..index].iter().any(|other| other.name == toxic.name)
+        };
+        if toxics.iter().enumerate().any(is_double) {
+            return Err(Error::ToxicExists);
+        }
+        for toxic in toxics {
+            info!(link = %proxy.name, toxic = %toxic.name, kind = toxic.kind.name, "toxic `{}` on link `{}`", toxic.name, proxy.name);
+            proxy.mount(toxic);
+        }
+        proxy.publish_toxics();
+        self.leases.notify_one();
+        Ok(proxy.settle().await?)
     }
 
     /// Changes what the fields name: `listen`, `upstream`, `enabled`, and the lease of being down, `ttl_ms`.
@@ -178,7 +180,7 @@ impl Registry {
             proxy.upstream = upstream;
         }
         if wants_enabled {
-            proxy.enable()?;
+            proxy.enable().await?;
         } else {
             proxy.disable().await;
             proxy.lease = Lease::renewed(proxy.lease, ttl_ms);
@@ -203,7 +205,7 @@ impl Registry {
         for proxy in self.proxies.lock().await.values_mut() {
             proxy.remove_toxics(|_| true);
             proxy.reset_effects();
-            proxy.enable()?;
+            proxy.enable().await?;
         }
         Ok(())
     }
@@ -227,36 +229,11 @@ impl Registry {
         proxy.toxics.iter().find(|toxic| toxic.name == name).map(Mounted::shape).ok_or(Error::ToxicNotFound)
     }
 
-    pub(crate) async fn add_toxic(&self, proxy: &str, fields: &Fields) -> Result<wire::Toxic, Error> {
+    pub(crate) async fn add_toxic(&self, proxy: &str, new: &NewToxic) -> Result<wire::Toxic, Error> {
         let mut proxies = self.proxies.lock().await;
         let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
-        let stream_text = fields.text("stream")?.unwrap_or_else(|| "downstream".to_owned());
-        let stream = match stream_text.to_ascii_lowercase().as_str() {
-            "upstream" => Stream::Upstream,
-            "downstream" => Stream::Downstream,
-            _ => return Err(Error::InvalidStream),
-        };
-        let kind = fields.text("type")?.as_deref().and_then(fault::kind).ok_or(Error::InvalidToxicType)?;
-        let name = fields.text("name")?.filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| format!("{}_{stream_text}", kind.name));
-        if proxy.toxics.iter().any(|toxic| toxic.name == name) {
-            return Err(Error::ToxicExists);
-        }
-        let given = fields.object("attributes")?;
-        let mut attributes = Attributes::of(kind);
-        attributes.merge(|name| given.whole(name))?;
-        let (id, draw) = proxy.next_toxic(&name, stream);
-        let toxicity = fields.number("toxicity")?.unwrap_or(1.0);
-        let counters = Arc::new(ToxicCounters::default());
-        let spec = Spec { id, revision: 0, kind, attributes, toxicity, draw, counters };
-        let lease = given.whole("ttl_ms")?.and_then(Lease::from_now);
-        let toxic = Mounted { name, stream, stream_text, spec: Arc::new(spec), lease };
-        let shape = toxic.shape();
-        info!(link = %proxy.name, toxic = %toxic.name, kind = kind.name, "toxic `{}` on link `{}`", toxic.name, proxy.name);
-        proxy.toxics.push(toxic);
-        proxy.publish_toxics();
-        self.leases.notify_one();
-        Ok(shape)
+        self.mount(proxy, [new]).await?;
+        proxy.toxics.last().map(Mounted::shape).ok_or(Error::ToxicNotFound)
     }
 
     /// Merges attributes key by key, sets the toxicity if given, and renews the lease.
@@ -265,15 +242,16 @@ impl Registry {
         let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
         let toxic = proxy.toxics.iter_mut().find(|toxic| toxic.name == name).ok_or(Error::ToxicNotFound)?;
         let given = fields.object("attributes")?;
-        let mut attributes = toxic.spec.attributes.clone();
-        attributes.merge(|name| given.whole(name))?;
-        let toxicity = fields.number("toxicity")?.unwrap_or(toxic.spec.toxicity);
+        let mut spec = Spec::clone(&toxic.spec);
+        spec.attributes.merge(|name| given.whole(name))?;
+        spec.choice.merge(|name| given.whole(name))?;
+        spec.toxicity = fields.number("toxicity")?.unwrap_or(spec.toxicity);
+        check_reach(spec.kind, spec.toxicity, spec.choice)?;
         let ttl_ms = given.whole("ttl_ms")?;
-        let has_changed = attributes != toxic.spec.attributes || toxicity != toxic.spec.toxicity;
+        let has_changed = !spec.is_set_as(&toxic.spec);
         if has_changed {
-            let Spec { id, revision, kind, draw, ref counters, .. } = *toxic.spec;
-            let counters = Arc::clone(counters);
-            toxic.spec = Arc::new(Spec { id, revision: revision + 1, kind, attributes, toxicity, draw, counters });
+            spec.revision += 1;
+            toxic.spec = Arc::new(spec);
         }
         toxic.lease = Lease::renewed(toxic.lease, ttl_ms);
         let shape = toxic.shape();
@@ -290,8 +268,19 @@ impl Registry {
         if proxy.remove_toxics(|toxic| toxic.name == name).is_empty() {
             return Err(Error::ToxicNotFound);
         }
+        self.settle(proxy).await?;
         info!(link = %proxy.name, toxic = %name, "toxic `{name}` is off link `{}`", proxy.name);
         Ok(())
+    }
+
+    /// Lets connections in again after toxics went; a link that cannot listen is down, and tried again by the keeper of leases.
+    async fn settle(&self, proxy: &mut Proxy) -> Result<(), Error> {
+        proxy.settle().await.map_err(|error| {
+            error!(link = %proxy.name, %error, "link `{}` cannot come up again", proxy.name);
+            proxy.lease = Lease::from_now(RETRY_MS);
+            self.leases.notify_one();
+            Error::Listen(error)
+        })
     }
 
     /// Resolves once a lease was set, renewed or given up.
@@ -307,12 +296,14 @@ impl Registry {
         for proxy in proxies.values_mut() {
             for name in proxy.remove_toxics(|toxic| has_expired(toxic.lease)) {
                 warn!(link = %proxy.name, toxic = %name, "lease of toxic `{name}` on link `{}` ran out", proxy.name);
+                // Said and tried again there.
+                let _ = self.settle(proxy).await;
             }
             if has_expired(proxy.lease) {
                 warn!(link = %proxy.name, "lease of link `{}` being down ran out", proxy.name);
-                if let Err(error) = proxy.enable() {
+                if let Err(error) = proxy.enable().await {
                     error!(link = %proxy.name, %error, "link `{}` cannot come up again", proxy.name);
-                    proxy.lease = proxy.lease.map(|lease| Lease { until: now + RETRY, ..lease });
+                    proxy.lease = Lease::from_now(RETRY_MS);
                 }
             }
         }

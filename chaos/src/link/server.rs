@@ -5,7 +5,14 @@ use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tracing::{error, info};
 
-use super::{api, lease, registry::Registry, timer::Timers};
+use super::{
+    api,
+    draft::NewProxy,
+    lease,
+    registry::{self, Registry},
+    timer::Timers,
+    wire,
+};
 
 /// How a server of links runs.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +39,11 @@ pub enum Error {
     #[error("cannot start the timer of the links")]
     Timer(#[source] io::Error),
 }
+
+/// Why links cannot be made from a file.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct PopulateError(#[from] registry::Error);
 
 /// A running server of links; dropping it ends the API and lets no more connections in.
 #[derive(Debug)]
@@ -81,13 +93,23 @@ impl Links {
         self.api_address
     }
 
+    /// Makes links from a JSON array of proxies, as `POST /populate` takes it and Toxiproxy's configuration file holds it.
+    ///
+    /// # Errors
+    /// When it is no such array (then nothing is made), or a link cannot listen (then those before it are).
+    pub async fn populate(&self, json: &[u8]) -> Result<Vec<wire::Proxy>, PopulateError> {
+        let (made, outcome) = self.registry.0.populate(NewProxy::read_all(json)?).await;
+        outcome?;
+        Ok(made)
+    }
+
     /// Lifts every fault and forgets every count; the links stay up as plain pipes.
     ///
     /// # Errors
     /// When a link that is down cannot listen again.
     pub async fn reset(&self) -> Result<(), super::ListenError> {
         match self.registry.0.reset().await {
-            Err(super::registry::Error::Listen(error)) => Err(error),
+            Err(registry::Error::Listen(error)) => Err(error),
             _ => Ok(()),
         }
     }

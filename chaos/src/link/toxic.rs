@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Pass(Chunk),
     /// Hands the chunk on, this much later than it came.
     Late(Chunk, Duration),
+    /// Hands the chunk on with other bytes than it came with.
+    Changed(Chunk),
     /// Bytes were taken out of the stream for ever.
     Dropped(usize),
     /// Nothing before this instant.
@@ -55,12 +57,24 @@ pub(crate) trait Toxic: Send {
     }
 }
 
+/// What of a link a type of toxic acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The stream that it is set on.
+    Stream,
+    /// Both streams, whichever it is set on.
+    BothStreams,
+    /// The listener: while such a toxic is there, the kernel refuses new connections.
+    Door,
+}
+
 /// A type of toxic: its name on the wire, its attributes, and how it starts on a connection.
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// Names of the attributes; all are non-negative whole numbers and 0 unless set.
     pub(crate) attributes: &'static [&'static str],
+    pub(crate) reach: Reach,
     /// How much may be held before the sender is slowed down, in bytes of memory.
     pub(crate) held_bytes_max: usize,
     /// False when it never hands anything on; then it acts even while what is behind it is full.

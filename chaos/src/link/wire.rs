@@ -61,6 +61,12 @@ pub struct ProxyEffects {
     pub upstream_bytes: u64,
     /// Bytes read from the server.
     pub downstream_bytes: u64,
+    /// Bytes written to the server.
+    #[serde(default)]
+    pub upstream_sent_bytes: u64,
+    /// Bytes written to clients.
+    #[serde(default)]
+    pub downstream_sent_bytes: u64,
     /// In order of creation, removed ones included (the last 256 of them).
     pub toxics: Vec<ToxicEffects>,
 }
@@ -75,9 +81,9 @@ pub struct ToxicEffects {
     pub kind: String,
     /// True when it is no longer there.
     pub removed: bool,
-    /// Connections on which it delayed, dropped, cut, closed or reset something.
+    /// Connections on which it delayed, changed, dropped, cut, closed or reset something.
     pub connections: u64,
-    /// Chunks delayed or dropped.
+    /// Chunks delayed, changed or dropped.
     pub chunks: u64,
     /// Bytes in them.
     pub bytes: u64,

@@ -195,6 +195,29 @@ async fn populate_keeps_what_is_identical_and_replaces_what_differs() {
 }
 
 #[tokio::test]
+async fn a_file_of_proxies_makes_them_at_the_start() {
+    let rig = Rig::new(echo().await).await;
+    let server = echo().await.to_string();
+    let file = json!([
+        { "name": "a", "listen": "127.0.0.1:0", "upstream": server },
+        { "name": "b", "upstream": server, "enabled": false, "toxics": [{ "type": "noop" }] },
+    ]);
+    let made = rig.links.populate(file.to_string().as_bytes()).await.unwrap();
+    assert_eq!((made[0].enabled, made[1].enabled, made[1].toxics.len()), (true, false, 1));
+    check(&rig, ("GET", "/proxies/b", NONE), 200, json!({ "enabled": false, "toxics": [{ "type": "noop" }] })).await;
+
+    let refused = async |file: &str| rig.links.populate(file.as_bytes()).await.unwrap_err().to_string();
+    let nameless = json!([{ "name": "c", "upstream": server }, { "upstream": server }]).to_string();
+    assert_eq!(refused(&nameless).await, "missing required field: name at proxy 2");
+    check(&rig, ("GET", "/proxies/c", NONE), 404, error(404, "proxy not found")).await;
+    assert!(refused("").await.contains("EOF"));
+    assert!(refused("{}").await.contains("array"));
+    let taken = json!([{ "name": "d", "listen": rig.link.to_string(), "upstream": server }]).to_string();
+    assert!(refused(&taken).await.contains("address already in use"));
+    rig.links.stop().await;
+}
+
+#[tokio::test]
 async fn reset_enables_every_proxy_and_removes_every_toxic() {
     let rig = Rig::new(echo().await).await;
     rig.add(json!({ "type": "timeout" })).await;
@@ -211,7 +234,7 @@ async fn reset_enables_every_proxy_and_removes_every_toxic() {
 #[tokio::test]
 async fn what_is_no_route_and_who_is_no_client_is_refused() {
     let rig = Rig::new(echo().await).await;
-    for path in ["/", "/nope", "/proxies/", "/proxies/link/", "/metrics"] {
+    for path in ["/", "/nope", "/proxies/", "/proxies/link/", "/metrics/"] {
         check(&rig, ("GET", path, NONE), 404, "404 page not found\n").await;
     }
     for (method, path) in [("PUT", "/proxies"), ("DELETE", "/version"), ("OPTIONS", "/proxies"), ("HEAD", "/version")] {

@@ -62,11 +62,52 @@ async fn faults_go_on_are_renewed_go_off_and_are_recorded() {
     assert!(effect.chunks > 3 && effect.delayed_us >= 50_000 * effect.chunks, "{effect:?}");
 
     assert_eq!((down.kind.as_str(), down.end, down.error.as_ref()), ("down", FaultEnd::Lifted, None));
-    assert_eq!(down.effect.unwrap().connections, 1, "the open connection was cut");
+    let effect = down.effect.unwrap();
+    assert_eq!(effect.connections, 1, "the open connection was cut");
+    // When it went on, and at each renewal, 40 ms apart.
+    assert!(effect.probes_refused >= 2, "{effect:?}");
     let (from, to) = window_ms(down);
     assert!((600..800).contains(&from) && (900..1100).contains(&to), "{from} to {to}");
     assert!(is_clean(&rig).await);
     ping(&mut rig.connect().await).await.unwrap();
+    rig.links.stop().await;
+}
+
+#[tokio::test]
+async fn refusal_and_silence_of_a_link_that_nobody_uses_are_told_apart() {
+    let rig = Rig::new(echo().await).await;
+    let control = Control::new(&rig.url()).unwrap();
+    let mut open = rig.connect().await;
+    ping(&mut open).await.unwrap();
+    let refuse = r#"link = "link"; at = "0ms"; for = "300ms"; fault = "refuse"; lease = "200ms""#;
+    let silent = r#"link = "link"; at = "400ms"; for = "100ms"; fault = "blackhole"; lease = "200ms""#;
+    let records = drive(&timeline(&[refuse, silent]), &control, Instant::now(), CancellationToken::new()).await;
+    let [refuse, silent] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((refuse.end, refuse.error.as_ref()), (FaultEnd::Lifted, None));
+    let effect = refuse.effect.unwrap();
+    assert!(effect.probes_refused >= 2 && effect.connections == 0, "{effect:?}");
+    assert_eq!(silent.effect.unwrap(), Default::default(), "nothing was sent, so nothing was silenced");
+    ping(&mut open).await.expect("open connections live on");
+    ping(&mut rig.connect().await).await.expect("new ones come in again");
+    rig.links.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_a_scenario_hits_the_connections_that_it_chooses() {
+    let rig = Rig::new(echo().await).await;
+    let control = Control::new(&rig.url()).unwrap();
+    let fault = r#"link = "link"; at = "0s"; for = "50s"; fault = { limit_data = { bytes = "1B" } }; connections = { skip = 1, first = 1 }"#;
+    let (timeline, stop) = (timeline(&[fault]), CancellationToken::new());
+    let of_driver = stop.clone();
+    let driving = tokio::spawn(async move { drive(&timeline, &control, Instant::now(), of_driver).await });
+    eventually("the fault is on", async || !is_clean(&rig).await).await;
+    let mut is_hit = Vec::new();
+    for _ in 0..3 {
+        is_hit.push(ping(&mut rig.connect().await).await.is_err());
+    }
+    stop.cancel();
+    assert_eq!(is_hit, [false, true, false]);
+    assert_eq!(driving.await.unwrap()[0].effect.unwrap().connections, 1);
     rig.links.stop().await;
 }
 

@@ -40,6 +40,9 @@ async fn pass_on(State((api, flaw)): State<(SocketAddr, Flaw)>, request: Request
     if path == "/effects" {
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
     }
+    if path == "/version" {
+        return "{\"version\": \"2.12.0\"}\n".into_response();
+    }
     let method = request.method().to_string();
     let body: Bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
     let body = match serde_json::from_slice::<Value>(&body) {
@@ -64,11 +67,13 @@ async fn faults_run_without_leases_and_without_effects() {
     let rig = Rig::new(echo().await).await;
     let control = Control::new(&foreign(rig.links.api_address(), Flaw::None).await).unwrap();
     assert!(control.lease_supported(), "until seen otherwise");
-    assert_eq!(control.version().await.unwrap(), "2.12.0");
+    assert_eq!((control.version().await.unwrap().as_str(), control.is_ours().await.unwrap()), ("2.12.0", false));
+    assert!(Control::new(&rig.url()).unwrap().is_ours().await.unwrap());
     let records = drive(&timeline(&[SLOW, DOWN]), &control, Instant::now(), CancellationToken::new()).await;
-    for record in &records {
-        assert_eq!((record.end, record.effect, record.error.as_ref()), (FaultEnd::Lifted, None, None), "{record:?}");
-    }
+    let [slow, down] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((slow.end, slow.effect, slow.error.as_ref()), (FaultEnd::Lifted, None, None));
+    assert_eq!((down.end, down.error.as_ref()), (FaultEnd::Lifted, None));
+    assert!(down.effect.unwrap().probes_refused > 0, "the driver can see that much by itself");
     assert!(!control.lease_supported());
     rig.links.stop().await;
 }

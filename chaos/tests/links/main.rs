@@ -4,11 +4,18 @@
 mod rig;
 
 mod api;
+mod choice;
 mod clients;
+mod crowds;
 mod drive;
 mod effects;
+mod extensions;
 mod faults;
 mod foreign;
 mod leases;
+mod metrics;
 mod parts;
 mod streams;
+mod tls;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy_rust;

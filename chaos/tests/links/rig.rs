@@ -163,3 +163,8 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
 pub(crate) fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
 }
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}

@@ -37,6 +37,14 @@ pub struct FaultEffect {
     pub bytes: u64,
     /// Sum of the delays added, in microseconds.
     pub delayed_us: u64,
+    /// Connections that the driver tried while the link refused them, all refused: those of others the kernel does not count. 0 in older
+    /// records.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub probes_refused: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a fault did to a part of the target, as the system shows it.

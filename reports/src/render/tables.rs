@@ -206,7 +206,13 @@ pub(crate) fn touched(fault: &FaultRecord) -> String {
         return if part.proof.is_empty() { "nothing".to_owned() } else { part.proof.clone() };
     }
     let Some(effect) = fault.effect else { return "not counted by this link".to_owned() };
-    let mut parts = vec![number::counted(effect.connections, "connection"), number::counted(effect.chunks, "chunk")];
+    let mut parts = match effect.probes_refused {
+        0 => vec![number::counted(effect.connections, "connection"), number::counted(effect.chunks, "chunk")],
+        probes => vec![
+            number::counted(effect.connections, "connection"),
+            format!("{} refused", number::counted(probes, "probe")),
+        ],
+    };
     if effect.bytes > 0 {
         parts.push(number::bytes(effect.bytes));
     }

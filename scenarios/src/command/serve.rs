@@ -13,7 +13,11 @@ use nix::sys::resource::{Resource, setrlimit};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
 };
+
+/// How to write the file of links.
+const LINKS_HINT: &str = "write proxies as [{ \"name\": \"mcp.flights\", \"listen\": \"127.0.0.1:9001\", \"upstream\": \"127.0.0.1:8001\" }]";
 
 /// Runs the TripSage service until it is asked to stop.
 ///
@@ -68,15 +72,24 @@ pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit
 /// Runs the fault proxy until asked to stop.
 ///
 /// # Errors
-/// When the address of the HTTP API is in use.
+/// When the address of the HTTP API is in use, or the links of the file cannot be made.
 pub(crate) async fn links(flags: &cli::Links, stop: Stop) -> Result<Exit, Failure> {
     belong_to_parent(flags.with_parent)?;
     let settings = chaos::link::Settings { api: flags.api, seed: flags.seed };
     let running = chaos::link::serve(settings).await.or_try_again("another process may listen there; choose --api")?;
+    if let Some(path) = &flags.config {
+        make_links(&running, path).await.or_usage(LINKS_HINT)?;
+    }
     ready("links", [("api".to_owned(), running.api_address())])?;
     asked_to_stop(flags.with_parent, stop).await;
     running.stop().await;
     Ok(Exit::Passed)
+}
+
+async fn make_links(running: &chaos::link::Links, path: &Path) -> anyhow::Result<()> {
+    let json = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    running.populate(&json).await.with_context(|| format!("cannot make the links of {}", path.display()))?;
+    Ok(())
 }
 
 fn service_time(text: &str) -> anyhow::Result<(providers::Instance, providers::ServiceTime)> {

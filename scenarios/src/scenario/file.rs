@@ -311,8 +311,8 @@ impl Scenario {
         });
         let gates = self.gates.iter().filter_map(gate_mistake);
         let needs_links = self.target.url.is_some() && self.links.api.is_none();
-        let links = self.faults.iter().filter(|_| needs_links).filter_map(|fault| fault.link.as_ref());
-        let without_links = links.map(|link| {
+        let named = self.faults.iter().filter_map(|fault| fault.named_links().next());
+        let without_links = named.filter(|_| needs_links).map(|link| {
             let hint = "name the fault proxy that the service uses: [links] api = \"http://127.0.0.1:8474\"".to_owned();
             Mistake::at(link.span(), "a target with a `url` has no links of the harness's own", hint)
         });

@@ -16,6 +16,8 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("database-read-only", include_str!("../../database-read-only.toml")),
     ("database-slow", include_str!("../../database-slow.toml")),
     ("database-exhausted", include_str!("../../database-exhausted.toml")),
+    ("partition", include_str!("../../partition.toml")),
+    ("answers-lost", include_str!("../../answers-lost.toml")),
 ];
 
 /// The text of a shipped scenario.

@@ -61,6 +61,7 @@ impl Stack {
         if let Some(api) = &scenario.links.api {
             allowed(api.get_ref(), &scenario.allow_hosts)
                 .or_usage("name the host with --allow-host if it is yours to break")?;
+            has_every_fault(scenario, api.get_ref()).await?;
         }
         let Some(url) = &scenario.target.url else {
             let database = database::start(scenario.target.database(), folder).await?;
@@ -153,17 +154,28 @@ pub(crate) fn allowed(url: &str, allow_hosts: &[String]) -> anyhow::Result<()> {
     hosts::is_allowed(host, allow_hosts).then_some(()).ok_or_else(refused)
 }
 
+/// Whether the fault proxy can bring about what the scenario wants: a real Toxiproxy has less than our links.
+async fn has_every_fault(scenario: &Scenario, api: &str) -> Result<(), Failure> {
+    let Some(lacked) = scenario.faults.iter().find_map(chaos::FaultSettings::beyond_toxiproxy) else { return Ok(()) };
+    let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
+    if control.is_ours().await.or_try_again(IS_IT_A_PROXY)? {
+        return Ok(());
+    }
+    Err(anyhow!("the fault proxy at {api} is a Toxiproxy, which has no {lacked}"))
+        .or_usage("run `harness links` in its place, or choose another fault")
+}
+
 /// The fault proxy whose proxies are the links of a target that runs already.
 async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failure> {
     let control = Control::new(api).or_usage("write the base URL of a fault proxy's HTTP API")?;
-    let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
-    let mut named = scenario.faults.iter().filter_map(|fault| fault.link.as_ref());
-    let missing = named.find(|link| !links.contains_key(link.get_ref()));
+    let links = control.links().await.or_try_again(IS_IT_A_PROXY)?;
+    let named = scenario.faults.iter().flat_map(|fault| fault.named_links());
+    let missing = named.map(toml::Spanned::get_ref).find(|link| !links.contains_key(*link));
     let known: Vec<&str> = links.keys().map(String::as_str).collect();
     match missing {
         None => Ok(control),
         Some(link) => {
-            Err(anyhow!("the fault proxy at {api} has no proxy `{}`; it has {}", link.get_ref(), known.join(", ")))
+            Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
                 .or_usage("make the proxy, or name another link")
         }
     }
@@ -184,6 +196,7 @@ async fn reachable(url: &str, connection: &Connection) -> Result<(), Failure> {
     status.is_success().then_some(()).ok_or_else(refused).or_try_again(IS_IT_RUNNING)
 }
 
+const IS_IT_A_PROXY: &str = "is the fault proxy running there? `harness links` is one";
 const IS_IT_RUNNING: &str = "is the service running there?";
 const TRUST: &str =
     "its own authority is believed with `[load.connection] ca_file = \"ca.pem\"`; HTTP/2 is asked for with `http`";

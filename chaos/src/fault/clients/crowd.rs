@@ -80,6 +80,7 @@ impl Crowd {
             chunks: pieces.load(Relaxed),
             bytes: bytes.load(Relaxed),
             delayed_us: 0,
+            probes_refused: 0,
         }
     }
 }

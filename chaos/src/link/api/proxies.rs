@@ -11,11 +11,7 @@ use axum::{
 use serde_json::json;
 
 use super::error::{Result, status};
-use crate::link::{
-    body::{read_array, read_object},
-    registry::{Error, NewProxy, Registry},
-    wire::Proxy,
-};
+use crate::link::{body::read_object, draft::NewProxy, registry::Registry, wire::Proxy};
 
 type Links = State<Arc<Registry>>;
 
@@ -29,7 +25,7 @@ pub(super) async fn create(State(links): Links, body: Bytes) -> Result<(StatusCo
 }
 
 pub(super) async fn populate(State(links): Links, body: Bytes) -> Response {
-    let (proxies, outcome) = match read_all(&body) {
+    let (proxies, outcome) = match NewProxy::read_all(&body) {
         Ok(all) => links.populate(all).await,
         Err(error) => (Vec::new(), Err(error)),
     };
@@ -41,16 +37,6 @@ pub(super) async fn populate(State(links): Links, body: Bytes) -> Response {
             (status, Json(answer)).into_response()
         }
     }
-}
-
-/// Reads the whole array before anything is created.
-fn read_all(body: &[u8]) -> Result<Vec<NewProxy>> {
-    let numbered = read_array(body)?.into_iter().zip(1..);
-    let read = numbered.map(|(fields, number)| match NewProxy::read(&fields) {
-        Err(Error::MissingField { field }) => Err(Error::MissingField { field: format!("{field} at proxy {number}") }),
-        other => other,
-    });
-    read.collect()
 }
 
 pub(super) async fn show(State(links): Links, Path(proxy): Path<String>) -> Result<Json<Proxy>> {

@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{proxies, toxics};
+use super::{metrics::metrics, proxies, toxics};
 use crate::link::{registry::Registry, wire::Effects};
 
 /// The version of Toxiproxy whose API this is, and who is speaking. Clients compare the first.
@@ -25,6 +25,7 @@ pub(in crate::link) fn router(registry: Arc<Registry>) -> Router {
     Router::new()
         .route("/version", get(version))
         .route("/effects", get(effects))
+        .route("/metrics", get(metrics))
         .route("/reset", post(proxies::reset))
         .route("/populate", post(proxies::populate))
         .route("/proxies", get(proxies::list).post(proxies::create))

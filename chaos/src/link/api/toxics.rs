@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::error::Result;
-use crate::link::{body::read_object, registry::Registry, wire::Toxic};
+use crate::link::{body::read_object, draft::NewToxic, registry::Registry, wire::Toxic};
 
 type Links = State<Arc<Registry>>;
 type Names = Path<(String, String)>;
@@ -21,7 +21,7 @@ pub(super) async fn list(State(links): Links, Path(proxy): Path<String>) -> Resu
 /// Answers 200, not 201, as Toxiproxy does.
 pub(super) async fn create(State(links): Links, Path(proxy): Path<String>, body: Bytes) -> Result<Json<Toxic>> {
     links.get(&proxy).await?;
-    Ok(Json(links.add_toxic(&proxy, &read_object(&body)?).await?))
+    Ok(Json(links.add_toxic(&proxy, &NewToxic::read(&read_object(&body)?)?).await?))
 }
 
 pub(super) async fn show(State(links): Links, Path((proxy, toxic)): Names) -> Result<Json<Toxic>> {
