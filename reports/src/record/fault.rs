@@ -37,6 +37,9 @@ pub struct FaultEffect {
     pub bytes: u64,
     /// Sum of the delays added, in microseconds.
     pub delayed_us: u64,
+    /// Requests that it hit, of a fault that acts on single requests; older records have none.
+    #[serde(default)]
+    pub requests: u64,
 }
 
 /// One fault of the timeline: as planned, and as it happened.

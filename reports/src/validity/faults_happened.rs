@@ -46,6 +46,7 @@ fn problem(fault: &FaultRecord) -> Option<String> {
     if fault.end == FaultEnd::Lifted && over_ns > LARGEST_SHIFT_NS {
         return Some(format!("was lifted {} off its plan", number::latency(over_ns)));
     }
-    let touched_nothing = fault.effect.is_some_and(|effect| effect.connections == 0 && effect.chunks == 0);
+    let touched_nothing =
+        fault.effect.is_some_and(|effect| effect.connections == 0 && effect.chunks == 0 && effect.requests == 0);
     touched_nothing.then(|| "touched nothing".to_owned())
 }

@@ -246,7 +246,7 @@ fn head(shape: &Shape) -> Run {
         planned,
         window: really,
         end: FaultEnd::Lifted,
-        effect: Some(FaultEffect { connections: 14, chunks: 61, bytes: 182_331, delayed_us: 91_540_000 }),
+        effect: Some(FaultEffect { connections: 14, chunks: 61, bytes: 182_331, delayed_us: 91_540_000, requests: 0 }),
         error: None,
     };
     let step = |name: &str, journey: &str, is_streamed| StepInfo {
