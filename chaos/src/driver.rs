@@ -172,6 +172,17 @@ async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Optio
                 chunks: toxic.chunks,
                 bytes: toxic.bytes,
                 delayed_us: toxic.delayed_us,
+                ..FaultEffect::default()
+            })
+        }
+        Means::Rule { .. } => {
+            let rule = link.rules.iter().rev().find(|rule| rule.name == fault.name)?;
+            Some(FaultEffect {
+                connections: rule.cut,
+                bytes: rule.dropped_bytes,
+                delayed_us: rule.delayed_us,
+                requests: rule.hit,
+                ..FaultEffect::default()
             })
         }
     }
@@ -180,7 +191,7 @@ async fn effect(fault: &TimedFault, control: &Control, cut_before: u64) -> Optio
 async fn cut_connections(fault: &TimedFault, control: &Control) -> u64 {
     match fault.means {
         Means::Disable => link_effects(fault, control).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } => 0,
+        Means::Toxic { .. } | Means::Rule { .. } => 0,
     }
 }
 

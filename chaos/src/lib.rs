@@ -9,12 +9,15 @@ mod timeline;
 
 mod control;
 mod driver;
+mod rule_control;
 
 mod draw;
 pub mod fault;
+mod forward;
 pub mod link;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
+pub use forward::{Match, Protocol, Selector};
 pub use settings::{Direction, FaultSettings, Length};
 pub use timeline::{Change, Error as TimelineError, Problem, TimedFault, Timeline};

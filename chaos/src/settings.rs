@@ -7,13 +7,16 @@
 //! for   = "10s"
 //! fault = { latency = { delay = "1500ms", jitter = "100ms" } }
 //! ```
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU64, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    forward::{Match, Selector},
+};
 
 /// One `[[faults]]` of a scenario: what goes wrong, where, and when.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -36,10 +39,11 @@ pub struct FaultSettings {
     /// What goes wrong.
     #[schemars(with = "Fault")]
     pub fault: Spanned<Fault>,
-    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`.
+    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`, nor for faults of requests.
     #[serde(default)]
     pub direction: Direction,
-    /// The share of connections that it takes hold of, above 0 and up to 1; 1 unless set. Not for `down`.
+    /// The share of connections that it takes hold of (of requests, when it is a fault of requests), above 0 and up to 1; 1 unless
+    /// set. Not for `down`.
     #[serde(default = "every_connection")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub share: Spanned<f64>,
@@ -47,6 +51,32 @@ pub struct FaultSettings {
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
+    /// Only calls of this tool, such as `search_flights`. For `mcp` faults.
+    #[serde(default)]
+    pub tool: Option<String>,
+    /// Only requests of this JSON-RPC method, such as `tools/call`; of a model, `chat/completions` or `models`.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Only requests to this model. For `llm` faults.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Only the n-th of these requests, counted while the fault is on.
+    #[serde(default)]
+    pub nth: Option<NonZeroU64>,
+    /// Only the first n of these requests.
+    #[serde(default)]
+    pub first: Option<NonZeroU64>,
+    /// Only each n-th of these requests.
+    #[serde(default)]
+    pub every: Option<NonZeroU64>,
+}
+
+impl FaultSettings {
+    /// The requests that it means; all, when it says nothing about them.
+    pub(crate) fn selector(&self) -> Selector {
+        let matching = Match { method: self.method.clone(), tool: self.tool.clone(), model: self.model.clone() };
+        Selector { matching, nth: self.nth, first: self.first, every: self.every }
+    }
 }
 
 /// A duration as written: a number and a unit, such as `1.5s` or `1m30s`.
@@ -139,12 +169,14 @@ mod tests {
         check("latency =", "latancy =", "unknown variant `latancy`");
         check("jitter", "jiter", "unknown field `jiter`");
         check("link  = \"mcp.flights\"", "", "missing field `link`");
+        check("lease", "nth = 0\nlease", "nonzero");
+        check("lease", "tools = \"x\"\nlease", "unknown field `tools`");
     }
 
     #[test]
     fn the_schema_names_every_fault() {
         let schema = serde_json::to_string(&schemars::schema_for!(FaultSettings)).unwrap();
-        for name in ["latency", "bandwidth", "timeout", "reset_peer", "down", "\"for\"", "downstream"] {
+        for name in ["latency", "bandwidth", "timeout", "reset_peer", "down", "\"for\"", "downstream", "rpc_error"] {
             assert!(schema.contains(name), "{name}");
         }
     }

@@ -1,16 +1,20 @@
 //! The list of faults, and what each becomes on the wire of a fault proxy.
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use reports::units::format_duration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::{Map, Value};
 
 use super::{
-    bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, noop,
-    reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose, timeout,
-    timeout::Timeout,
+    bandwidth, bandwidth::Bandwidth, down, latency, latency::Latency, limit_data, limit_data::LimitData, llm::LlmFault,
+    mcp::McpFault, noop, reset_peer, reset_peer::ResetPeer, slicer, slicer::Slicer, slow_close, slow_close::SlowClose,
+    timeout, timeout::Timeout,
 };
-use crate::link::Kind;
+use crate::{
+    forward::{Protocol, RequestFault},
+    link::Kind,
+};
 
 /// Every toxic that a link understands, by its name in the HTTP API.
 const KINDS: &[&Kind] = &[
@@ -49,6 +53,10 @@ pub enum Fault {
     Slicer(Slicer),
     /// The connection closes after a number of bytes.
     LimitData(LimitData),
+    /// Requests to an MCP server fail, or are answered wrongly.
+    Mcp(McpFault),
+    /// Requests to a model fail, or are answered late or in part.
+    Llm(LlmFault),
 }
 
 /// By which means a fault proxy brings a fault about.
@@ -62,6 +70,15 @@ pub enum Means {
         kind: &'static str,
         /// Its attributes, in the units of the HTTP API.
         attributes: BTreeMap<&'static str, u64>,
+    },
+    /// A rule is set for single requests; only our own links know such.
+    Rule {
+        /// What the link must speak.
+        protocol: Protocol,
+        /// Its kind in the HTTP API, such as `http_error`.
+        kind: &'static str,
+        /// Its settings, as in a scenario.
+        attributes: Map<String, Value>,
     },
 }
 
@@ -87,6 +104,50 @@ pub enum Error {
     /// The settings would do nothing.
     #[error("{0}")]
     NoEffect(&'static str),
+    /// A setting is beyond what it may be.
+    #[error("`{name}` is {value}, but must be {must}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What was written.
+        value: String,
+        /// What it may be.
+        must: &'static str,
+    },
+}
+
+/// Why the settings of a rule cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error(transparent)]
+    Shape(#[from] serde_json::Error),
+    #[error(transparent)]
+    Fault(#[from] Error),
+}
+
+/// A fault for single requests, and its settings as the HTTP API shows them.
+pub(crate) type WithSettings = (Arc<dyn RequestFault>, Map<String, Value>);
+
+/// A fault for single requests, by its kind and settings in the HTTP API; its settings come back with their defaults.
+pub(crate) fn request_fault(
+    protocol: Protocol,
+    kind: &str,
+    attributes: Map<String, Value>,
+) -> Result<WithSettings, SettingsError> {
+    let written = Value::from(Map::from_iter([(kind.to_owned(), Value::from(attributes))]));
+    let (fault, settings) = match protocol {
+        Protocol::Mcp => serde_json::from_value(written).map(|fault: McpFault| (fault.kind(), settings(&fault)))?,
+        Protocol::Llm => serde_json::from_value(written).map(|fault: LlmFault| (fault.kind(), settings(&fault)))?,
+    };
+    fault.check()?;
+    Ok((fault, settings))
+}
+
+/// The settings of a fault, without its kind.
+fn settings(fault: &impl Serialize) -> Map<String, Value> {
+    let written = serde_json::to_value(fault).unwrap_or_default();
+    let inner = written.as_object().and_then(|kinds| kinds.values().next());
+    inner.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 impl Fault {
@@ -102,6 +163,8 @@ impl Fault {
             Fault::SlowClose(_) => slow_close::KIND.name,
             Fault::Slicer(_) => slicer::KIND.name,
             Fault::LimitData(_) => limit_data::KIND.name,
+            Fault::Mcp(fault) => fault.kind().kind(),
+            Fault::Llm(fault) => fault.kind().kind(),
         }
     }
 
@@ -119,6 +182,8 @@ impl Fault {
             Fault::SlowClose(settings) => settings.attributes()?,
             Fault::Slicer(settings) => settings.attributes()?,
             Fault::LimitData(settings) => settings.attributes()?,
+            Fault::Mcp(fault) => return rule(Protocol::Mcp, &*fault.kind(), settings(fault)),
+            Fault::Llm(fault) => return rule(Protocol::Llm, &*fault.kind(), settings(fault)),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
     }
@@ -136,14 +201,37 @@ impl fmt::Display for Fault {
             Fault::SlowClose(settings) => settings.fmt(f),
             Fault::Slicer(settings) => settings.fmt(f),
             Fault::LimitData(settings) => settings.fmt(f),
+            Fault::Mcp(fault) => fault.kind().fmt(f),
+            Fault::Llm(fault) => fault.kind().fmt(f),
         }
     }
+}
+
+fn rule(protocol: Protocol, fault: &dyn RequestFault, attributes: Map<String, Value>) -> Result<Means, Error> {
+    fault.check()?;
+    Ok(Means::Rule { protocol, kind: fault.kind(), attributes })
 }
 
 /// Reads a size with a unit, such as `64KiB`, for `#[serde(deserialize_with)]`.
 pub(super) fn read_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     reports::units::parse_size(&text).map_err(D::Error::custom)
+}
+
+/// Writes a size with a unit, for `#[serde(serialize_with)]`.
+pub(super) fn write_size<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&reports::units::format_size(*bytes))
+}
+
+/// Reads a byte rate with a unit, such as `100KB/s`, for `#[serde(deserialize_with)]`.
+pub(super) fn read_byte_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    reports::units::parse_byte_rate(&text).map_err(D::Error::custom)
+}
+
+/// Writes a byte rate with a unit, for `#[serde(serialize_with)]`.
+pub(super) fn write_byte_rate<S: Serializer>(bytes_per_second: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("{}/s", reports::units::format_size(*bytes_per_second)))
 }
 
 /// The duration as whole milliseconds of an attribute.

@@ -55,6 +55,15 @@ impl Fields {
         self.get(name).cloned().map_or_else(|| Ok(Fields::default()), |value| object(value, name))
     }
 
+    /// The value as it is.
+    pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     fn read<T>(
         &self,
         name: &str,

@@ -13,12 +13,13 @@ use super::{
     lease::Lease,
     listen,
     proxy::{Mounted, Proxy, Stream},
+    rules::Rules,
     spec::Spec,
     timer::Timers,
     toxic::Attributes,
     wire::{self, Effects},
 };
-use crate::{draw::Draw, fault};
+use crate::{draw::Draw, fault, forward::Protocol};
 
 /// When to try again to bring a link up whose lease of being down has run out.
 const RETRY: Duration = Duration::from_secs(1);
@@ -42,6 +43,16 @@ pub(crate) enum Error {
     InvalidToxicType,
     #[error("stream was invalid, can be either upstream or downstream")]
     InvalidStream,
+    #[error("invalid protocol `{protocol}`, can be either mcp or llm")]
+    InvalidProtocol { protocol: String },
+    #[error("the proxy has no protocol, so it knows no rules: create it with \"protocol\": \"mcp\" or \"llm\"")]
+    NoProtocol,
+    #[error("rule not found")]
+    RuleNotFound,
+    #[error("rule already exists")]
+    RuleExists,
+    #[error("invalid rule: {0}")]
+    InvalidRule(String),
     #[error(transparent)]
     Listen(#[from] listen::Error),
 }
@@ -54,6 +65,7 @@ pub(crate) struct NewProxy {
     upstream: String,
     enabled: bool,
     ttl_ms: Option<u64>,
+    protocol: Option<Protocol>,
 }
 
 impl NewProxy {
@@ -62,12 +74,15 @@ impl NewProxy {
             let value = fields.text(name)?.filter(|value| !value.is_empty());
             value.ok_or_else(|| Error::MissingField { field: name.to_owned() })
         };
+        let protocol = fields.text("protocol")?.filter(|protocol| !protocol.is_empty());
+        let known = |protocol: String| Protocol::named(&protocol).ok_or(Error::InvalidProtocol { protocol });
         Ok(Self {
             name: required("name")?,
             upstream: required("upstream")?,
             listen: fields.text("listen")?.unwrap_or_default(),
             enabled: fields.flag("enabled")?.unwrap_or(true),
             ttl_ms: fields.whole("ttl_ms")?,
+            protocol: protocol.map(known).transpose()?,
         })
     }
 }
@@ -111,7 +126,7 @@ impl Registry {
         Ok(shape)
     }
 
-    /// Creates proxies, replaces those that differ in their addresses, and leaves identical ones as they are.
+    /// Creates proxies, replaces those that differ in their addresses or protocol, and leaves identical ones as they are.
     ///
     /// On an error, the proxies made so far stay and are handed back beside it.
     pub(crate) async fn populate(&self, all: Vec<NewProxy>) -> (Vec<wire::Proxy>, Result<(), Error>) {
@@ -129,7 +144,8 @@ impl Registry {
         let address = listen::resolve(&new.listen).await?;
         let mut proxies = self.proxies.lock().await;
         if let Some(existing) = proxies.get_mut(&new.name) {
-            if existing.address == address && existing.upstream == new.upstream {
+            let is_same = existing.address == address && existing.upstream == new.upstream;
+            if is_same && existing.protocol() == new.protocol {
                 return Ok(existing.shape());
             }
             existing.disable().await;
@@ -144,6 +160,9 @@ impl Registry {
     fn start(&self, new: &NewProxy, address: std::net::SocketAddr) -> Result<Proxy, Error> {
         let timers = self.timers.clone();
         let mut proxy = Proxy::new(&new.name, &new.listen, address, &new.upstream, self.draw, timers);
+        if let Some(protocol) = new.protocol {
+            proxy.speak(protocol)?;
+        }
         if new.enabled {
             proxy.enable()?;
         } else {
@@ -175,7 +194,7 @@ impl Registry {
         }
         if let Some(upstream) = upstream.filter(|upstream| !upstream.is_empty() && *upstream != proxy.upstream) {
             proxy.disable().await;
-            proxy.upstream = upstream;
+            proxy.lead_to(upstream);
         }
         if wants_enabled {
             proxy.enable()?;
@@ -202,6 +221,7 @@ impl Registry {
     pub(crate) async fn reset(&self) -> Result<(), Error> {
         for proxy in self.proxies.lock().await.values_mut() {
             proxy.remove_toxics(|_| true);
+            proxy.rules.iter_mut().for_each(Rules::remove_all);
             proxy.reset_effects();
             proxy.enable()?;
         }
@@ -294,6 +314,19 @@ impl Registry {
         Ok(())
     }
 
+    /// Does something with the rules of a proxy.
+    pub(crate) async fn with_rules<T>(
+        &self,
+        proxy: &str,
+        act: impl FnOnce(&mut Rules) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
+        let done = act(proxy.rules.as_mut().ok_or(Error::NoProtocol)?);
+        self.leases.notify_one();
+        done
+    }
+
     /// Resolves once a lease was set, renewed or given up.
     pub(super) fn leases_changed(&self) -> Notified<'_> {
         self.leases.notified()
@@ -308,6 +341,9 @@ impl Registry {
             for name in proxy.remove_toxics(|toxic| has_expired(toxic.lease)) {
                 warn!(link = %proxy.name, toxic = %name, "lease of toxic `{name}` on link `{}` ran out", proxy.name);
             }
+            for name in proxy.rules.iter_mut().flat_map(|rules| rules.remove_expired(now)) {
+                warn!(link = %proxy.name, rule = %name, "lease of rule `{name}` on link `{}` ran out", proxy.name);
+            }
             if has_expired(proxy.lease) {
                 warn!(link = %proxy.name, "lease of link `{}` being down ran out", proxy.name);
                 if let Err(error) = proxy.enable() {
@@ -318,6 +354,7 @@ impl Registry {
         }
         let toxic_leases = proxies.values().flat_map(|proxy| proxy.toxics.iter().filter_map(|toxic| toxic.lease));
         let down_leases = proxies.values().filter_map(|proxy| proxy.lease);
-        toxic_leases.chain(down_leases).map(|lease| lease.until).min()
+        let rule_leases = proxies.values().flat_map(|proxy| proxy.rules.iter().flat_map(Rules::leases));
+        toxic_leases.chain(down_leases).chain(rule_leases).map(|lease| lease.until).min()
     }
 }

@@ -13,11 +13,15 @@ pub(super) type Result<T> = std::result::Result<T, Error>;
 /// The status that Toxiproxy gives the error.
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
-        Error::Body(_) | Error::MissingField { .. } | Error::InvalidToxicType | Error::InvalidStream => {
-            StatusCode::BAD_REQUEST
-        }
-        Error::ProxyNotFound | Error::ToxicNotFound => StatusCode::NOT_FOUND,
-        Error::ProxyExists | Error::ToxicExists => StatusCode::CONFLICT,
+        Error::Body(_)
+        | Error::MissingField { .. }
+        | Error::InvalidToxicType
+        | Error::InvalidStream
+        | Error::InvalidProtocol { .. }
+        | Error::InvalidRule(_)
+        | Error::NoProtocol => StatusCode::BAD_REQUEST,
+        Error::ProxyNotFound | Error::ToxicNotFound | Error::RuleNotFound => StatusCode::NOT_FOUND,
+        Error::ProxyExists | Error::ToxicExists | Error::RuleExists => StatusCode::CONFLICT,
         Error::Listen(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
