@@ -4,6 +4,7 @@
 //!  scenario ─▶ settings ─▶ timeline ─▶ driver ─▶ control ─HTTP─▶ link (or a real Toxiproxy)
 //!              (fault: what goes wrong)   └▶ records of when each fault was really on and what it touched
 //! ```
+mod aim;
 mod settings;
 mod timeline;
 
@@ -16,6 +17,7 @@ pub mod fault;
 mod forward;
 pub mod link;
 
+pub use aim::Problem as AimProblem;
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
 pub use forward::{Match, Protocol, Selector};

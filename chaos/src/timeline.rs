@@ -4,8 +4,9 @@ use std::{fmt, ops::Range, time::Duration};
 use reports::units::format_duration;
 
 use crate::{
+    aim,
     fault::{self, Fault, Means},
-    forward::{Protocol, Selector},
+    forward::Selector,
     settings::{Direction, FaultSettings},
 };
 
@@ -113,25 +114,9 @@ pub enum Problem {
     /// A link is down as a whole.
     #[error("`down` acts on the whole link: leave `share` and `direction` out")]
     DownIsWhole,
-    /// The link does not speak what the fault breaks.
-    #[error("faults of {protocol} requests act on links named `{protocol}` or `{protocol}.…`, which `{link}` is not")]
-    OtherProtocol {
-        /// What the fault breaks.
-        protocol: Protocol,
-        /// The link as written.
-        link: String,
-    },
-    /// A rule acts on requests with their answers.
-    #[error("a fault of requests has no direction: leave `direction` out")]
-    RuleIsWhole,
-    /// Bytes are no requests.
-    #[error(
-        "only faults of requests (`mcp`, `llm`) choose among them by `tool`, `method`, `model`, `nth`, `first` or `every`"
-    )]
-    BytesAreNoRequests,
-    /// The numbers contradict one another.
-    #[error("no request is meant: `nth`, `first` and `every` contradict one another")]
-    NoRequest,
+    /// The link, or the choice of requests, is not one for such a fault.
+    #[error(transparent)]
+    Aim(#[from] aim::Problem),
     /// The lease could not be renewed in time.
     #[error("the lease is {}, but must be at least {}", format_duration(*lease), format_duration(SHORTEST_LEASE))]
     ShortLease {
@@ -264,27 +249,11 @@ fn checked<L: AsRef<str>>(setting: &FaultSettings, links: &[L], run: Duration) -
         return Err(Error { problem: Problem::DownIsWhole, span: setting.fault.span() });
     }
     let selector = setting.selector();
-    if let Some(problem) = misaim(setting, &means, &selector) {
-        return Err(Error { problem, span: setting.fault.span() });
-    }
+    aim::check(setting, &means, &selector)
+        .map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
     let name = setting.name.as_ref().map_or_else(|| format!("{link} {}", fault.kind()), |name| name.get_ref().clone());
     let (fault, direction) = (fault.clone(), setting.direction);
     Ok(TimedFault { name, link: link.clone(), on, off, fault, means, direction, share, selector, lease })
-}
-
-/// What is wrong with the link, the direction or the choice of requests, for this kind of fault.
-fn misaim(setting: &FaultSettings, means: &Means, selector: &Selector) -> Option<Problem> {
-    let Means::Rule { protocol, .. } = means else {
-        return (*selector != Selector::default()).then_some(Problem::BytesAreNoRequests);
-    };
-    let link = setting.link.get_ref();
-    if Protocol::of_link(link) != Some(*protocol) {
-        return Some(Problem::OtherProtocol { protocol: *protocol, link: link.clone() });
-    }
-    if setting.direction == Direction::Upstream {
-        return Some(Problem::RuleIsWhole);
-    }
-    selector.is_void().then_some(Problem::NoRequest)
 }
 
 /// The fault beside those before it in the file.
@@ -407,56 +376,19 @@ mod tests {
         );
     }
 
-    const BROKEN: &str =
-        r#"link = "mcp.flights"; at = "15s"; for = "10s"; fault = { mcp = { http_error = { status = 503 } } }"#;
-
     #[test]
     fn faults_of_requests_are_planned_with_their_choice() {
-        let chosen = format!("{BROKEN}; share = 0.5; tool = \"search_flights\"; first = 10");
-        let other = BROKEN.to_owned() + "; name = \"listing\"; method = \"tools/list\"";
+        let broken =
+            r#"link = "mcp.flights"; at = "15s"; for = "10s"; fault = { mcp = { http_error = { status = 503 } } }"#;
+        let chosen = format!("{broken}; share = 0.5; tool = \"search_flights\"; first = 10");
+        let other = format!("{broken}; name = \"listing\"; method = \"tools/list\"");
         let timeline = plan(&[&chosen, &other]).1.unwrap();
-        let fault = &timeline.faults()[0];
-        assert_eq!(
-            (fault.name.as_str(), fault.description().as_str()),
-            ("mcp.flights http_error", "http_error 503, 50 % of requests, tool search_flights, the first 10")
-        );
-        assert_eq!(timeline.faults()[1].description(), "http_error 503, every request, method tools/list");
-        let Means::Rule { kind, attributes, .. } = &fault.means else { panic!("{:?}", fault.means) };
-        assert_eq!(
-            (*kind, serde_json::to_value(attributes).unwrap()),
-            ("http_error", serde_json::json!({"status": 503}))
-        );
-    }
-
-    #[test]
-    fn faults_of_requests_on_other_links_or_of_none_are_refused() {
-        let place = "{ mcp = { http_error = { status = 503 } } }";
-        for link in ["client", "llm"] {
-            let said = format!("faults of mcp requests act on links named `mcp` or `mcp.…`, which `{link}` is not");
-            refused(&[&BROKEN.replace("mcp.flights", link)], place, &said);
-        }
+        let [fault, other] = timeline.faults() else { panic!("{timeline}") };
+        assert_eq!(fault.name, "mcp.flights http_error");
+        assert_eq!(fault.description(), "http_error 503, 50 % of requests, tool search_flights, the first 10");
+        assert_eq!(other.description(), "http_error 503, every request, method tools/list");
         refused(
-            &[&format!("{BROKEN}; direction = \"upstream\"")],
-            place,
-            "a fault of requests has no direction: leave `direction` out",
-        );
-        refused(
-            &[&format!("{BROKEN}; nth = 3; first = 2")],
-            place,
-            "no request is meant: `nth`, `first` and `every` contradict one another",
-        );
-        refused(
-            &[&format!("{SLOW}; tool = \"search_flights\"")],
-            "{ latency = { delay = \"1s\" } }",
-            "only faults of requests (`mcp`, `llm`) choose among them by `tool`, `method`, `model`, `nth`, `first` or `every`",
-        );
-        refused(
-            &[&BROKEN.replace("503", "200")],
-            "{ mcp = { http_error = { status = 200 } } }",
-            "`status` is 200, but must be 400 to 599",
-        );
-        refused(
-            &[BROKEN, &(BROKEN.to_owned() + "; name = \"again\"")],
+            &[broken, &format!("{broken}; name = \"again\"")],
             "\"15s\"",
             "the fault overlaps `mcp.flights http_error`, which is the same kind of fault on the same link",
         );

@@ -168,6 +168,16 @@ impl Fault {
         }
     }
 
+    /// What a link must speak for it, when it acts on single requests.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Fault::Mcp(_) => Some(Protocol::Mcp),
+            Fault::Llm(_) => Some(Protocol::Llm),
+            _ => None,
+        }
+    }
+
     /// What a fault proxy must be told to bring this about.
     ///
     /// # Errors

@@ -77,3 +77,49 @@ impl McpFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{fault::request_fault, forward::Protocol};
+
+    #[test]
+    fn every_kind_goes_by_the_name_that_a_scenario_writes() {
+        let written = json!({
+            "http_error": { "status": 503, "retry_after": "60s" },
+            "rpc_error": { "code": -32000 },
+            "tool_error": { "code": "sold_out" },
+            "malformed_json": { "as": "html" },
+            "wrong_id": { "as": "null" },
+            "no_answer": { "close_after": "2s" },
+            "duplicate_answer": {},
+            "truncated": {},
+            "stalled": {},
+            "slow_drip": { "rate": "100B/s" },
+            "session_lost": {},
+            "schema_violation": { "field": "total_amount" },
+            "wrong_content": { "price_factor": 0.1 },
+            "oversized": { "size": "5MiB" },
+            "tool_missing": { "tool": "search" },
+            "tool_changed": { "tool": "search" },
+            "protocol_refused": {},
+            "answer_lost": {},
+        });
+        let kinds = written.as_object().unwrap();
+        for (name, settings) in kinds {
+            let fault: McpFault = serde_json::from_value(json!({ name: settings })).unwrap();
+            assert_eq!(fault.kind().kind(), name);
+            let (again, shown) = request_fault(Protocol::Mcp, name, settings.as_object().unwrap().clone()).unwrap();
+            assert_eq!((again.kind(), again.to_string()), (name.as_str(), fault.kind().to_string()));
+            assert!(again.to_string().starts_with(name), "{again}");
+            let twice = request_fault(Protocol::Mcp, name, shown.clone()).unwrap().1;
+            assert_eq!(twice, shown, "what is shown can be written");
+            let unknown = json!({ "nonsense": 1 }).as_object().cloned().unwrap();
+            assert!(request_fault(Protocol::Mcp, name, unknown).is_err(), "{name}");
+        }
+        let schema = serde_json::to_value(schemars::schema_for!(McpFault)).unwrap();
+        assert_eq!(schema["oneOf"].as_array().map(Vec::len), Some(kinds.len()), "each has an example here");
+    }
+}
