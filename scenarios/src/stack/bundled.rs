@@ -5,7 +5,7 @@ use super::{
 };
 use crate::scenario::Scenario;
 use anyhow::Context as _;
-use chaos::{Control, Link};
+use chaos::{Control, Link, Protocol};
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
 
 /// The hops from the service to its providers: link, provider, variable of the service, path.
@@ -40,7 +40,7 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
     let mut environment = settings(scenario, folder);
     for (link, provider, variable, path) in HOPS {
         let upstream = address(provider).with_context(|| format!("the providers do not serve `{provider}`"))?;
-        let listen = make_link(&control, link, upstream).await?;
+        let listen = make_link(&control, link, upstream, protocol(scenario, link)).await?;
         environment.insert(variable.to_owned(), format!("http://{listen}{path}"));
     }
     let service = Running::start(Part {
@@ -51,7 +51,7 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
     });
     let service = service.await?;
     let upstream = *service.addresses().get("service").context("the service does not say where it listens")?;
-    let listen = make_link(&control, CLIENT, upstream).await?;
+    let listen = make_link(&control, CLIENT, upstream, None).await?;
     // The order in which they are stopped: whoever asks before whoever answers.
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
     Ok(Stack::new(format!("http://{listen}"), Some(control), parts))
@@ -71,11 +71,24 @@ async fn links(scenario: &Scenario, folder: &Path) -> anyhow::Result<(Option<Run
 }
 
 /// Makes a link, in place of one that an earlier run may have left, and says where it listens.
-async fn make_link(control: &Control, name: &str, upstream: SocketAddr) -> anyhow::Result<String> {
-    let link = Link { name: name.to_owned(), listen: "127.0.0.1:0".to_owned(), upstream: upstream.to_string() };
-    let made = control.populate(&[link]).await.with_context(|| format!("making link {name}"))?;
-    let made = made.into_iter().next().with_context(|| format!("link {name} was not made"))?;
+async fn make_link(
+    control: &Control,
+    name: &str,
+    upstream: SocketAddr,
+    protocol: Option<Protocol>,
+) -> anyhow::Result<String> {
+    let (name, listen) = (name.to_owned(), "127.0.0.1:0".to_owned());
+    let link = Link { name, listen, upstream: upstream.to_string(), protocol };
+    let made = control.populate(std::slice::from_ref(&link)).await;
+    let made = made.with_context(|| format!("making link {}", link.name))?;
+    let made = made.into_iter().next().with_context(|| format!("link {} was not made", link.name))?;
     Ok(made.listen)
+}
+
+/// What the link must speak for the scenario's faults; without one that acts on single requests it stays a link of bytes.
+fn protocol(scenario: &Scenario, link: &str) -> Option<Protocol> {
+    let mut faults = scenario.faults.iter().filter(|fault| fault.link.get_ref() == link);
+    faults.find_map(|fault| fault.fault.get_ref().protocol())
 }
 
 fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {

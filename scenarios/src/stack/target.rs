@@ -123,11 +123,21 @@ async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failu
     let links = control.links().await.or_try_again("is the fault proxy running there? `harness links` is one")?;
     let missing = scenario.faults.iter().map(|fault| fault.link.get_ref()).find(|link| !links.contains_key(*link));
     let known: Vec<&str> = links.keys().map(String::as_str).collect();
-    match missing {
-        None => Ok(control),
-        Some(link) => Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
-            .or_usage("make the proxy, or name another link"),
+    if let Some(link) = missing {
+        return Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
+            .or_usage("make the proxy, or name another link");
     }
+    let is_mute = |fault: &&chaos::FaultSettings| {
+        let spoken = links.get(fault.link.get_ref()).and_then(|link| link.protocol);
+        fault.fault.get_ref().protocol().is_some_and(|protocol| spoken != Some(protocol))
+    };
+    if let Some(fault) = scenario.faults.iter().find(is_mute) {
+        let (link, kind) = (fault.link.get_ref(), fault.fault.get_ref().kind());
+        let mute = Err(anyhow!("the proxy `{link}` at {api} carries bytes, so `{kind}` cannot act on its requests"));
+        return mute
+            .or_usage("make it in `harness links` with \"protocol\": \"mcp\" or \"llm\"; a real Toxiproxy cannot");
+    }
+    Ok(control)
 }
 
 /// Whether anything answers there, over connections as the load will have them.
