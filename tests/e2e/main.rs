@@ -9,5 +9,6 @@ mod live;
 mod oracle;
 mod program;
 mod replay;
+mod requests;
 mod run;
 mod written;
