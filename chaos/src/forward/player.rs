@@ -89,17 +89,15 @@ impl Player {
             match self.rest.pop_front() {
                 Some(Step::Send(bytes)) => return Some(Ok(bytes)),
                 Some(Step::Wait(time)) => {
-                    let begun = Instant::now();
+                    let _delay = Delay { state: &self.state, begun: Instant::now() };
                     tokio::select! {
                         () = sleep(time) => {}
                         () = self.state.lifted.cancelled() => {}
                     }
-                    self.state.count_delay(begun.elapsed());
                 }
                 Some(Step::Hold) => {
-                    let begun = Instant::now();
+                    let _delay = Delay { state: &self.state, begun: Instant::now() };
                     self.state.lifted.cancelled().await;
-                    self.state.count_delay(begun.elapsed());
                 }
                 Some(Step::Cut) => {
                     // What was sent goes out before the connection ends.
@@ -129,6 +127,18 @@ impl Player {
             }
             None => self.rest.push_back(Step::Send(event.raw)),
         }
+    }
+}
+
+/// A wait, which counts as far as it went: a client may leave in its middle.
+struct Delay<'a> {
+    state: &'a State,
+    begun: Instant,
+}
+
+impl Drop for Delay<'_> {
+    fn drop(&mut self) {
+        self.state.count_delay(self.begun.elapsed());
     }
 }
 

@@ -183,6 +183,22 @@ async fn a_held_request_ends_when_its_rule_is_lifted() {
 }
 
 #[tokio::test]
+async fn a_wait_counts_although_the_client_has_left() {
+    let rig = Rig::new("mcp").await;
+    for path in PATHS {
+        rig.add(rule("stalled", json!({}))).await;
+        let asking = tokio::spawn(see(rig.request(path, &tool_call("search"))));
+        eventually("the request is hit", async || rig.hits().await == 1).await;
+        assert_eq!(rig.effects().await["delayed_us"], 0, "it waits still");
+        asking.abort();
+        eventually("the wait is counted", async || rig.effects().await["delayed_us"].as_u64() > Some(0)).await;
+        rig.remove().await;
+        rig.works(path).await;
+    }
+    rig.links.stop().await;
+}
+
+#[tokio::test]
 async fn sessions_are_lost_for_those_who_have_one() {
     let rig = Rig::new("mcp").await;
     for path in PATHS {
