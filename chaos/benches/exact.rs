@@ -142,6 +142,7 @@ impl Subject {
             name: name.to_owned(),
             listen: "127.0.0.1:0".to_owned(),
             upstream: upstream.to_string(),
+            protocol: None,
         };
         let made = control.populate(&[link("echo", echo), link("source", source)]).await?;
         let http = reqwest::Client::builder().no_proxy().build()?;

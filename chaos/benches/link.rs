@@ -169,7 +169,8 @@ async fn link(upstreams: &[String]) -> Outcome<Vec<String>> {
     let control = Control::new(&format!("http://{api}"))?;
     let mut addresses = Vec::new();
     for (index, upstream) in upstreams.iter().enumerate() {
-        let link = Link { name: format!("link{index}"), listen: "127.0.0.1:0".into(), upstream: upstream.clone() };
+        let (name, listen) = (format!("link{index}"), "127.0.0.1:0".into());
+        let link = Link { name, listen, upstream: upstream.clone(), protocol: None };
         addresses.push(control.create(&link).await?.listen);
     }
     addresses.push(api.to_string());

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     fault::Means,
+    forward::Protocol,
     link::wire::{Effects, Proxy, Toxic},
     timeline::TimedFault,
 };
@@ -44,6 +45,9 @@ pub struct Link {
     pub listen: String,
     /// Where it leads, `host:port`.
     pub upstream: String,
+    /// What it speaks, when faults are to act on single requests; only our own links know such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
 }
 
 /// The instants just before and just after a write, between which it took hold.
@@ -86,6 +90,19 @@ pub enum Error {
         /// The text of its answer.
         said: String,
     },
+    /// The link cannot break single requests.
+    #[error(
+        "cannot {attempt}: link `{link}` does not speak {protocol} there, so no fault can act on single requests; make it in \
+         `harness links` with \"protocol\": \"{protocol}\" (a real Toxiproxy cannot)"
+    )]
+    NoRules {
+        /// What was attempted.
+        attempt: String,
+        /// The link.
+        link: String,
+        /// What it should speak.
+        protocol: Protocol,
+    },
     /// What was read back is not what was written.
     #[error("cannot {attempt}: {expected} was written, but {seen} was read back")]
     Mismatch {
@@ -108,7 +125,7 @@ impl Error {
     /// True when the fault proxy said no, so that nothing has changed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Error::Refused { .. })
+        matches!(self, Error::Refused { .. } | Error::NoRules { .. })
     }
 }
 
@@ -226,6 +243,9 @@ impl Control {
                 self.compare(&attempt, fault, kind, attributes, &seen)?;
                 Ok(written)
             }
+            Means::Rule { protocol, kind, attributes } => {
+                self.apply_rule(&attempt, fault, *protocol, kind, attributes).await
+            }
         }
     }
 
@@ -254,6 +274,7 @@ impl Control {
                 let body = json!({ "attributes": { "ttl_ms": lease_ms(fault) } });
                 self.write(&attempt, Method::POST, &toxic_path(fault), &body).await?;
             }
+            Means::Rule { .. } => self.renew_rule(&attempt, fault).await?,
             // A real Toxiproxy draws the toxicity anew on every update, so it is only asked.
             Means::Toxic { .. } => drop(self.read::<Toxic>(&attempt, &toxic_path(fault)).await?),
         }
@@ -284,6 +305,7 @@ impl Control {
                 let is_on = self.link(&fault.link).await?.toxics.iter().any(|toxic| toxic.name == fault.name);
                 if is_on { Err(mismatch(&attempt, "no fault", "the fault")) } else { Ok(Written { before, after }) }
             }
+            Means::Rule { .. } => self.lift_rule(&attempt, fault).await,
         }
     }
 
@@ -348,14 +370,20 @@ impl Control {
         Ok(())
     }
 
-    async fn read<T: DeserializeOwned>(&self, attempt: &str, path: &[&str]) -> Result<T, Error> {
+    pub(crate) async fn read<T: DeserializeOwned>(&self, attempt: &str, path: &[&str]) -> Result<T, Error> {
         let http = |source| Error::Http { attempt: attempt.to_owned(), source };
         let answer = self.http.get(self.url(path)).send().await.map_err(http)?;
         let answer = accepted(attempt, answer).await?;
         answer.json().await.map_err(http)
     }
 
-    async fn write(&self, attempt: &str, method: Method, path: &[&str], body: &Value) -> Result<Written, Error> {
+    pub(crate) async fn write(
+        &self,
+        attempt: &str,
+        method: Method,
+        path: &[&str],
+        body: &Value,
+    ) -> Result<Written, Error> {
         let mut request = self.http.request(method, self.url(path));
         if !body.is_null() {
             request = request.json(body);
@@ -381,17 +409,20 @@ fn toxic_path(fault: &TimedFault) -> [&str; 4] {
     ["proxies", &fault.link, "toxics", &fault.name]
 }
 
-fn lease_ms(fault: &TimedFault) -> u64 {
+pub(crate) fn lease_ms(fault: &TimedFault) -> u64 {
     u64::try_from(fault.lease.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn has_fault(link: &Proxy) -> bool {
-    !link.enabled || !link.toxics.is_empty()
+    !link.enabled || !link.toxics.is_empty() || !link.rules.is_empty()
 }
 
 /// The link as made, if it leads where it should and listens where it should (port 0 aside).
 fn as_asked(attempt: &str, asked: &Link, seen: Option<Proxy>) -> Result<Proxy, Error> {
     let seen = seen.ok_or_else(|| mismatch(attempt, &asked.name, "no such link"))?;
+    if let Some(protocol) = asked.protocol.filter(|protocol| seen.protocol != Some(*protocol)) {
+        return Err(Error::NoRules { attempt: attempt.to_owned(), link: asked.name.clone(), protocol });
+    }
     let port = |address: &str| address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     let is_free_port = port(&asked.listen).is_none_or(|port| port == 0);
     if seen.upstream == asked.upstream && seen.enabled && (is_free_port || port(&seen.listen) == port(&asked.listen)) {
@@ -400,7 +431,7 @@ fn as_asked(attempt: &str, asked: &Link, seen: Option<Proxy>) -> Result<Proxy, E
     Err(mismatch(attempt, &format!("{asked:?}"), &format!("{seen:?}")))
 }
 
-fn mismatch(attempt: &str, expected: &str, seen: &str) -> Error {
+pub(crate) fn mismatch(attempt: &str, expected: &str, seen: &str) -> Error {
     Error::Mismatch { attempt: attempt.to_owned(), expected: expected.to_owned(), seen: seen.to_owned() }
 }
 

@@ -213,7 +213,17 @@ async fn effect(fault: &TimedFault, injectors: &Injectors, cut_before: u64) -> O
                 chunks: toxic.chunks,
                 bytes: toxic.bytes,
                 delayed_us: toxic.delayed_us,
-                probes_refused: 0,
+                ..FaultEffect::default()
+            })
+        }
+        Means::Rule { .. } => {
+            let rule = link.rules.iter().rev().find(|rule| rule.name == fault.name)?;
+            Some(FaultEffect {
+                connections: rule.cut,
+                bytes: rule.dropped_bytes,
+                delayed_us: rule.delayed_us,
+                requests: rule.hit,
+                ..FaultEffect::default()
             })
         }
     }
@@ -229,7 +239,7 @@ fn with_probes(effect: Option<FaultEffect>, probe: &Probe) -> Option<FaultEffect
 async fn cut_connections(fault: &TimedFault, injectors: &Injectors) -> u64 {
     match fault.means {
         Means::Disable => link_effects(fault, injectors).await.map_or(0, |link| link.cut),
-        Means::Toxic { .. } | Means::Part | Means::Clients | Means::Database => 0,
+        Means::Toxic { .. } | Means::Rule { .. } | Means::Part | Means::Clients | Means::Database => 0,
     }
 }
 

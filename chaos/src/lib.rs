@@ -5,6 +5,7 @@
 //!                                         │          └─────▶ parts of the target (processes)
 //!              (fault: what goes wrong)    └▶ records of when each fault was really on and what it touched
 //! ```
+mod aim;
 mod settings;
 mod timeline;
 
@@ -16,15 +17,18 @@ mod driver;
 mod injectors;
 mod parts;
 mod probe;
+mod rule_control;
 
 mod draw;
 pub mod fault;
+mod forward;
 pub mod link;
 #[cfg(feature = "toxiproxy")]
 mod toxiproxy;
 
 pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
+pub use forward::{Match, Protocol, Selector};
 pub use injectors::{Impossible, Injectors, ensure_possible};
 pub use parts::{Doing, PartError, Parts, SigningKey, Stopped, With};
 pub use problem::{Error as TimelineError, Problem};

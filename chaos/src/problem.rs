@@ -3,7 +3,7 @@ use std::{ops::Range, time::Duration};
 
 use reports::units::format_duration;
 
-use crate::fault;
+use crate::{fault, forward::Protocol};
 
 /// A lease shorter than this cannot be renewed in time on a busy machine.
 pub(crate) const SHORTEST_LEASE: Duration = Duration::from_millis(100);
@@ -122,6 +122,23 @@ pub enum Problem {
         /// The kind of the fault.
         kind: &'static str,
     },
+    /// The link does not speak what the fault breaks.
+    #[error("faults of {protocol} requests act on links named `{protocol}` or `{protocol}.…`, which `{link}` is not")]
+    OtherProtocol {
+        /// What the fault breaks.
+        protocol: Protocol,
+        /// The link as written.
+        link: String,
+    },
+    /// A rule acts on requests with their answers, whatever carries them.
+    #[error("a fault of requests chooses `requests`: leave `direction` and `connections` out")]
+    RequestsAreNoBytes,
+    /// Bytes are no requests.
+    #[error("only faults of requests (`mcp`, `llm`) choose `requests`")]
+    BytesAreNoRequests,
+    /// The numbers contradict one another.
+    #[error("no request is meant: `nth`, `first` and `every` contradict one another")]
+    NoRequest,
     /// Both directions are touched anyway.
     #[error("`{kind}` acts on both directions: leave `direction` out")]
     BothDirections {

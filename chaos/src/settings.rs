@@ -19,7 +19,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    forward::{Match, Selector},
+};
 
 /// One `[[faults]]` of a scenario: what goes wrong, where, and when.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -51,10 +54,11 @@ pub struct FaultSettings {
     /// What goes wrong.
     #[schemars(with = "Fault")]
     pub fault: Spanned<Fault>,
-    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`, nor for a part.
+    /// The direction whose bytes it touches; `downstream` unless set. Not for `down`, a part, or faults of requests.
     #[serde(default)]
     pub direction: Direction,
-    /// The share of connections that it takes hold of, above 0 and up to 1; 1 unless set. Not for `down`, nor for a part.
+    /// The share of connections (of requests, when it is a fault of requests) that it takes hold of, above 0 and up to 1; 1 unless set.
+    /// Not for `down`, nor for a part.
     #[serde(default = "every_connection")]
     #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub share: Spanned<f64>,
@@ -66,6 +70,35 @@ pub struct FaultSettings {
     #[serde(default = "ten_seconds")]
     #[schemars(with = "String")]
     pub lease: Spanned<Length>,
+    /// Which requests it means; all unless set. For faults of requests (`mcp`, `llm`).
+    #[serde(default)]
+    pub requests: Requests,
+}
+
+/// Requests by what they ask for, and by their number among those. All that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// Only calls of this tool, such as `search_flights`. For `mcp` faults.
+    pub tool: Option<String>,
+    /// Only requests of this JSON-RPC method, such as `tools/call`; of a model, `chat/completions` or `models`.
+    pub method: Option<String>,
+    /// Only requests to this model. For `llm` faults.
+    pub model: Option<String>,
+    /// Only the n-th of these requests, counted while the fault is on.
+    pub nth: Option<NonZeroU64>,
+    /// Only the first n of these requests.
+    pub first: Option<NonZeroU64>,
+    /// Only each n-th of these requests.
+    pub every: Option<NonZeroU64>,
+}
+
+impl Requests {
+    /// As a rule of a link has it.
+    pub(crate) fn selector(&self) -> Selector {
+        let matching = Match { method: self.method.clone(), tool: self.tool.clone(), model: self.model.clone() };
+        Selector { matching, nth: self.nth, first: self.first, every: self.every }
+    }
 }
 
 /// Connections by their order: those that are open when the fault goes on, oldest first, then new ones.
@@ -216,6 +249,8 @@ mod tests {
         check("jitter", "jiter", "unknown field `jiter`");
         check("share", "connections = { first = 0 }\nshare", "nonzero");
         check("share", "connections = { last = 1 }\nshare", "unknown field `last`");
+        check("lease", "requests = { nth = 0 }\nlease", "nonzero");
+        check("lease", "requests = { tools = \"x\" }\nlease", "unknown field `tools`");
         check("link  = \"mcp.flights\"", "link = 5", "string");
         check("link  = \"mcp.flights\"", "links = \"mcp.flights\"", "sequence");
     }
@@ -234,9 +269,18 @@ mod tests {
     #[test]
     fn the_schema_names_every_fault() {
         let schema = serde_json::to_string(&schemars::schema_for!(FaultSettings)).unwrap();
-        for name in
-            ["latency", "bandwidth", "timeout", "reset_peer", "down", "\"for\"", "downstream", "kill", "\"part\""]
-        {
+        for name in [
+            "latency",
+            "bandwidth",
+            "timeout",
+            "reset_peer",
+            "down",
+            "\"for\"",
+            "downstream",
+            "kill",
+            "\"part\"",
+            "rpc_error",
+        ] {
             assert!(schema.contains(name), "{name}");
         }
     }

@@ -5,16 +5,15 @@ use reports::units::format_duration;
 use toml::Spanned;
 
 use crate::{
+    aim,
     fault::{Fault, Means, OnPart},
+    forward::Selector,
     injectors,
     link::Reach,
     place,
     problem::{Error, Problem, SHORTEST_LEASE},
     settings::{Connections, Direction, FaultSettings},
 };
-
-/// The link between the users and the service.
-const FRONT: &str = "client";
 
 /// All faults of a run, in the order in which they begin.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +41,10 @@ pub struct TimedFault {
     pub means: Means,
     /// The direction it touches.
     pub direction: Direction,
-    /// The share of connections it takes hold of, (0, 1].
+    /// The share of connections it takes hold of, (0, 1]; of requests, when it is a rule.
     pub share: f64,
+    /// The requests that a rule means; all for any other fault.
+    pub selector: Selector,
     /// Which connections it takes hold of, by their order; `means` says so too.
     pub connections: Connections,
     /// How long it stays when nobody renews it.
@@ -142,6 +143,10 @@ impl TimedFault {
             Means::Part | Means::Clients | Means::Database => self.fault.to_string(),
             Means::Disable => format!("{}: connections refused and cut", self.fault),
             Means::Toxic { .. } => format!("{}{}", self.fault, self.where_it_acts()),
+            Means::Rule { .. } if self.share < 1.0 => {
+                format!("{}, {} % of requests{}", self.fault, self.share * 100.0, self.selector)
+            }
+            Means::Rule { .. } => format!("{}, every request{}", self.fault, self.selector),
         }
     }
 
@@ -162,7 +167,7 @@ impl TimedFault {
     /// Whether a fault proxy holds it for the time of its lease. What is done to a part, and clients, end with the harness.
     #[must_use]
     pub fn is_leased(&self) -> bool {
-        matches!(self.means, Means::Disable | Means::Toxic { .. })
+        matches!(self.means, Means::Disable | Means::Toxic { .. } | Means::Rule { .. })
     }
 
     /// What it acts on: the name of its link or part.
@@ -182,7 +187,7 @@ impl TimedFault {
         // What is done to one process at one time would undo each other.
         let is_one_part = self.part.is_some() && self.part == other.part;
         let is_same = self.place() == other.place() && self.fault.kind() == other.fault.kind();
-        overlaps && (is_one_part || is_same && self.direction == other.direction)
+        overlaps && (is_one_part || is_same && self.direction == other.direction && self.selector == other.selector)
     }
 }
 
@@ -238,20 +243,10 @@ fn checked<L: AsRef<str>>(
     let fault = setting.fault.get_ref();
     let connections = setting.connections;
     let mut means = fault.means().map_err(|error| Error { problem: error.into(), span: setting.fault.span() })?;
-    check_reach(fault, share < 1.0 || connections != Connections::default(), setting.direction)
-        .map_err(|problem| Error { problem, span: setting.fault.span() })?;
     if let Means::Toxic { attributes, .. } = &mut means {
         attributes.extend(connections.attributes());
     }
-    let is_whole = setting.share.span().is_empty()
-        && setting.direction == Direction::default()
-        && connections == Connections::default();
-    if matches!(means, Means::Part | Means::Clients | Means::Database) && !is_whole {
-        return Err(Error { problem: Problem::IsWhole { kind: fault.kind() }, span: setting.fault.span() });
-    }
-    if means == Means::Clients && place.get_ref() != FRONT {
-        return Err(Error { problem: Problem::NeedsClient { kind: fault.kind() }, span: place.span() });
-    }
+    aim::check(setting, place, &means)?;
     let place = place.get_ref().clone();
     let name = match &setting.name {
         Some(name) if setting.links.is_empty() => name.get_ref().clone(),
@@ -260,18 +255,9 @@ fn checked<L: AsRef<str>>(
     };
     let (link, part) =
         if matches!(means, Means::Part | Means::Database) { (String::new(), Some(place)) } else { (place, None) };
+    let selector = setting.requests.selector();
     let (fault, direction) = (fault.clone(), setting.direction);
-    Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, connections, lease })
-}
-
-/// What a fault acts on cannot be narrowed down to less than it is.
-fn check_reach(fault: &Fault, is_partial: bool, direction: Direction) -> Result<(), Problem> {
-    let (kind, names_direction) = (fault.kind(), direction != Direction::default());
-    match fault.reach() {
-        Reach::Door if is_partial || names_direction => Err(Problem::WholeLink { kind }),
-        Reach::BothStreams if names_direction => Err(Problem::BothDirections { kind }),
-        _ => Ok(()),
-    }
+    Ok(TimedFault { name, link, part, on, off, fault, means, direction, share, selector, connections, lease })
 }
 
 /// The fault beside those before it in the file.
@@ -444,6 +430,24 @@ mod tests {
             &[&cut.replace("mcp.flights", "llm")],
             "\"5s\"",
             "the fault overlaps `llm down`, which is the same kind of fault on the same link",
+        );
+    }
+
+    #[test]
+    fn faults_of_requests_are_planned_with_their_choice() {
+        let broken =
+            r#"link = "mcp.flights"; at = "15s"; for = "10s"; fault = { mcp = { http_error = { status = 503 } } }"#;
+        let chosen = format!("{broken}; share = 0.5; requests = {{ tool = \"search_flights\", first = 10 }}");
+        let other = format!("{broken}; name = \"listing\"; requests = {{ method = \"tools/list\" }}");
+        let timeline = plan(&[&chosen, &other]).1.unwrap();
+        let [fault, other] = timeline.faults() else { panic!("{timeline}") };
+        assert_eq!(fault.name, "mcp.flights http_error");
+        assert_eq!(fault.description(), "http_error 503, 50 % of requests, tool search_flights, the first 10");
+        assert_eq!(other.description(), "http_error 503, every request, method tools/list");
+        refused(
+            &[broken, &format!("{broken}; name = \"again\"")],
+            "\"15s\"",
+            "the fault overlaps `mcp.flights http_error`, which is the same kind of fault on the same link",
         );
     }
 

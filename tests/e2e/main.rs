@@ -11,5 +11,6 @@ mod oracle;
 mod parts;
 mod program;
 mod replay;
+mod requests;
 mod run;
 mod written;

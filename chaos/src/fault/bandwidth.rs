@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::time::Instant;
 
-use super::catalogue::Error;
+use super::setting::Error;
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Bytes leave in pieces of about this long at the rate, so that a slow link drips rather than bursts.

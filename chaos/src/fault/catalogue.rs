@@ -1,9 +1,9 @@
 //! The list of faults, and what each becomes on the wire of a fault proxy.
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
-use reports::units::format_duration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::clients::{ConnectionFlood, LargeBodies, OnClients, SlowClients};
 use super::process::{CpuLimit, FileDescriptors, KeysRotated, Kill, OnPart, Pause, Restart};
@@ -19,10 +19,15 @@ use super::{
     latency::Latency,
     limit_data,
     limit_data::LimitData,
+    llm::LlmFault,
     loss,
     loss::Loss,
-    noop, one_way, refuse, reset_peer,
+    mcp::McpFault,
+    one_way, refuse,
+    request::settings,
+    reset_peer,
     reset_peer::ResetPeer,
+    setting::Error,
     slicer,
     slicer::Slicer,
     slow_close,
@@ -31,32 +36,12 @@ use super::{
     timeout::Timeout,
     tls_alert,
     tls_alert::TlsAlert,
+    toxics,
 };
-use crate::link::{Kind, Reach};
-
-/// Every toxic that a link understands, by its name in the HTTP API.
-const KINDS: &[&Kind] = &[
-    &latency::KIND,
-    &bandwidth::KIND,
-    &slow_close::KIND,
-    &timeout::KIND,
-    &reset_peer::KIND,
-    &slicer::KIND,
-    &limit_data::KIND,
-    &noop::KIND,
-    &refuse::KIND,
-    &blackhole::KIND,
-    &one_way::KIND,
-    &loss::KIND,
-    &corrupt::KIND,
-    &close_after::KIND,
-    &tls_alert::KIND,
-];
-
-/// Looks a toxic up by its name in the HTTP API.
-pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name).copied()
-}
+use crate::{
+    forward::{Protocol, RequestFault},
+    link::Reach,
+};
 
 /// What goes wrong, on a link or on a part of the target, as written in a scenario: `"down"`, `"kill"` or
 /// `{ latency = { delay = "250ms" } }`.
@@ -115,6 +100,10 @@ pub enum Fault {
     Sqlite(SqliteFault),
     /// Something goes wrong in the database, which is a PostgreSQL server.
     Postgres(PostgresFault),
+    /// Requests to an MCP server fail, or are answered wrongly.
+    Mcp(McpFault),
+    /// Requests to a model fail, or are answered late or in part.
+    Llm(LlmFault),
 }
 
 /// By which means a fault is brought about.
@@ -135,39 +124,15 @@ pub enum Means {
     Clients,
     /// Something is done inside the database.
     Database,
-}
-
-/// Why the settings of a fault cannot be brought about.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// A time is finer than the HTTP API can say.
-    #[error("`{name}` is {}, but fault proxies count in whole {unit}", format_duration(*value))]
-    TooFine {
-        /// The setting.
-        name: &'static str,
-        /// What was written.
-        value: Duration,
-        /// The unit that the value must be a multiple of.
-        unit: &'static str,
+    /// A rule is set for single requests; only our own links know such.
+    Rule {
+        /// What the link must speak.
+        protocol: Protocol,
+        /// Its kind in the HTTP API, such as `http_error`.
+        kind: &'static str,
+        /// Its settings, as in a scenario.
+        attributes: Map<String, Value>,
     },
-    /// A rate is finer than the HTTP API can say.
-    #[error("`rate` is {bytes_per_second} B/s, but fault proxies count in whole KB/s (1000 bytes)")]
-    RateTooFine {
-        /// What was written.
-        bytes_per_second: u64,
-    },
-    /// A share of packets is more than all.
-    #[error("`per_mille` is {per_mille}, but must be at most 1000")]
-    PerMille {
-        /// What was written.
-        per_mille: u64,
-    },
-    /// The settings would do nothing.
-    #[error("{0}")]
-    NoEffect(&'static str),
-    /// A setting is beyond what it may be.
-    #[error("{0}")]
-    Impossible(&'static str),
 }
 
 impl Fault {
@@ -201,6 +166,18 @@ impl Fault {
             Fault::LargeBodies(settings) => settings.name(),
             Fault::Sqlite(fault) => fault.kind(),
             Fault::Postgres(fault) => fault.kind(),
+            Fault::Mcp(fault) => fault.kind().kind(),
+            Fault::Llm(fault) => fault.kind().kind(),
+        }
+    }
+
+    /// What a link must speak for it, when it acts on single requests.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Fault::Mcp(_) => Some(Protocol::Mcp),
+            Fault::Llm(_) => Some(Protocol::Llm),
+            _ => None,
         }
     }
 
@@ -257,7 +234,7 @@ impl Fault {
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Fault::Down => Reach::Door,
-            _ => kind(self.kind()).map_or(Reach::Stream, |kind| kind.reach),
+            _ => toxics::kind(self.kind()).map_or(Reach::Stream, |kind| kind.reach),
         }
     }
 
@@ -288,6 +265,8 @@ impl Fault {
             Fault::Sqlite(_) => return Ok(Means::Database),
             Fault::Postgres(fault) => return fault.check().map(|()| Means::Database),
             Fault::Kill | Fault::Pause | Fault::Restart | Fault::KeysRotated => return Ok(Means::Part),
+            Fault::Mcp(fault) => return rule(Protocol::Mcp, &*fault.kind(), settings(fault)),
+            Fault::Llm(fault) => return rule(Protocol::Llm, &*fault.kind(), settings(fault)),
         };
         Ok(Means::Toxic { kind: self.kind(), attributes: attributes.into_iter().collect() })
     }
@@ -320,32 +299,15 @@ impl fmt::Display for Fault {
             Fault::LargeBodies(settings) => f.write_str(&settings.words()),
             Fault::Sqlite(fault) => fault.fmt(f),
             Fault::Postgres(fault) => fault.fmt(f),
+            Fault::Mcp(fault) => fault.kind().fmt(f),
+            Fault::Llm(fault) => fault.kind().fmt(f),
         }
     }
 }
 
-/// Reads a size with a unit, such as `64KiB`, for `#[serde(deserialize_with)]`.
-pub(super) fn read_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    reports::units::parse_size(&text).map_err(D::Error::custom)
-}
-
-/// The duration as whole milliseconds of an attribute.
-pub(super) fn whole_millis(name: &'static str, value: Duration) -> Result<u64, Error> {
-    whole(name, value, 1_000_000, "milliseconds")
-}
-
-/// The duration as whole microseconds of an attribute.
-pub(super) fn whole_micros(name: &'static str, value: Duration) -> Result<u64, Error> {
-    whole(name, value, 1_000, "microseconds")
-}
-
-fn whole(name: &'static str, value: Duration, unit_ns: u128, unit: &'static str) -> Result<u64, Error> {
-    let too_fine = Error::TooFine { name, value, unit };
-    if !value.as_nanos().is_multiple_of(unit_ns) {
-        return Err(too_fine);
-    }
-    u64::try_from(value.as_nanos() / unit_ns).map_err(|_| too_fine)
+fn rule(protocol: Protocol, fault: &dyn RequestFault, attributes: Map<String, Value>) -> Result<Means, Error> {
+    fault.check()?;
+    Ok(Means::Rule { protocol, kind: fault.kind(), attributes })
 }
 
 #[cfg(test)]
@@ -365,7 +327,7 @@ mod tests {
         assert_eq!((fault.to_string().as_str(), fault.kind()), (words, kind));
         let expected = Means::Toxic { kind: fault.kind(), attributes: attributes.iter().copied().collect() };
         assert_eq!(fault.means().unwrap(), expected, "{text}");
-        let kind = super::kind(kind).expect("every toxic of the catalogue is known to the link");
+        let kind = toxics::kind(kind).expect("every toxic of the catalogue is known to the link");
         assert!(attributes.iter().all(|(name, _)| kind.attributes.contains(name)), "{text}");
     }
 

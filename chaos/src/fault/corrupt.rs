@@ -9,8 +9,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
-    catalogue::Error,
     packets::{self, PACKET_BYTES},
+    setting::Error,
 };
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Start, Step, Toxic};
 

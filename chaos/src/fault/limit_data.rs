@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::catalogue::{Error, read_size};
+use super::setting::{Error, read_size};
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a data limit in a scenario.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
-    catalogue::Error,
     packets::{self, PACKET_BYTES},
+    setting::Error,
 };
 use crate::link::{Attributes, HELD_MUCH, Kind, Queue, Reach, Start, Step, Toxic};
 

@@ -2,7 +2,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::catalogue::Error;
+use super::setting::Error;
 
 /// Payload of a TCP segment over Ethernet, in bytes: 1500 without 20 of IP, 20 of TCP and 12 of its timestamps.
 pub(super) const PACKET_BYTES: usize = 1448;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::catalogue::{Error, whole_millis};
+use super::setting::{Error, whole_millis};
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a reset in a scenario.

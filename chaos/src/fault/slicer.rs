@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::catalogue::{Error, read_size, whole_micros};
+use super::setting::{Error, read_size, whole_micros};
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a slicer in a scenario.

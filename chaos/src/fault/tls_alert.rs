@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::catalogue::Error;
+use super::setting::Error;
 use crate::link::{Attributes, HELD_LITTLE, Kind, Queue, Reach, Step, Toxic};
 
 /// Settings of a failed handshake in a scenario.

@@ -62,6 +62,15 @@ impl Fields {
         values.iter().map(|value| object(value.clone(), name)).collect()
     }
 
+    /// The value as it is.
+    pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     fn read<T>(
         &self,
         name: &str,

@@ -6,7 +6,7 @@ use super::{
     registry::Error,
     toxic::{Attributes, Kind, Reach},
 };
-use crate::fault;
+use crate::{fault, forward::Protocol};
 
 /// A proxy to be created.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct NewProxy {
     pub(super) upstream: String,
     pub(super) enabled: bool,
     pub(super) ttl_ms: Option<u64>,
+    /// What it speaks, so that rules can break single requests. Not in a real Toxiproxy, which ignores it.
+    pub(super) protocol: Option<Protocol>,
     /// On it before the first connection comes in. Not in a real Toxiproxy, which ignores them.
     pub(super) toxics: Vec<NewToxic>,
 }
@@ -26,12 +28,15 @@ impl NewProxy {
             let value = fields.text(name)?.filter(|value| !value.is_empty());
             value.ok_or_else(|| Error::MissingField { field: name.to_owned() })
         };
+        let protocol = fields.text("protocol")?.filter(|protocol| !protocol.is_empty());
+        let known = |protocol: String| Protocol::named(&protocol).ok_or(Error::InvalidProtocol { protocol });
         Ok(Self {
             name: required("name")?,
             upstream: required("upstream")?,
             listen: fields.text("listen")?.unwrap_or_default(),
             enabled: fields.flag("enabled")?.unwrap_or(true),
             ttl_ms: fields.whole("ttl_ms")?,
+            protocol: protocol.map(known).transpose()?,
             toxics: fields.objects("toxics")?.iter().map(NewToxic::read).collect::<Result<_, _>>()?,
         })
     }

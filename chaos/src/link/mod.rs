@@ -8,6 +8,9 @@
 //!                         read ─▶ chain of toxics, each with a bounded queue ─▶ write
 //! ```
 //!
+//! A link may speak a protocol (`"protocol": "mcp"` or `"llm"`): then the upstream of its connections is a forwarder in this
+//! process (`crate::forward`), which breaks single requests by rules, and leads to the real one.
+//!
 //! There is one data path: a connection without faults is a chain without toxics. Nothing holds a lock across a read or
 //! a write, so a stalled reader cannot hold up the API, and a change of toxics never loses a byte of an open connection.
 mod choice;
@@ -24,9 +27,10 @@ mod timer;
 mod body;
 mod draft;
 mod lease;
-mod listen;
+pub(crate) mod listen;
 mod proxy;
 mod registry;
+mod rules;
 
 mod api;
 mod server;

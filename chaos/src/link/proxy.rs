@@ -21,12 +21,13 @@ use super::{
     lease::Lease,
     listen,
     live::{Entry, Live},
+    rules::Rules,
     spec::Spec,
     timer::Timers,
     toxic::Reach,
     wire::{self, ProxyEffects, ToxicEffects},
 };
-use crate::draw::Draw;
+use crate::{draw::Draw, forward::Protocol};
 
 /// Removed toxics whose effects are kept.
 const RETIRED_MAX: usize = 256;
@@ -82,6 +83,8 @@ pub(crate) struct Proxy {
     is_enabled: bool,
     /// The lease of being down.
     pub(crate) lease: Option<Lease>,
+    /// What a link that speaks a protocol has between its connections and the upstream.
+    pub(crate) rules: Option<Rules>,
     retired: VecDeque<Mounted>,
     door: Door,
     shared: Arc<Shared>,
@@ -131,6 +134,7 @@ impl Proxy {
             toxics: Vec::new(),
             is_enabled: false,
             lease: None,
+            rules: None,
             retired: VecDeque::new(),
             door: Door::Shut(None),
             shared: Arc::new(shared),
@@ -190,7 +194,9 @@ impl Proxy {
         };
         let (listener, address) = listen::listen(socket, self.address)?;
         self.settle_at(address);
-        let accepting = accept(listener, Arc::clone(&self.shared), Arc::from(self.upstream.as_str()));
+        let forwarder = self.rules.as_ref().map(|rules| rules.forwarder.address.to_string());
+        let upstream = Arc::from(forwarder.as_deref().unwrap_or(&self.upstream));
+        let accepting = accept(listener, Arc::clone(&self.shared), upstream);
         self.door = Door::Open(tokio::spawn(accepting));
         Ok(())
     }
@@ -209,6 +215,24 @@ impl Proxy {
         self.listen = listen.to_owned();
         self.address = address;
         self.door = Door::Shut(None);
+    }
+
+    /// Leads the link elsewhere; it must be down.
+    pub(crate) fn lead_to(&mut self, upstream: String) {
+        if let Some(rules) = &self.rules {
+            rules.forwarder.set_upstream(&upstream);
+        }
+        self.upstream = upstream;
+    }
+
+    /// Puts a forwarder between the link and its upstream; it must be down.
+    pub(crate) fn speak(&mut self, protocol: Protocol) -> Result<(), listen::Error> {
+        self.rules = Some(Rules::start(&self.name, protocol, &self.upstream, self.shared.draw)?);
+        Ok(())
+    }
+
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        self.rules.as_ref().map(|rules| rules.forwarder.protocol)
     }
 
     /// The number of a new toxic, its branch of decisions, and the connections that it finds.
@@ -276,24 +300,28 @@ impl Proxy {
             enabled: self.is_enabled(),
             toxics: self.toxic_shapes(),
             ttl_ms: self.lease.map(|lease| lease.ttl_ms),
+            protocol: self.protocol(),
+            rules: self.rules.as_ref().map(Rules::shapes).unwrap_or_default(),
         }
     }
 
     pub(crate) fn effects(&self) -> ProxyEffects {
         let counters = &self.shared.counters;
         let [upstream, downstream] = &self.shared.lanes;
+        let behind = self.rules.as_ref().map_or(0, |rules| rules.forwarder.upstream_failed().load(Relaxed));
         let retired = self.retired.iter().map(|toxic| toxic.effects(true));
         let present = self.toxics.iter().map(|toxic| toxic.effects(false));
         ProxyEffects {
             connections: counters.connections.load(Relaxed),
             open: self.shared.live.count() as u64,
-            upstream_failed: counters.upstream_failed.load(Relaxed),
+            upstream_failed: counters.upstream_failed.load(Relaxed) + behind,
             cut: counters.cut.load(Relaxed),
             upstream_bytes: upstream.bytes.load(Relaxed),
             downstream_bytes: downstream.bytes.load(Relaxed),
             upstream_sent_bytes: upstream.sent_bytes.load(Relaxed),
             downstream_sent_bytes: downstream.sent_bytes.load(Relaxed),
             toxics: retired.chain(present).collect(),
+            rules: self.rules.as_ref().map(Rules::effects).unwrap_or_default(),
         }
     }
 
@@ -301,6 +329,7 @@ impl Proxy {
     pub(crate) fn reset_effects(&mut self) {
         self.retired.clear();
         self.toxics.iter().for_each(|toxic| toxic.spec.counters.reset());
+        self.rules.iter_mut().for_each(Rules::reset_effects);
         self.shared.counters.reset();
         self.shared.lanes.iter().for_each(|lane| lane.reset());
     }

@@ -13,6 +13,7 @@ use super::{
     lease::Lease,
     listen,
     proxy::{Mounted, Proxy},
+    rules::Rules,
     spec::Spec,
     timer::Timers,
     wire::{self, Effects},
@@ -43,6 +44,16 @@ pub(crate) enum Error {
     InvalidStream,
     #[error("a {kind} toxic acts on every new connection: leave toxicity, skip, every, count and per_mille out")]
     WholeDoor { kind: &'static str },
+    #[error("invalid protocol `{protocol}`, can be either mcp or llm")]
+    InvalidProtocol { protocol: String },
+    #[error("the proxy has no protocol, so it knows no rules: create it with \"protocol\": \"mcp\" or \"llm\"")]
+    NoProtocol,
+    #[error("rule not found")]
+    RuleNotFound,
+    #[error("rule already exists")]
+    RuleExists,
+    #[error("invalid rule: {0}")]
+    InvalidRule(String),
     #[error(transparent)]
     Listen(#[from] listen::Error),
 }
@@ -91,7 +102,7 @@ impl Registry {
         Ok(shape)
     }
 
-    /// Creates proxies, replaces those that differ in their addresses, and leaves identical ones as they are.
+    /// Creates proxies, replaces those that differ in their addresses or protocol, and leaves identical ones as they are.
     ///
     /// On an error, the proxies made so far stay and are handed back beside it.
     pub(crate) async fn populate(&self, all: Vec<NewProxy>) -> (Vec<wire::Proxy>, Result<(), Error>) {
@@ -109,7 +120,8 @@ impl Registry {
         let address = listen::resolve(&new.listen).await?;
         let mut proxies = self.proxies.lock().await;
         if let Some(existing) = proxies.get_mut(&new.name) {
-            if existing.address == address && existing.upstream == new.upstream {
+            let is_same = existing.address == address && existing.upstream == new.upstream;
+            if is_same && existing.protocol() == new.protocol {
                 let has = |toxic: &&NewToxic| existing.has_toxic(&toxic.name);
                 let lacking: Vec<&NewToxic> = new.toxics.iter().filter(|toxic| !has(toxic)).collect();
                 self.mount(existing, lacking).await?;
@@ -127,6 +139,9 @@ impl Registry {
     async fn start(&self, new: &NewProxy, address: std::net::SocketAddr) -> Result<Proxy, Error> {
         let timers = self.timers.clone();
         let mut proxy = Proxy::new(&new.name, &new.listen, address, &new.upstream, self.draw, timers);
+        if let Some(protocol) = new.protocol {
+            proxy.speak(protocol)?;
+        }
         self.mount(&mut proxy, &new.toxics).await?;
         if new.enabled {
             proxy.enable().await?;
@@ -177,7 +192,7 @@ impl Registry {
         }
         if let Some(upstream) = upstream.filter(|upstream| !upstream.is_empty() && *upstream != proxy.upstream) {
             proxy.disable().await;
-            proxy.upstream = upstream;
+            proxy.lead_to(upstream);
         }
         if wants_enabled {
             proxy.enable().await?;
@@ -204,6 +219,7 @@ impl Registry {
     pub(crate) async fn reset(&self) -> Result<(), Error> {
         for proxy in self.proxies.lock().await.values_mut() {
             proxy.remove_toxics(|_| true);
+            proxy.rules.iter_mut().for_each(Rules::remove_all);
             proxy.reset_effects();
             proxy.enable().await?;
         }
@@ -283,6 +299,19 @@ impl Registry {
         })
     }
 
+    /// Does something with the rules of a proxy.
+    pub(crate) async fn with_rules<T>(
+        &self,
+        proxy: &str,
+        act: impl FnOnce(&mut Rules) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut proxies = self.proxies.lock().await;
+        let proxy = proxies.get_mut(proxy).ok_or(Error::ProxyNotFound)?;
+        let done = act(proxy.rules.as_mut().ok_or(Error::NoProtocol)?);
+        self.leases.notify_one();
+        done
+    }
+
     /// Resolves once a lease was set, renewed or given up.
     pub(super) fn leases_changed(&self) -> Notified<'_> {
         self.leases.notified()
@@ -299,6 +328,9 @@ impl Registry {
                 // Said and tried again there.
                 let _ = self.settle(proxy).await;
             }
+            for name in proxy.rules.iter_mut().flat_map(|rules| rules.remove_expired(now)) {
+                warn!(link = %proxy.name, rule = %name, "lease of rule `{name}` on link `{}` ran out", proxy.name);
+            }
             if has_expired(proxy.lease) {
                 warn!(link = %proxy.name, "lease of link `{}` being down ran out", proxy.name);
                 if let Err(error) = proxy.enable().await {
@@ -309,6 +341,7 @@ impl Registry {
         }
         let toxic_leases = proxies.values().flat_map(|proxy| proxy.toxics.iter().filter_map(|toxic| toxic.lease));
         let down_leases = proxies.values().filter_map(|proxy| proxy.lease);
-        toxic_leases.chain(down_leases).map(|lease| lease.until).min()
+        let rule_leases = proxies.values().flat_map(|proxy| proxy.rules.iter().flat_map(Rules::leases));
+        toxic_leases.chain(down_leases).chain(rule_leases).map(|lease| lease.until).min()
     }
 }

@@ -2,7 +2,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::forward::{Protocol, Selector};
 
 /// A proxy as listed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,31 @@ pub struct Proxy {
     #[serde(default)]
     pub toxics: Vec<Toxic>,
     /// Lease of a disabled proxy in milliseconds; only listed when set. Not in a real Toxiproxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+    /// What it speaks above TCP; only listed when set. Not in a real Toxiproxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
+    /// Faults of single requests, in order of creation; only listed when there are any. Not in a real Toxiproxy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// A rule as listed: a fault for some of the requests of a link that speaks a protocol. Not in a real Toxiproxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Unique within the proxy.
+    pub name: String,
+    /// What it does, such as `http_error`.
+    pub kind: String,
+    /// The settings of the fault, as a scenario writes them, with their defaults.
+    pub attributes: Map<String, Value>,
+    /// The requests that it means.
+    #[serde(flatten)]
+    pub selector: Selector,
+    /// The share of them that it hits, (0, 1].
+    pub share: f64,
+    /// Its lease in milliseconds; only listed when set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
 }
@@ -69,6 +96,32 @@ pub struct ProxyEffects {
     pub downstream_sent_bytes: u64,
     /// In order of creation, removed ones included (the last 256 of them).
     pub toxics: Vec<ToxicEffects>,
+    /// In order of creation, removed ones included (the last 256 of them); only listed when there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleEffects>,
+}
+
+/// What one rule has done.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleEffects {
+    /// Its name; a name that was used again appears again.
+    pub name: String,
+    /// What it does.
+    pub kind: String,
+    /// True when it is no longer there.
+    pub removed: bool,
+    /// Requests that its `match` took.
+    pub matched: u64,
+    /// Those of them that its numbers and its share took.
+    pub chosen: u64,
+    /// Those of them on which it really did something.
+    pub hit: u64,
+    /// Connections that it cut.
+    pub cut: u64,
+    /// Bytes of answers that it threw away.
+    pub dropped_bytes: u64,
+    /// Sum of the waits that it added, in microseconds.
+    pub delayed_us: u64,
 }
 
 /// What one toxic has done.

@@ -43,7 +43,7 @@ async fn a_standby_takes_over_with_all_that_was_acknowledged() {
     let links = link::serve(link::Settings { api, seed: 1 }).await.unwrap();
     let control = Control::new(&format!("http://{}", links.api_address())).unwrap();
     let upstream = rig.cluster.address().to_string();
-    let asked = Link { name: "database".to_owned(), listen: "127.0.0.1:0".to_owned(), upstream };
+    let asked = Link { name: "database".to_owned(), listen: "127.0.0.1:0".to_owned(), upstream, protocol: None };
     let listen = control.create(&asked).await.unwrap().listen;
     rig.cluster.behind(control, Link { listen: listen.clone(), ..asked });
     let connect = async || Service::connect(&rig.cluster.url(&listen)).await;

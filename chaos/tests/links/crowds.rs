@@ -60,7 +60,7 @@ async fn crowded(fault: &str, upstream: String, stop: &CancellationToken) -> (li
     let links = link::serve(link::Settings { api: "127.0.0.1:0".parse().unwrap(), seed: 1 }).await.unwrap();
     let control = Control::new(&format!("http://{}", links.api_address())).unwrap();
     let (name, listen) = ("client".to_owned(), "127.0.0.1:0".to_owned());
-    control.create(&Link { name, listen, upstream }).await.unwrap();
+    control.create(&Link { name, listen, upstream, protocol: None }).await.unwrap();
     let text = format!("[[faults]]\nlink = \"client\"\nat = \"0s\"\nfor = \"50s\"\nfault = {fault}\n");
     let file: File = toml::from_str(&text).unwrap();
     let timeline = Timeline::new(&file.faults, &["client"], Duration::from_secs(60)).unwrap();

@@ -97,6 +97,7 @@ async fn links_are_made_and_read_back() {
         name: name.to_owned(),
         listen: listen.to_owned(),
         upstream: "127.0.0.1:9".to_owned(),
+        protocol: None,
     };
     let made = control.populate(&[link("mcp.flights", "127.0.0.1:0"), link("llm", "localhost:0")]).await.unwrap();
     assert_eq!(made[0].name, "mcp.flights");

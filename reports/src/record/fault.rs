@@ -37,6 +37,9 @@ pub struct FaultEffect {
     pub bytes: u64,
     /// Sum of the delays added, in microseconds.
     pub delayed_us: u64,
+    /// Requests that it hit, of a fault that acts on single requests; older records have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
     /// Connections that the driver tried while the link refused them, all refused: those of others the kernel does not count. 0 in older
     /// records.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -3,7 +3,7 @@ use super::table::Table;
 use crate::{
     gate::{GateOutcome, GateResult},
     number, oracle,
-    record::{FaultEnd, FaultRecord, FaultWindow, Measure, Outcome, PhaseKind, RunEnd},
+    record::{FaultEffect, FaultEnd, FaultRecord, FaultWindow, Measure, Outcome, PhaseKind, RunEnd},
     report::Report,
     summary::{Latency, OutcomeCounts, Quantile, Scope, Window},
     validity::{Check, CheckOutcome},
@@ -206,6 +206,9 @@ pub(crate) fn touched(fault: &FaultRecord) -> String {
         return if part.proof.is_empty() { "nothing".to_owned() } else { part.proof.clone() };
     }
     let Some(effect) = fault.effect else { return "not counted by this link".to_owned() };
+    if effect.requests > 0 {
+        return touched_requests(&effect);
+    }
     let mut parts = match effect.probes_refused {
         0 => vec![number::counted(effect.connections, "connection"), number::counted(effect.chunks, "chunk")],
         probes => vec![
@@ -218,6 +221,21 @@ pub(crate) fn touched(fault: &FaultRecord) -> String {
     }
     if effect.delayed_us > 0 && effect.chunks > 0 {
         parts.push(format!("delayed {} each", number::latency(effect.delayed_us * 1_000 / effect.chunks)));
+    }
+    parts.join(", ")
+}
+
+/// What a fault of single requests touched, in words.
+fn touched_requests(effect: &FaultEffect) -> String {
+    let mut parts = vec![number::counted(effect.requests, "request")];
+    if effect.connections > 0 {
+        parts.push(format!("{} cut", number::counted(effect.connections, "connection")));
+    }
+    if effect.bytes > 0 {
+        parts.push(format!("{} lost", number::bytes(effect.bytes)));
+    }
+    if effect.delayed_us > 0 {
+        parts.push(format!("delayed {} each", number::latency(effect.delayed_us * 1_000 / effect.requests)));
     }
     parts.join(", ")
 }

@@ -48,7 +48,9 @@ fn problem(fault: &FaultRecord) -> Option<String> {
     if fault.end == FaultEnd::Lifted && over_ns > LARGEST_SHIFT_NS {
         return Some(format!("was lifted {} off its plan", number::latency(over_ns)));
     }
-    let is_nothing = |effect: FaultEffect| effect.connections == 0 && effect.chunks == 0 && effect.probes_refused == 0;
+    let is_nothing = |effect: FaultEffect| {
+        effect.connections == 0 && effect.chunks == 0 && effect.requests == 0 && effect.probes_refused == 0
+    };
     let touched_nothing = fault.effect.is_some_and(is_nothing);
     let hit_nothing = fault.part.as_ref().is_some_and(|part| part.hits == Some(0));
     (touched_nothing || hit_nothing).then(|| "touched nothing".to_owned())

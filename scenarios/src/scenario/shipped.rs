@@ -18,6 +18,14 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("database-exhausted", include_str!("../../database-exhausted.toml")),
     ("partition", include_str!("../../partition.toml")),
     ("answers-lost", include_str!("../../answers-lost.toml")),
+    ("flights-5xx", include_str!("../../flights-5xx.toml")),
+    ("flights-limited", include_str!("../../flights-limited.toml")),
+    ("flights-malformed", include_str!("../../flights-malformed.toml")),
+    ("flights-half", include_str!("../../flights-half.toml")),
+    ("flights-hang", include_str!("../../flights-hang.toml")),
+    ("llm-down", include_str!("../../llm-down.toml")),
+    ("llm-slow", include_str!("../../llm-slow.toml")),
+    ("llm-cut", include_str!("../../llm-cut.toml")),
 ];
 
 /// The text of a shipped scenario.

@@ -2,7 +2,7 @@
 use super::{bundle::Bundle, child::Recipe, deaths::Deaths, part::Part, target::Stack};
 use crate::scenario::Scenario;
 use anyhow::Context as _;
-use chaos::{Control, Link, fault::database::Database};
+use chaos::{Control, Link, Protocol, fault::database::Database};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -54,12 +54,12 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path, database: Database
     for (link, provider, variable, path) in HOPS {
         let upstream =
             providers.address(provider).with_context(|| format!("the providers do not serve `{provider}`"))?;
-        let listen = make_link(&control, link, upstream).await?;
+        let listen = make_link(&control, link, upstream, protocol(scenario, link)).await?;
         environment.insert(variable.to_owned(), format!("http://{listen}{path}"));
     }
     let service = Part::start(recipe("service", vec!["serve".into()], environment), &deaths).await?;
     let upstream = service.address("service").context("the service does not say where it listens")?;
-    let listen = make_link(&control, CLIENT, upstream).await?;
+    let listen = make_link(&control, CLIENT, upstream, None).await?;
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
     // With an address for operators, the metrics are there only.
     let internal = scenario.target.service.get("internal_listen").map(|address| address.get_ref().clone());
@@ -74,8 +74,9 @@ async fn database_url(control: &Control, database: &Database) -> anyhow::Result<
         Database::Sqlite { file } => Ok(format!("sqlite://{}", file.display())),
         Database::Postgres(cluster) => {
             let upstream = cluster.address();
-            let listen = make_link(control, DATABASE, upstream).await?;
-            let link = Link { name: DATABASE.to_owned(), listen: listen.clone(), upstream: upstream.to_string() };
+            let listen = make_link(control, DATABASE, upstream, None).await?;
+            let upstream = upstream.to_string();
+            let link = Link { name: DATABASE.to_owned(), listen: listen.clone(), upstream, protocol: None };
             cluster.behind(control.clone(), link);
             Ok(cluster.url(&listen))
         }
@@ -105,11 +106,24 @@ fn link_arguments(scenario: &Scenario) -> Vec<OsString> {
 }
 
 /// Makes a link, in place of one that an earlier run may have left, and says where it listens.
-async fn make_link(control: &Control, name: &str, upstream: SocketAddr) -> anyhow::Result<String> {
-    let link = Link { name: name.to_owned(), listen: "127.0.0.1:0".to_owned(), upstream: upstream.to_string() };
-    let made = control.populate(&[link]).await.with_context(|| format!("making link {name}"))?;
-    let made = made.into_iter().next().with_context(|| format!("link {name} was not made"))?;
+async fn make_link(
+    control: &Control,
+    name: &str,
+    upstream: SocketAddr,
+    protocol: Option<Protocol>,
+) -> anyhow::Result<String> {
+    let (name, listen) = (name.to_owned(), "127.0.0.1:0".to_owned());
+    let link = Link { name, listen, upstream: upstream.to_string(), protocol };
+    let made = control.populate(std::slice::from_ref(&link)).await;
+    let made = made.with_context(|| format!("making link {}", link.name))?;
+    let made = made.into_iter().next().with_context(|| format!("link {} was not made", link.name))?;
     Ok(made.listen)
+}
+
+/// What the link must speak for the scenario's faults; without one that acts on single requests it stays a link of bytes.
+fn protocol(scenario: &Scenario, link: &str) -> Option<Protocol> {
+    let mut faults = scenario.faults.iter().filter(|fault| fault.named_links().any(|named| named.get_ref() == link));
+    faults.find_map(|fault| fault.fault.get_ref().protocol())
 }
 
 fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {

@@ -172,13 +172,23 @@ async fn existing_links(scenario: &Scenario, api: &str) -> Result<Control, Failu
     let named = scenario.faults.iter().flat_map(|fault| fault.named_links());
     let missing = named.map(toml::Spanned::get_ref).find(|link| !links.contains_key(*link));
     let known: Vec<&str> = links.keys().map(String::as_str).collect();
-    match missing {
-        None => Ok(control),
-        Some(link) => {
-            Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
-                .or_usage("make the proxy, or name another link")
+    if let Some(link) = missing {
+        return Err(anyhow!("the fault proxy at {api} has no proxy `{link}`; it has {}", known.join(", ")))
+            .or_usage("make the proxy, or name another link");
+    }
+    let spoken = |link: &str| links.get(link).and_then(|link| link.protocol);
+    for fault in &scenario.faults {
+        let Some(protocol) = fault.fault.get_ref().protocol() else { continue };
+        let mut named = fault.named_links().map(toml::Spanned::get_ref);
+        if let Some(link) = named.find(|link| spoken(link) != Some(protocol)) {
+            let kind = fault.fault.get_ref().kind();
+            return Err(anyhow!(
+                "the proxy `{link}` at {api} does not speak {protocol}, so `{kind}` cannot act on its requests"
+            ))
+            .or_usage("make it in `harness links` with \"protocol\": \"mcp\" or \"llm\"; a real Toxiproxy cannot");
         }
     }
+    Ok(control)
 }
 
 /// Whether anything answers there, over connections as the load will have them.

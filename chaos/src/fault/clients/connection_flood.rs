@@ -10,7 +10,7 @@ use super::{
     crowd::Counters,
     on_clients::{Client, OnClients, check_connections},
 };
-use crate::fault::catalogue::Error;
+use crate::fault::setting::Error;
 
 /// Settings of a connection flood in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

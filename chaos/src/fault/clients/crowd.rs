@@ -79,8 +79,7 @@ impl Crowd {
             connections: connections.load(Relaxed),
             chunks: pieces.load(Relaxed),
             bytes: bytes.load(Relaxed),
-            delayed_us: 0,
-            probes_refused: 0,
+            ..FaultEffect::default()
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     crowd::Counters,
     on_clients::{Client, OnClients},
 };
-use crate::fault::catalogue::{Error, read_size};
+use crate::fault::setting::{Error, read_size};
 
 /// So many are under way at the most. When the service takes longer over them, they are sent less often.
 const AT_A_TIME: u32 = 64;

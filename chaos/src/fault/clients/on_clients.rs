@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 use futures_util::future::BoxFuture;
 
 use super::crowd::Counters;
-use crate::fault::catalogue::Error;
+use crate::fault::setting::Error;
 
 /// The most connections that a crowd may have at a time.
 pub(super) const CONNECTIONS_MAX: u32 = 10_000;

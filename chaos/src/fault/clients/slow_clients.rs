@@ -13,7 +13,7 @@ use super::{
     crowd::Counters,
     on_clients::{Client, OnClients, check_connections},
 };
-use crate::fault::{bandwidth::read_rate, catalogue::Error};
+use crate::fault::{bandwidth::read_rate, setting::Error};
 
 /// Settings of slow clients in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use super::{
     on_part::{OnPart, running},
 };
 use crate::{
-    fault::catalogue::Error,
+    fault::setting::Error,
     injectors::{Off, On},
     parts::{Doing, PartError, Parts},
 };

@@ -10,7 +10,7 @@ use super::{
     on_part::{OnPart, bring_back, running},
 };
 use crate::{
-    fault::catalogue::Error,
+    fault::setting::Error,
     injectors::{Off, On},
     parts::{Doing, PartError, Parts, With},
 };

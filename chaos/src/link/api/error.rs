@@ -17,9 +17,12 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::MissingField { .. }
         | Error::InvalidToxicType
         | Error::InvalidStream
-        | Error::WholeDoor { .. } => StatusCode::BAD_REQUEST,
-        Error::ProxyNotFound | Error::ToxicNotFound => StatusCode::NOT_FOUND,
-        Error::ProxyExists | Error::ToxicExists => StatusCode::CONFLICT,
+        | Error::WholeDoor { .. }
+        | Error::InvalidProtocol { .. }
+        | Error::InvalidRule(_)
+        | Error::NoProtocol => StatusCode::BAD_REQUEST,
+        Error::ProxyNotFound | Error::ToxicNotFound | Error::RuleNotFound => StatusCode::NOT_FOUND,
+        Error::ProxyExists | Error::ToxicExists | Error::RuleExists => StatusCode::CONFLICT,
         Error::Listen(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{metrics::metrics, proxies, toxics};
+use super::{metrics::metrics, proxies, rules, toxics};
 use crate::link::{registry::Registry, wire::Effects};
 
 /// The version of Toxiproxy whose API this is, and who is speaking. Clients compare the first.
@@ -37,6 +37,11 @@ pub(in crate::link) fn router(registry: Arc<Registry>) -> Router {
         .route(
             "/proxies/{proxy}/toxics/{toxic}",
             get(toxics::show).post(toxics::update).patch(toxics::update).delete(toxics::delete),
+        )
+        .route("/proxies/{proxy}/rules", get(rules::list).post(rules::create))
+        .route(
+            "/proxies/{proxy}/rules/{rule}",
+            get(rules::show).post(rules::update).patch(rules::update).delete(rules::delete),
         )
         .route_layer(from_fn(guard))
         .fallback(not_found)
