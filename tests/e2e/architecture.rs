@@ -168,6 +168,7 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "loadtest/src/oracle/ledger.rs",
         "loadtest/src/oracle/record.rs",
         "reports/src/oracle.rs",
+        "reports/src/resilience",
         "reports/src/steady",
         "reports/src/validity",
         "scenarios/src/plan.rs",

@@ -7,6 +7,7 @@ mod gates;
 mod golden;
 mod live;
 mod nasty;
+mod resilience_noise;
 mod synthetic;
 mod trust;
 mod validity;
