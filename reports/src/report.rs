@@ -4,6 +4,7 @@ use crate::{
         Run,
         folder::{Error, read_run},
     },
+    resilience::{Resilience, assess},
     story,
     summary::Summary,
     verdict::{Verdict, judge},
@@ -17,6 +18,8 @@ pub struct Report {
     pub run: Run,
     /// What its measures add up to.
     pub summary: Summary,
+    /// What its faults did to users.
+    pub resilience: Resilience,
     /// What it is worth.
     pub verdict: Verdict,
     /// What happened, in a few sentences.
@@ -31,8 +34,9 @@ impl Report {
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let run = read_run(folder)?;
         let summary = Summary::read(folder, &run)?;
-        let verdict = judge(&run, &summary);
-        let story = story::tell(&run, &summary);
-        Ok(Self { run, summary, verdict, story })
+        let resilience = assess(&run, &summary);
+        let verdict = judge(&run, &summary, &resilience);
+        let story = story::tell(&run, &summary, &resilience);
+        Ok(Self { run, summary, resilience, verdict, story })
     }
 }

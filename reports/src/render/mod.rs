@@ -5,6 +5,7 @@ mod files;
 mod json;
 mod markdown;
 mod page;
+mod resilience;
 mod run_page;
 mod table;
 mod tables;

@@ -47,12 +47,7 @@ fn false_alarms(noise: &Noise) -> (usize, usize) {
 
 #[test]
 fn noise_is_seldom_refused_and_seldom_taken_for_an_impact() {
-    let cases = [
-        (4.0, 0.05, 0.3, 0.1),
-        (12.0, 0.002, 0.3, 0.1),
-        (12.0, 0.05, 0.3, 0.5),
-        (30.0, 0.002, 0.0, 0.0),
-    ];
+    let cases = [(4.0, 0.05, 0.3, 0.1), (12.0, 0.002, 0.3, 0.1), (12.0, 0.05, 0.3, 0.5), (30.0, 0.002, 0.0, 0.0)];
     for (per_second, failing, resembling, straying) in cases {
         let (refused, alarms) = false_alarms(&Noise { per_second, failing, resembling, straying });
         let case = format!("{per_second}/s, {failing} failing, resembling by {resembling}, straying by {straying}");

@@ -1,6 +1,7 @@
 //! Every chart of a run, by its place on the page.
 use super::{
-    Picture, latency::LatencyChart, load::LoadChart, outcomes::OutcomesChart, spectrum::SpectrumChart, streaming,
+    Picture, impact::ImpactChart, latency::LatencyChart, load::LoadChart, outcomes::OutcomesChart,
+    spectrum::SpectrumChart, streaming,
 };
 use crate::report::Report;
 
@@ -29,6 +30,11 @@ pub(crate) fn streams(report: &Report) -> Vec<Box<dyn Picture>> {
     streaming::of(report).into_iter().map(boxed).collect()
 }
 
+/// One per experiment of which something is known.
+pub(crate) fn impacts(report: &Report) -> Vec<Box<dyn Picture>> {
+    ImpactChart::of(report).into_iter().map(boxed).collect()
+}
+
 /// All of them, in the order of the page.
 pub(crate) fn all(report: &Report) -> Vec<Box<dyn Picture>> {
     let mut charts = vec![load(report)];
@@ -36,6 +42,7 @@ pub(crate) fn all(report: &Report) -> Vec<Box<dyn Picture>> {
     charts.extend(spectrum(report));
     charts.push(outcomes(report));
     charts.extend(streams(report));
+    charts.extend(impacts(report));
     charts
 }
 

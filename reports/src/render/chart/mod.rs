@@ -7,6 +7,7 @@
 mod axis;
 mod bands;
 mod canvas;
+mod impact;
 mod latency;
 mod legend;
 mod list;
@@ -19,7 +20,7 @@ mod streaming;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, latencies, load, outcomes, spectrum, streams};
+pub(crate) use list::{all, impacts, latencies, load, outcomes, spectrum, streams};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;
