@@ -3,9 +3,12 @@
 #[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests, which use more of it and fail by panicking")]
 mod synthetic;
 
+#[path = "../tests/it/course.rs"]
+mod course;
+
 use reports::record::{Outcome, RunEnd};
 use std::path::Path;
-use synthetic::{Draft, Shape, quickstart};
+use synthetic::{CHAT, Draft, SEARCH, Shape, TRIP, quickstart};
 
 fn main() -> Result<(), reports::render::Error> {
     let root = std::env::args().nth(1).unwrap_or_else(|| "reports/runs/synthetic".to_owned());
@@ -22,10 +25,21 @@ fn main() -> Result<(), reports::render::Error> {
     stopped.run.finished_ns = 19_000_000_000;
     stopped.samples.retain(|sample| sample.done_ns < 19_000_000_000);
     stopped.run.load.counts = reports::record::Counts::default();
+    let faults = [("mcp.flights down", 110, Some(140)), ("llm latency", 190, Some(205))];
+    let gates = [
+        "p95 < 500ms for flights.search window=steady",
+        "recovery < 10s",
+        "depth < 80%",
+        "lost < 500 for mcp.flights-down",
+    ];
+    let failing =
+        [(SEARCH, 110..140, 1), (SEARCH, 140..149, 3), (CHAT, 192..198, 2), (TRIP, 120..124, 2), (CHAT, 203..240, 2)];
+    let broken = course::draft(240, &faults, &gates, &failing);
     // The hour is last: it takes longest.
     let folders = [
         Draft::new(&quickstart()).write(&at("quickstart")),
         Draft::new(&hour).write(&at("hour")),
+        broken.write(&at("broken")),
         failed.write(&at("failed")),
         empty.write(&at("empty")),
         stopped.write_killed(&at("killed")),

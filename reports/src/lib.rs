@@ -12,6 +12,7 @@ pub mod proportion;
 
 pub mod gate;
 pub mod oracle;
+pub mod resilience;
 pub mod steady;
 pub mod summary;
 pub mod validity;

@@ -80,6 +80,23 @@ fn clopper_pearson_at(hits: f64, total: f64, alpha: f64) -> Bounds {
     Bounds { lower, upper }
 }
 
+/// The standard normal quantile of 97.5 %.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// The two-sided 95 % interval of a share of independent requests; all of it when there is none.
+///
+/// Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+#[must_use]
+pub fn wilson(tally: Tally) -> Bounds {
+    if tally.total == 0 {
+        return Bounds { lower: 0.0, upper: 1.0 };
+    }
+    let (n, share, z2) = (tally.total as f64, tally.share(), Z * Z);
+    let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    Bounds { lower: (middle - half).max(0.0), upper: (middle + half).min(1.0) }
+}
+
 /// From here on, for both parameters, the quantiles of a beta distribution are taken from an approximation.
 const MANY: f64 = 300.0;
 
@@ -193,6 +210,20 @@ mod tests {
         assert_eq!(clopper_pearson(tally(0, 59)).lower, 0.0);
         assert_eq!(clopper_pearson(tally(7, 7)).upper, 1.0);
         assert_eq!(clopper_pearson(tally(0, 0)), Bounds { lower: 0.0, upper: 1.0 });
+    }
+
+    #[test]
+    fn the_interval_of_wilson_is_the_published_one() {
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 5e-5, "{found} is not {expected}");
+        // Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+        for (hits, total, lower, upper) in
+            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+        {
+            let found = wilson(tally(hits, total));
+            near(found.lower, lower);
+            near(found.upper, upper);
+        }
+        assert_eq!(wilson(tally(0, 0)), Bounds { lower: 0.0, upper: 1.0 });
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::{
         Run,
         folder::{Error, read_metrics, read_run},
     },
+    resilience::{Resilience, assess},
     story,
     summary::Summary,
     verdict::{Verdict, judge},
@@ -18,6 +19,8 @@ pub struct Report {
     pub run: Run,
     /// What its measures add up to.
     pub summary: Summary,
+    /// What its faults did to users.
+    pub resilience: Resilience,
     /// What it is worth.
     pub verdict: Verdict,
     /// What the target's alerts told of the faults, or why that is not known; `None` when it was not watched by them.
@@ -34,10 +37,11 @@ impl Report {
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let run = read_run(folder)?;
         let summary = Summary::read(folder, &run)?;
-        let verdict = judge(&run, &summary);
+        let resilience = assess(&run, &summary);
+        let verdict = judge(&run, &summary, &resilience);
         let alerts = alerts_of(folder, &run)?;
-        let story = story::tell(&run, &summary, alerts.as_ref());
-        Ok(Self { run, summary, verdict, alerts, story })
+        let story = story::tell(&run, &summary, &resilience, alerts.as_ref());
+        Ok(Self { run, summary, resilience, verdict, alerts, story })
     }
 }
 

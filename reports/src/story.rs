@@ -3,7 +3,8 @@ use crate::{
     alerts::{self, Detection},
     number,
     record::{FaultRecord, Measure, Outcome, PhaseKind, Run, RunEnd, SECOND_NS},
-    summary::{BinLatency, JourneyBin, OutcomeCounts, Quantile, Scope, Summary, Window},
+    resilience::{Recovery, Resilience},
+    summary::{OutcomeCounts, Quantile, Scope, Summary, Window},
 };
 
 /// More faults than this are left to their table.
@@ -18,22 +19,18 @@ const SLOWER_NS: u64 = 10_000_000;
 /// A journey moved when this much more of its answers failed or were degraded.
 const WORSE_SHARE: f64 = 0.01;
 
-/// It is back when its p95 is at most this many times what it was before the fault …
-const BACK: f64 = 2.0;
-
-/// … and no more of its requests failed than before, but for this share, …
-const BACK_SHARE: f64 = 0.05;
-
-/// … in so many consecutive bins. Source: measurement.md E, "5 consecutive, report start", shortened for short runs.
-const BACK_BINS: usize = 3;
-
 /// Tells the run.
 #[must_use]
-pub fn tell(run: &Run, summary: &Summary, told: Option<&Result<Detection, String>>) -> Vec<String> {
+pub fn tell(
+    run: &Run,
+    summary: &Summary,
+    resilience: &Resilience,
+    told: Option<&Result<Detection, String>>,
+) -> Vec<String> {
     let all = summary.outcomes(&Scope::All, &Window::Everything);
     let mut sentences = vec![load(run, summary, &all)];
     let on: Vec<&FaultRecord> = run.faults.iter().filter(|fault| fault.window.is_some()).collect();
-    sentences.extend(on.iter().take(MOST_FAULTS).map(|fault| what_it_did(fault, summary)));
+    sentences.extend(on.iter().take(MOST_FAULTS).map(|fault| what_it_did(fault, summary, resilience)));
     if on.len() > MOST_FAULTS {
         sentences.push(format!("{} more faults are in the table of faults.", on.len() - MOST_FAULTS));
     }
@@ -82,13 +79,15 @@ fn load(run: &Run, summary: &Summary, all: &OutcomeCounts) -> String {
     }
 }
 
-fn what_it_did(fault: &FaultRecord, summary: &Summary) -> String {
+fn what_it_did(fault: &FaultRecord, summary: &Summary, resilience: &Resilience) -> String {
     let during = Window::WhileFault(fault.name.clone());
     let moved: Vec<String> = summary
         .journeys
         .iter()
-        .enumerate()
-        .filter_map(|(index, name)| change(index, name, fault, &during, summary))
+        .filter_map(|name| {
+            let (change, back) = (change(name, &during, summary)?, recovery(name, fault, resilience));
+            Some(change + &back.map_or_else(String::new, |back| format!(" ({back})")))
+        })
         .collect();
     match moved.is_empty() {
         false => format!("While {} was on, {}.", fault.name, moved.join("; ")),
@@ -100,7 +99,7 @@ fn what_it_did(fault: &FaultRecord, summary: &Summary) -> String {
 }
 
 /// What one journey looked like while the fault was on, against the undisturbed part; `None` when nothing moved.
-fn change(index: usize, name: &str, fault: &FaultRecord, during: &Window, summary: &Summary) -> Option<String> {
+fn change(name: &str, during: &Window, summary: &Summary) -> Option<String> {
     let scope = Scope::Journey(name.to_owned());
     let steady = Window::Kind(PhaseKind::Steady);
     let (before, then) = (summary.outcomes(&scope, &steady), summary.outcomes(&scope, during));
@@ -121,7 +120,7 @@ fn change(index: usize, name: &str, fault: &FaultRecord, during: &Window, summar
         let of_it = if index == 0 { format!(" {of_it}") } else { String::new() };
         told.push(format!("{}{of_it} {what}", number::percent(share)));
     }
-    (!told.is_empty()).then(|| format!("{} ({})", listed(&told), recovery(index, fault, p95_before, &before, summary)))
+    (!told.is_empty()).then(|| listed(&told))
 }
 
 fn is_slower(before: Quantile, then: Quantile) -> bool {
@@ -133,41 +132,16 @@ fn is_slower(before: Quantile, then: Quantile) -> bool {
     }
 }
 
-/// When the journey was back to what it was, counted from the end of the fault.
-fn recovery(index: usize, fault: &FaultRecord, p95: Quantile, before: &OutcomeCounts, summary: &Summary) -> String {
-    let series = &summary.series;
-    let lifted_ns = fault.window.map_or(0, |window| window.to_ns);
-    let bin_ns = series.bin_seconds * SECOND_NS;
-    let first = usize::try_from(lifted_ns / bin_ns).unwrap_or(usize::MAX);
-    let with_requests = |(_, journey): &(usize, &JourneyBin)| journey.outcomes.judged() > 0;
-    let after: Vec<(usize, &JourneyBin)> = series
-        .bins
-        .iter()
-        .enumerate()
-        .skip(first)
-        .map(|(at, bin)| (at, &bin.journeys[index]))
-        .filter(with_requests)
-        .collect();
-    let is_back = |journey: &JourneyBin| {
-        let errors = journey.outcomes.error_share().unwrap_or(0.0);
-        let calm = errors <= before.error_share().unwrap_or(0.0) + BACK_SHARE;
-        calm && journey.latencies.get(&Measure::Response).is_none_or(|seen| is_near(seen, p95))
-    };
-    match after.windows(BACK_BINS).find(|bins| bins.iter().all(|(_, journey)| is_back(journey))) {
-        Some(bins) if bins[0].0 <= first => "back as soon as it was lifted".to_owned(),
-        Some(bins) => {
-            let waited_ns = (bins[0].0 as u64 * bin_ns).saturating_sub(lifted_ns);
-            format!("back {} after it was lifted", number::seconds(waited_ns))
-        }
-        None if after.len() < BACK_BINS => "the run ended before it could be back".to_owned(),
-        None => "not back when the run ended".to_owned(),
-    }
-}
-
-fn is_near(seen: &BinLatency, p95: Quantile) -> bool {
-    match (seen.p95, p95) {
-        (Quantile::Finite(now), Quantile::Finite(before)) => now as f64 <= before as f64 * BACK,
-        (now, before) => now <= before,
+/// When the journey was back in its band, counted from the end of the fault; `None` when that is not known, or it never left it.
+fn recovery(name: &str, fault: &FaultRecord, resilience: &Resilience) -> Option<String> {
+    let experiment = resilience.experiments.iter().find(|experiment| experiment.faults.contains(&fault.name))?;
+    let figures = experiment.impacts.iter().find(|impact| impact.journey == name)?.figures.as_ref().ok()?;
+    // Where several were on together, nothing says which of them held it.
+    let lifted = if experiment.faults.len() == 1 { "it was lifted" } else { "the last of the faults was lifted" };
+    match figures.recovery {
+        Recovery::NotNeeded => None,
+        Recovery::After { after_ns: 0 } => Some(format!("back as soon as {lifted}")),
+        _ => Some(format!("{} {lifted}", figures.away())),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a run is worth: its gates and its validity, in one word and one exit code.
 use crate::{
-    gate::{self, GateOutcome, GateResult},
+    gate::{self, Gate, GateOutcome, GateResult, Rule, judge_impact},
     number, oracle,
     record::{FaultEnd, Oracle, Run, RunEnd},
+    resilience::{Hypothesis, Resilience, Stuck},
     summary::Summary,
     validity::{Check, CheckOutcome, check_all},
 };
@@ -22,6 +23,8 @@ pub enum Overall {
     Invalid,
     /// A gate that may abort the run did.
     Aborted,
+    /// A fault did more to users than a gate allows, or they were not served as before long after it was gone.
+    NotResilient,
     /// A gate does not hold.
     Failed,
     /// No gate fails, but some need more requests.
@@ -40,6 +43,7 @@ impl Overall {
             Self::Interrupted => "INTERRUPTED",
             Self::Invalid => "INVALID",
             Self::Aborted => "ABORTED",
+            Self::NotResilient => "NOT RESILIENT",
             Self::Failed => "FAILED",
             Self::Inconclusive => "INCONCLUSIVE",
             Self::Passed => "PASSED",
@@ -55,6 +59,7 @@ impl Overall {
             Self::Interrupted => 130,
             Self::Invalid => 8,
             Self::Aborted => 6,
+            Self::NotResilient => 5,
             Self::Failed => 3,
             Self::Inconclusive => 7,
             Self::Passed => 0,
@@ -75,20 +80,48 @@ pub struct Verdict {
     pub gates: Vec<GateResult>,
     /// Every check of validity.
     pub checks: Vec<Check>,
+    /// What became of each experiment: faults that were on together.
+    pub experiments: Vec<Hypothesis>,
 }
 
-/// Judges a run by what it measured.
+/// Judges a run by what it measured, and by what its faults did to users.
 #[must_use]
-pub fn judge(run: &Run, summary: &Summary) -> Verdict {
-    let gates: Vec<GateResult> =
-        summary.evidence.iter().map(|evidence| gate::judge(evidence, run, &summary.seconds)).collect();
+pub fn judge(run: &Run, summary: &Summary, resilience: &Resilience) -> Verdict {
+    let parsed: Vec<Option<&Gate>> =
+        summary.evidence.iter().map(|evidence| evidence.gate.as_ref().ok().map(|(gate, _)| gate)).collect();
+    let result = |(evidence, gate): (&gate::Evidence, &Option<&Gate>)| {
+        let of_impact = gate.and_then(|gate| judge_impact(gate, resilience, &run.phases));
+        of_impact.unwrap_or_else(|| gate::judge(evidence, run, &summary.seconds))
+    };
+    let gates: Vec<GateResult> = summary.evidence.iter().zip(&parsed).map(result).collect();
+    let with_results: Vec<(&Gate, &GateResult)> =
+        parsed.iter().zip(&gates).filter_map(|(gate, result)| Some(((*gate)?, result))).collect();
+    let experiments = Hypothesis::of(resilience, &with_results, &run.phases);
     let checks = check_all(run, summary);
-    let overall = overall(run, &gates, &checks);
-    let headline = headline(overall, run, &gates, &checks);
-    Verdict { overall, exit_code: overall.exit_code(), headline, gates, checks }
+    let is_impact = |gate: &Gate| matches!(gate.rule, Rule::Impact { .. });
+    let worst_impact = with_results
+        .iter()
+        .find(|(gate, result)| is_impact(gate) && result.outcome == GateOutcome::Fail)
+        .map(|(_, result)| failed_gate(result))
+        .or_else(|| stuck(resilience));
+    let overall = overall(run, &gates, &checks, worst_impact.is_some());
+    let headline = match (overall, worst_impact) {
+        (Overall::NotResilient, Some(impact)) => impact,
+        _ => headline(overall, run, &gates, &checks),
+    };
+    Verdict { overall, exit_code: overall.exit_code(), headline, gates, checks, experiments }
 }
 
-fn overall(run: &Run, gates: &[GateResult], checks: &[Check]) -> Overall {
+/// A journey that stayed away although nothing held it there.
+fn stuck(resilience: &Resilience) -> Option<String> {
+    let impacts = resilience.experiments.iter().flat_map(|experiment| {
+        experiment.impacts.iter().filter_map(move |impact| Some((experiment, impact, impact.figures.as_ref().ok()?)))
+    });
+    let (experiment, impact, figures) = impacts.into_iter().find(|(.., figures)| figures.stuck == Stuck::Yes)?;
+    Some(format!("{} was {} {} was gone", impact.journey, figures.away(), experiment.name()))
+}
+
+fn overall(run: &Run, gates: &[GateResult], checks: &[Check], is_not_resilient: bool) -> Overall {
     let any = |outcome| gates.iter().any(|gate| gate.outcome == outcome);
     let untrusted = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
     let words = [
@@ -97,10 +130,16 @@ fn overall(run: &Run, gates: &[GateResult], checks: &[Check]) -> Overall {
         (Overall::Interrupted, run.end == RunEnd::Interrupted),
         (Overall::Invalid, untrusted || any(GateOutcome::Invalid)),
         (Overall::Aborted, matches!(run.end, RunEnd::Aborted { .. })),
+        (Overall::NotResilient, is_not_resilient),
         (Overall::Failed, any(GateOutcome::Fail)),
         (Overall::Inconclusive, any(GateOutcome::Inconclusive)),
     ];
     words.into_iter().find(|(_, applies)| *applies).map_or(Overall::Passed, |(word, _)| word)
+}
+
+fn failed_gate(gate: &GateResult) -> String {
+    let observed = gate.observed.map_or_else(String::new, |observed| format!(", was {observed}"));
+    format!("{}{observed}", gate.gate)
 }
 
 fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check]) -> String {
@@ -122,10 +161,10 @@ fn headline(overall: Overall, run: &Run, gates: &[GateResult], checks: &[Check])
             failed.map(|check| format!("{}: {}", check.name, check.figure)).or_else(unjudged).unwrap_or_default()
         }
         Overall::Aborted => aborted(run, gates),
+        Overall::NotResilient => String::new(),
         Overall::Failed => match of(GateOutcome::Fail).next() {
             Some(first) if of(GateOutcome::Fail).count() == 1 => {
-                let observed = first.observed.map_or_else(String::new, |observed| format!(", was {observed}"));
-                format!("{} does not hold: {}{observed}", share(GateOutcome::Fail), first.gate)
+                format!("{} does not hold: {}", share(GateOutcome::Fail), failed_gate(first))
             }
             _ => format!("{} do not hold", share(GateOutcome::Fail)),
         },

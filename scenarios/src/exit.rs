@@ -34,6 +34,7 @@ Exit codes:
     1  internal error (a bug)
     2  wrong usage, or a scenario that cannot be run as written
     3  a gate failed
+    5  not resilient: a gate on what faults do failed, or users were not served as before long after they were gone
     6  aborted by a gate; faults are lifted and the report is written
     7  inconclusive: the run cannot tell
     8  the measurement is invalid; the report names the check

@@ -171,6 +171,7 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "reports/src/oracle.rs",
         "reports/src/history",
         "reports/src/regression",
+        "reports/src/resilience",
         "reports/src/steady",
         "reports/src/validity",
         "scenarios/src/plan.rs",

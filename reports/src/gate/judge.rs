@@ -40,6 +40,24 @@ pub enum Observed {
     Count(u64),
     /// Events per second.
     Rate(f64),
+    /// A stretch of time, in nanoseconds.
+    Time(u64),
+    /// A stretch of time that was not seen to end, in nanoseconds: it is at least so long.
+    AtLeast(u64),
+    /// Times as much as is allowed.
+    Times(f64),
+}
+
+impl Observed {
+    /// The number itself, in its own unit; infinite where there was no answer.
+    fn value(self) -> f64 {
+        match self {
+            Self::LatencyNs(nanos) | Self::Time(nanos) | Self::AtLeast(nanos) => nanos as f64,
+            Self::NoAnswer { .. } => f64::INFINITY,
+            Self::Share(value) | Self::Rate(value) | Self::Times(value) => value,
+            Self::Count(count) => count as f64,
+        }
+    }
 }
 
 impl fmt::Display for Observed {
@@ -50,6 +68,9 @@ impl fmt::Display for Observed {
             Self::Share(share) => number::percent(*share),
             Self::Count(count) => number::count(*count),
             Self::Rate(per_second) => number::rate(*per_second),
+            Self::Time(nanos) => number::seconds(*nanos),
+            Self::AtLeast(nanos) => format!("at least {}", number::seconds(*nanos)),
+            Self::Times(times) => format!("{}×", number::significant(*times)),
         })
     }
 }
@@ -93,7 +114,10 @@ impl GateResult {
     #[must_use]
     pub fn margin_text(&self) -> String {
         match (self.margin, self.observed) {
-            (Some(margin), Some(Observed::LatencyNs(_))) => number::signed_latency(margin),
+            (Some(margin), Some(Observed::LatencyNs(_) | Observed::Time(_) | Observed::AtLeast(_))) => {
+                number::signed_latency(margin)
+            }
+            (Some(margin), Some(Observed::Times(_))) => format!("{margin:+.1}×").replace('-', "−"),
             (Some(margin), Some(Observed::Share(_))) => number::signed_points(margin),
             (Some(margin), Some(Observed::Rate(_))) => format!("{margin:+.1}/s").replace('-', "−"),
             (Some(margin), Some(Observed::Count(_))) => format!("{margin:+.0}").replace('-', "−").replace("+0", "0"),
@@ -172,6 +196,11 @@ pub(super) fn judge_so_far(evidence: &Evidence, run: &Run, seen: &Seen<'_>) -> G
         Rule::AchievedRate { comparison, limit } => {
             let observed = lanes::sent_share(seconds, &run.phases, window).map(Observed::Share);
             observed.map(|seen| exact(gate, *comparison, seen, *limit, offered))
+        }
+        // What faults did is known when all of it is: `judge_impact` judges it in the end.
+        Rule::Impact { .. } => {
+            let reason = "judged when the run is over".to_owned();
+            return GateResult { outcome: GateOutcome::Inconclusive, ..invalid(&gate.text, reason) };
         }
         Rule::Dropped { comparison, limit } => {
             let dropped = counted(run.load.counts.dropped, offered);
@@ -259,13 +288,7 @@ fn noun(gate: &Gate) -> &'static str {
 }
 
 fn exact(gate: &Gate, comparison: Comparison, observed: Observed, limit: f64, request_count: u64) -> GateResult {
-    let value = match observed {
-        Observed::LatencyNs(nanos) => nanos as f64,
-        Observed::NoAnswer { .. } => f64::INFINITY,
-        Observed::Share(share) | Observed::Rate(share) => share,
-        Observed::Count(count) => count as f64,
-    };
-    let holds = comparison.holds(value.total_cmp(&limit));
+    let holds = comparison.holds(observed.value().total_cmp(&limit));
     GateResult {
         gate: gate.text.clone(),
         outcome: if holds { GateOutcome::Pass } else { GateOutcome::Fail },
@@ -278,14 +301,10 @@ fn exact(gate: &Gate, comparison: Comparison, observed: Observed, limit: f64, re
     }
 }
 
-fn margin(comparison: Comparison, observed: Observed, limit: f64) -> Option<f64> {
-    let value = match observed {
-        Observed::LatencyNs(nanos) => nanos as f64,
-        Observed::NoAnswer { .. } => return None,
-        Observed::Share(share) | Observed::Rate(share) => share,
-        Observed::Count(count) => count as f64,
-    };
-    Some(if comparison.is_upper() { limit - value } else { value - limit })
+pub(super) fn margin(comparison: Comparison, observed: Observed, limit: f64) -> Option<f64> {
+    let value = observed.value();
+    let margin = if comparison.is_upper() { limit - value } else { value - limit };
+    margin.is_finite().then_some(margin)
 }
 
 /// Requests of other classes are evidence that the window was there, though none for or against the gate: it stays open.
@@ -305,7 +324,7 @@ fn nothing_measured(gate: &Gate, request_count: u64, run: &Run) -> GateResult {
     }
 }
 
-fn invalid(text: &str, reason: String) -> GateResult {
+pub(super) fn invalid(text: &str, reason: String) -> GateResult {
     GateResult {
         gate: text.to_owned(),
         outcome: GateOutcome::Invalid,

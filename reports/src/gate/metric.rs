@@ -1,5 +1,5 @@
 //! The words that a gate begins with: what is measured, before its limit is read.
-use super::{Group, ParseError, Problem, parse::did_you_mean, token::Token};
+use super::{Group, ImpactFigure, ParseError, Problem, parse::did_you_mean, token::Token};
 use crate::record::{Measure, Outcome};
 
 /// A metric word, before its value is read.
@@ -12,6 +12,7 @@ pub(super) enum Metric {
     Rate(Group),
     InFlight,
     Stalls,
+    Impact(ImpactFigure),
     Dropped,
 }
 
@@ -44,8 +45,10 @@ pub(super) fn metric_of(token: &Token<'_>) -> Result<Metric, ParseError> {
         "good" => Some(Group::Good),
         class => class.parse().ok().map(Group::Class),
     };
+    let impact = ImpactFigure::ALL.into_iter().find(|(_, word)| *word == rest);
     let found = match (rest, rest.strip_suffix("_rate")) {
         _ if measure != Measure::Response => None,
+        _ if let Some((figure, _)) = impact => Some(Metric::Impact(figure)),
         ("achieved_rate", _) => Some(Metric::AchievedRate),
         ("rate", _) => Some(Metric::Rate(Group::Requests)),
         ("goodput", _) => Some(Metric::Rate(Group::Good)),
@@ -84,7 +87,8 @@ fn metric_words() -> Vec<String> {
         "in-flight",
         "stalls",
     ];
-    plain.map(str::to_owned).into_iter().chain(rates).chain(classes.clone()).collect()
+    let impacts = ImpactFigure::ALL.map(|(_, word)| word.to_owned());
+    plain.map(str::to_owned).into_iter().chain(impacts).chain(rates).chain(classes.clone()).collect()
 }
 
 fn is_quantile_word(word: &str) -> bool {

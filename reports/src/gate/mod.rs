@@ -13,11 +13,16 @@
 //! in-flight < 200                                   the most that were out at the end of any second
 //! stalls = 0 for chat.message                       gaps of streams longer than a second
 //! achieved-rate > 99%                               share of the arrivals that were sent
+//! recovery < 10s for flight-search                  from the end of each fault until its users were served as before; see `resilience`
+//! depth < 50% for mcp.flights-down                  how far the share of requests answered well and in time may fall
+//! lost < 100                                        good answers that there would have been without the faults
+//! burn < 20 window=during-2                         times as fast as would use up the error budget exactly
 //! dropped = 0                                       arrivals that the generator gave up
 //! ```
 //! NAME is a step or a journey; without it, all. W is a kind of phase (`steady`, `during`, `after`), the label of one phase (`during-2`),
 //! whole seconds since clock zero (`10s..30s`) or `run`: everything but the warm-up, also when nothing is said. `class X` and `class=X`
-//! are the same, as are `window X` and `window=X`.
+//! are the same, as are `window X` and `window=X`. For the four figures of what faults did, NAME is a journey or a fault (its name with `-` for
+//! spaces), and W a phase in which a fault is on; the worst of the journeys and faults that are meant counts.
 //!
 //! A gate with `abort` ends the run as soon as it is sure not to hold, by what is known of its window so far; `after D` leaves it alone
 //! for the first D of its window.
@@ -26,6 +31,7 @@
 //! inconclusive otherwise. Counts are exact. Source: measurement.md D2.
 mod abort;
 mod evidence;
+mod impact;
 mod judge;
 mod lanes;
 mod live;
@@ -38,8 +44,9 @@ mod token;
 
 pub use abort::Abort;
 pub use evidence::Evidence;
+pub use impact::{judge_impact, means};
 pub use judge::{GateOutcome, GateResult, Observed, ShareBounds, judge};
 pub use live::{LiveGates, SoFar};
 pub use names::check_names;
 pub use parse::{ParseError, Problem, parse};
-pub use rule::{Comparison, Gate, Group, Rule, STALL_NS, Word};
+pub use rule::{Comparison, Gate, Group, ImpactFigure, Rule, STALL_NS, Word};

@@ -1,5 +1,5 @@
 //! Whether a gate speaks of things that the run will have: checked before the first request.
-use super::{Gate, ParseError, Problem, Word, parse::did_you_mean};
+use super::{Gate, ParseError, Problem, Rule, Word, impact, parse::did_you_mean};
 use crate::{
     record::{Phase, SECOND_NS, StepInfo},
     summary::{Scope, Window, needs_stream},
@@ -18,6 +18,9 @@ pub fn check_names(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<
 
 /// The same for a run that is recorded: its phases may have become shorter than a delay, when the end of the warm-up was found.
 pub(super) fn check_recorded(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<(), ParseError> {
+    if matches!(gate.rule, Rule::Impact { .. }) {
+        return check_impact(gate, steps, phases);
+    }
     check_scope(gate, steps)?;
     check_window(&gate.window, phases)
 }
@@ -35,6 +38,44 @@ fn check_scope(gate: &Gate, steps: &[StepInfo]) -> Result<(), ParseError> {
     let streamed: Vec<&str> = steps.iter().filter(|step| step.is_streamed).map(|step| step.name.as_str()).collect();
     let hint = (!streamed.is_empty()).then(|| format!("streamed steps are {}", streamed.join(", ")));
     Err(ParseError { range, problem: Problem::NotStreamed { name: scope.to_string(), measure }, hint })
+}
+
+/// A gate on what faults did names a journey or a fault, and a phase in which one is on.
+fn check_impact(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<(), ParseError> {
+    let faults: Vec<String> = phases.iter().flat_map(|phase| &phase.faults).map(|name| impact::word_of(name)).collect();
+    if faults.is_empty() {
+        let hint = Some("it is on what faults do, so the scenario needs `[[faults]]`".to_owned());
+        return Err(ParseError { range: 0..gate.text.len(), problem: Problem::NoFault, hint });
+    }
+    check_window(&gate.window, phases)?;
+    if !phases.iter().any(|phase| gate.window.value.holds(phase) && !phase.faults.is_empty()) || is_span(gate) {
+        let problem =
+            Problem::NotA { found: gate.window.value.to_string(), expected: "a phase in which a fault is on" };
+        let hint = Some("leave the window out, or write `during` or the label of one such phase".to_owned());
+        return Err(ParseError { range: gate.window.range.clone(), problem, hint });
+    }
+    let Some(name) = &gate.name else { return Ok(()) };
+    let journeys: Vec<&str> = steps.iter().map(|step| step.journey.as_str()).collect();
+    if journeys.contains(&name.value.as_str()) || faults.contains(&name.value) {
+        return Ok(());
+    }
+    let known = || journeys.iter().copied().chain(faults.iter().map(String::as_str));
+    let journey = steps.iter().find(|step| step.name == name.value).map(|step| &step.journey);
+    let hint = match journey {
+        Some(journey) => Some(format!("it is put on journeys; that of this step is {journey}")),
+        None => did_you_mean(&name.value, known()).or_else(|| {
+            let mut all: Vec<&str> = known().collect();
+            all.sort_unstable();
+            all.dedup();
+            Some(format!("this run has {}", all.join(", ")))
+        }),
+    };
+    let problem = Problem::Unknown { what: "journey or fault", found: name.value.clone() };
+    Err(ParseError { range: name.range.clone(), problem, hint })
+}
+
+fn is_span(gate: &Gate) -> bool {
+    matches!(gate.window.value, Window::Span { .. })
 }
 
 fn unknown_name(name: &Word<String>, steps: &[StepInfo]) -> ParseError {
@@ -85,7 +126,10 @@ fn check_window(window: &Word<Window>, phases: &[Phase]) -> Result<(), ParseErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gate::parse, record::cut};
+    use crate::{
+        gate::parse,
+        record::{FaultWindow, cut},
+    };
 
     fn check(text: &str, expected: Result<(), (&str, &str, &str)>) {
         let step = |name: &str, journey: &str, is_streamed| StepInfo {
@@ -103,6 +147,37 @@ mod tests {
             }
             (found, _) => panic!("{text}: {found:?}"),
         }
+    }
+
+    #[test]
+    fn a_gate_on_what_faults_do_names_a_journey_or_a_fault() {
+        let fault = ("mcp.flights down".to_owned(), FaultWindow { from_ns: 40 * SECOND_NS, to_ns: 60 * SECOND_NS });
+        let phases = cut(10 * SECOND_NS, 100 * SECOND_NS, &[fault]);
+        let step = StepInfo { name: "flights.search".into(), journey: "flight-search".into(), is_streamed: false };
+        let of = |text: &str| {
+            let found = check_names(&parse(text).unwrap(), std::slice::from_ref(&step), &phases);
+            found.map_err(|error| format!("{error} ({})", error.hint.clone().unwrap_or_default()))
+        };
+        for text in ["recovery < 10s", "depth < 50% for flight-search", "lost < 9 for mcp.flights-down window=during"] {
+            assert_eq!(of(text), Ok(()), "{text}");
+        }
+        let check = |text: &str, expected: &str| assert_eq!(of(text).unwrap_err(), expected, "{text}");
+        check(
+            "lost < 9 for mcp.flight-down",
+            "unknown journey or fault `mcp.flight-down` (did you mean `mcp.flights-down`?)",
+        );
+        check(
+            "lost < 9 for hotels",
+            "unknown journey or fault `hotels` (this run has flight-search, mcp.flights-down)",
+        );
+        let step_hint = "it is put on journeys; that of this step is flight-search";
+        check("lost < 9 for flights.search", &format!("unknown journey or fault `flights.search` ({step_hint})"));
+        let window = "is not a phase in which a fault is on (leave the window out, or write `during` or the label of one such phase)";
+        check("burn < 2 window=steady", &format!("`steady` {window}"));
+        check("burn < 2 window=50s..55s", &format!("`50s..55s` {window}"));
+        let none = check_names(&parse("burn < 2").unwrap(), std::slice::from_ref(&step), &cut(0, 9 * SECOND_NS, &[]))
+            .unwrap_err();
+        assert_eq!(none.to_string(), "the run has no fault");
     }
 
     #[test]

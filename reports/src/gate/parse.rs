@@ -1,6 +1,6 @@
 //! Reads a gate from its line, and says where and why it cannot.
 use super::{
-    Comparison, Gate, Group, Rule, Word, abort,
+    Comparison, Gate, Group, ImpactFigure, Rule, Word, abort,
     metric::{Metric, metric_of},
     span,
     token::{Token, Tokens},
@@ -67,6 +67,9 @@ pub enum Problem {
         /// Where that ends.
         ends: String,
     },
+    /// The gate is put on what faults do, and there is none.
+    #[error("the run has no fault")]
+    NoFault,
     /// The gate is put on something that does not have this measure.
     #[error("`{name}` has no {measure}: its answers are not streams")]
     NotStreamed {
@@ -131,6 +134,11 @@ pub fn parse(text: &str) -> Result<Gate, ParseError> {
         Rule::Share { .. } | Rule::Count { .. } | Rule::Rate { .. } | Rule::Stalls { .. } => {
             class.map(|token| (token, "class"))
         }
+        Rule::Impact { .. } => {
+            let abort =
+                gate.abort.as_ref().map(|abort| (Token { text: "abort", range: abort.after.range.clone() }, "abort"));
+            class.map(|token| (token, "class")).or(abort)
+        }
         Rule::AchievedRate { .. } | Rule::InFlight { .. } => {
             class.map(|token| (token, "class")).or(name_token(&gate, text).map(|t| (t, "for")))
         }
@@ -171,9 +179,36 @@ fn rule(metric: &Token<'_>, sign: &Token<'_>, value: &Token<'_>) -> Result<Rule,
         Metric::AchievedRate => Rule::AchievedRate { comparison, limit: share(value)? },
         Metric::Rate(group) => Rule::Rate { group, comparison, limit: rate(value)? },
         Metric::InFlight => Rule::InFlight { comparison, limit: whole(value)? },
+        Metric::Impact(figure) => impact(figure, comparison, (metric, sign, value))?,
         Metric::Stalls => Rule::Stalls { comparison, limit: whole(value)? },
         Metric::Dropped => Rule::Dropped { comparison, limit: whole(value)? },
     })
+}
+
+fn impact(
+    figure: ImpactFigure,
+    comparison: Comparison,
+    (metric, sign, value): (&Token<'_>, &Token<'_>, &Token<'_>),
+) -> Result<Rule, ParseError> {
+    if !comparison.is_upper() {
+        let problem = Problem::Misplaced { word: sign.text.to_owned(), metric: metric.text.to_owned() };
+        return Err(sign.error(problem, Some("a fault may do so much and no more: write `<` or `<=`".to_owned())));
+    }
+    let limit = match figure {
+        ImpactFigure::Recovery => {
+            let hint = "write a number and a unit without a space, such as 10s";
+            let duration = units::parse_duration(value.text).map_err(|_| value.not_a("a time", hint))?;
+            units::nanos(duration) as f64
+        }
+        ImpactFigure::Depth => share(value)?,
+        ImpactFigure::Lost => whole(value)? as f64,
+        ImpactFigure::Burn => {
+            let number = value.text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+            let hint = "write how many times faster than allowed the error budget may be spent, such as 2 or 0.5";
+            number.ok_or_else(|| value.not_a("a number of times", hint))?
+        }
+    };
+    Ok(Rule::Impact { figure, comparison, limit })
 }
 
 fn comparison_of(token: &Token<'_>) -> Result<Comparison, ParseError> {
@@ -339,6 +374,22 @@ mod tests {
         let whole_seconds = "`1500ms..9s` is not a stretch of time in whole seconds";
         refused("p95 < 5s window=1500ms..9s", "1500ms..9s", whole_seconds, span);
         refused("p95 < 5s window=10s..", "10s..", "`10s..` is not a stretch of time in whole seconds", span);
+        let upper = Some("a fault may do so much and no more: write `<` or `<=`");
+        refused("recovery > 10s", ">", "`>` does not go with `recovery`", upper);
+        refused(
+            "recovery < 10",
+            "10",
+            "`10` is not a time",
+            Some("write a number and a unit without a space, such as 10s"),
+        );
+        refused("depth < 0.5", "0.5", "`0.5` is not a share", share);
+        refused("lost < 10%", "10%", "`10%` is not a whole number", whole);
+        let times = "write how many times faster than allowed the error budget may be spent, such as 2 or 0.5";
+        refused("burn < 2x", "2x", "`2x` is not a number of times", Some(times));
+        refused("lost < 9 abort after 5s", "after 5s", "`abort` does not go with `lost`", None);
+        refused("depth < 9% class=full", "full", "`class` does not go with `depth`", None);
+        refused("service.depth < 9%", "service.depth", "unknown metric `service.depth`", None);
+        refused("recovry < 9s", "recovry", "unknown metric `recovry`", Some("did you mean `recovery`?"));
         refused("p95 < 5µss ∞", "5µss", "`5µss` is not a time", time);
     }
 

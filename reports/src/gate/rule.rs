@@ -106,6 +106,15 @@ pub enum Rule {
         /// How many.
         limit: u64,
     },
+    /// What faults did to a journey, the worst of those meant: as it was in this run.
+    Impact {
+        /// Which figure.
+        figure: ImpactFigure,
+        /// [`Comparison::Below`] or [`Comparison::AtMost`].
+        comparison: Comparison,
+        /// In the unit of the figure.
+        limit: f64,
+    },
     /// Arrivals of the whole run that the generator gave up: exact.
     Dropped {
         /// Any.
@@ -128,6 +137,7 @@ impl Rule {
             | Self::Rate { comparison, .. }
             | Self::InFlight { comparison, .. }
             | Self::Stalls { comparison, .. }
+            | Self::Impact { comparison, .. }
             | Self::Dropped { comparison, .. } => *comparison,
         }
     }
@@ -141,6 +151,25 @@ impl Rule {
             _ => None,
         }
     }
+}
+
+/// A figure of what faults did to a journey; see [`resilience`](crate::resilience).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImpactFigure {
+    /// Time from the end of the last fault until it was back, in nanoseconds.
+    Recovery,
+    /// Largest fall of the share of requests answered well and in time, between 0 and 1.
+    Depth,
+    /// Good answers that there would have been, had all been as usual.
+    Lost,
+    /// Times as fast as would use up the error budget exactly.
+    Burn,
+}
+
+impl ImpactFigure {
+    /// Each with its word.
+    pub const ALL: [(Self, &'static str); 4] =
+        [(Self::Recovery, "recovery"), (Self::Depth, "depth"), (Self::Lost, "lost"), (Self::Burn, "burn")];
 }
 
 /// How a number is to stand to its bound.

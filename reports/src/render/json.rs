@@ -3,6 +3,7 @@ use crate::{
     alerts::Detection,
     record::{Counts, FaultRecord, Measure, Oracle, Outcome, PhaseKind, Run, RunEnd},
     report::Report,
+    resilience::{self, Band, Impact},
     summary::{Latency, Quantile, Scope, Summary, Window},
     verdict::Verdict,
 };
@@ -24,6 +25,8 @@ struct Document<'a> {
     /// What became of the planned arrivals.
     counts: Counts,
     faults: &'a [FaultRecord],
+    /// What the faults did to users.
+    resilience: Resilience<'a>,
     /// What is known of the meter, in words.
     meter: String,
     /// What reading the acknowledged writes back has shown; `null` when that was not done.
@@ -48,6 +51,44 @@ struct RunHead<'a> {
     planned_ns: u64,
     finished_ns: u64,
     end: &'a RunEnd,
+}
+
+/// What the faults did to users, by journey.
+#[derive(Serialize)]
+struct Resilience<'a> {
+    /// What each journey is like without a fault.
+    bands: Vec<JourneyBand<'a>>,
+    /// Faults that were on together, and what they did.
+    experiments: Vec<Experiment<'a>>,
+}
+
+/// A journey with its band, or why it has none.
+#[derive(Serialize)]
+struct JourneyBand<'a> {
+    journey: &'a str,
+    band: Option<&'a Band>,
+    why_none: Option<String>,
+}
+
+/// Faults that were on together.
+#[derive(Serialize)]
+struct Experiment<'a> {
+    faults: &'a [String],
+    from_ns: u64,
+    to_ns: u64,
+    /// What is seen later may be the work of another fault, or was not seen.
+    watched_to_ns: u64,
+    /// Arrivals that were never sent, which are in none of the figures.
+    unsent: u64,
+    journeys: Vec<JourneyImpact<'a>>,
+}
+
+/// What they did to a journey, or why that is not known.
+#[derive(Serialize)]
+struct JourneyImpact<'a> {
+    journey: &'a str,
+    figures: Option<&'a resilience::Figures>,
+    why_none: Option<String>,
 }
 
 /// The figures of some requests in some part of the run.
@@ -96,6 +137,7 @@ pub fn json(report: &Report) -> String {
         story: &report.story,
         counts: report.run.load.counts,
         faults: &report.run.faults,
+        resilience: resilience(report),
         meter: crate::calibration::standing(&report.run).sentence(),
         oracle: report.run.oracle.as_ref(),
         alerts: report.alerts.as_ref().and_then(|told| told.as_ref().ok()),
@@ -118,6 +160,31 @@ fn head(run: &Run) -> RunHead<'_> {
         planned_ns: run.planned_ns,
         finished_ns: run.finished_ns,
         end: &run.end,
+    }
+}
+
+fn resilience(report: &Report) -> Resilience<'_> {
+    let bands = report.resilience.bands.iter().map(|(journey, band)| JourneyBand {
+        journey,
+        band: band.as_ref().ok(),
+        why_none: band.as_ref().err().map(ToString::to_string),
+    });
+    let experiments = report.resilience.experiments.iter().map(|experiment| Experiment {
+        faults: &experiment.faults,
+        from_ns: experiment.episode.window.from_ns,
+        to_ns: experiment.episode.window.to_ns,
+        watched_to_ns: experiment.episode.watched_to_ns,
+        unsent: experiment.unsent,
+        journeys: experiment.impacts.iter().map(journey_impact).collect(),
+    });
+    Resilience { bands: bands.collect(), experiments: experiments.collect() }
+}
+
+fn journey_impact(impact: &Impact) -> JourneyImpact<'_> {
+    JourneyImpact {
+        journey: &impact.journey,
+        figures: impact.figures.as_ref().ok(),
+        why_none: impact.figures.as_ref().err().map(ToString::to_string),
     }
 }
 

@@ -1,5 +1,5 @@
 //! `report.md`: the run in Markdown, for tickets and pull requests.
-use super::{alerts, calibration, tables};
+use super::{alerts, calibration, resilience, tables};
 use crate::{alerts::note, oracle, report::Report};
 use std::fmt::Write as _;
 
@@ -31,6 +31,11 @@ pub fn markdown(report: &Report) -> String {
     section("Streams", "Milliseconds, everything but the warm-up.", &tables::streams(report));
     section("Connecting", "Milliseconds, everything but the warm-up.", &tables::connecting(report));
     section("Faults", "", &tables::faults(&run.faults));
+    let users = "A journey notices after 3 s outside the band of the time before, and is back after 5 s inside. Answers lost are those that \
+                 there would have been, had all been as before.";
+    section("What users saw of the faults", users, &resilience::impacts(report));
+    let notes = resilience::notes(report).join(" ");
+    section("Hypothesis", &notes, &resilience::hypotheses(report));
     if let Some(told) = &report.alerts {
         section("Alerts", &note(run, told), &alerts::table(told));
     }

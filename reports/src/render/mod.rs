@@ -10,6 +10,7 @@ mod json;
 mod markdown;
 mod page;
 mod regression;
+mod resilience;
 mod run_page;
 mod table;
 mod tables;

@@ -2,7 +2,7 @@
 use super::{
     DrawError, alerts, calibration, chart,
     page::{figure, page, records, section, table, unbroken},
-    tables,
+    resilience, tables,
 };
 use crate::{
     alerts::note,
@@ -35,7 +35,7 @@ pub fn run_page(report: &Report) -> Result<String, DrawError> {
             @let connecting = tables::connecting(report);
             @if !connecting.rows.is_empty() { (section("Connecting", CONNECTING, &table(&connecting))) }
         }
-        @if !run.faults.is_empty() { (section("Faults", "", &records(&tables::faults(&run.faults)))) }
+        @if !run.faults.is_empty() { (section("Faults", "", &faults(report)?)) }
         @if let Some(told) = &report.alerts { (section("Alerts", &note(run, told), &records(&alerts::table(told)))) }
         (section("Data", if run.oracle.is_some() { DATA } else { "" }, &data(report)))
         (section("Validity", VALIDITY, &records(&tables::checks(&verdict.checks))))
@@ -52,6 +52,11 @@ const LATENCY: &str = "Response time counts from the instant a request was due, 
                        from when it was sent. Requests without a good answer are at ∞. Where lines meet, the lower percentile lies on top.";
 const SPECTRUM: &str = "Each curve rises to the slowest request; where it leaves for ∞, the failed requests begin.";
 const STREAMS: &str = "First event and first token count from due; a gap is the time between two pieces of text.";
+const USERS: &str = "By the requests due in each second: a journey notices when its share of answers that are good and in time, or their p95, lies \
+                     outside the band of the time before for 3 s, and is back when both are inside for 5 s. Answers lost are those that there \
+                     would have been, had all been as before.";
+const HYPOTHESIS: &str = "As before the faults, as degraded as the gates on that time allow while they are on, as before when they are gone. \
+                          It takes 3 repeats to pass.";
 const DATA: &str = "After the load, every write that the target acknowledged was read back by its owner.";
 const CONNECTING: &str = "Milliseconds, warm-up left out. Waiting for the pool comes before a request is sent, opening a connection after; \
                           both are part of its response time.";
@@ -76,7 +81,12 @@ fn tone(overall: Overall) -> &'static str {
     match overall {
         Overall::Passed => "good",
         Overall::Inconclusive | Overall::Interrupted => "unsure",
-        Overall::FaultsLeft | Overall::OracleViolated | Overall::Invalid | Overall::Aborted | Overall::Failed => "bad",
+        Overall::FaultsLeft
+        | Overall::OracleViolated
+        | Overall::Invalid
+        | Overall::Aborted
+        | Overall::NotResilient
+        | Overall::Failed => "bad",
     }
 }
 
@@ -86,7 +96,9 @@ fn mark(overall: Overall) -> &'static str {
         Overall::Inconclusive => "?",
         Overall::Interrupted => "■",
         Overall::Invalid => "!",
-        Overall::FaultsLeft | Overall::OracleViolated | Overall::Aborted | Overall::Failed => "✗",
+        Overall::FaultsLeft | Overall::OracleViolated | Overall::Aborted | Overall::NotResilient | Overall::Failed => {
+            "✗"
+        }
     }
 }
 
@@ -129,6 +141,23 @@ fn data(report: &Report) -> Markup {
             (records(&tables::violations(report)))
         }
     }
+}
+
+fn faults(report: &Report) -> Result<Markup, DrawError> {
+    let (impacts, notes) = (resilience::impacts(report), resilience::notes(report));
+    Ok(html! {
+        (records(&tables::faults(&report.run.faults)))
+        @if !report.verdict.experiments.is_empty() {
+            h3 { "What users saw" }
+            p.note { (USERS) }
+            @for picture in chart::impacts(report) { (figure(picture.as_ref())?) }
+            @if !impacts.rows.is_empty() { (table(&impacts)) }
+            @for note in &notes { p.note.below { (unbroken(note)) } }
+            h3 { "Hypothesis" }
+            p.note { (HYPOTHESIS) }
+            (records(&resilience::hypotheses(report)))
+        }
+    })
 }
 
 fn latencies(report: &Report) -> Result<Markup, DrawError> {

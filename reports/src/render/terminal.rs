@@ -1,5 +1,5 @@
 //! The summary at the end of a run: one screen of text, the verdict first.
-use super::tables;
+use super::{resilience, tables};
 use crate::{
     gate::GateOutcome, number, oracle, record::ViolationExample, report::Report, validity::CheckOutcome,
     verdict::Overall,
@@ -20,6 +20,9 @@ const MOST_FAULTS: usize = 4;
 
 /// Broken promises about data: the first of each, up to this many; the others are left to the report.
 const MOST_EXAMPLES: usize = 3;
+
+/// Journeys of which it is said what a fault did to them.
+const MOST_IMPACTS: usize = 2;
 
 /// Lines of what happened.
 const MOST_STORY: usize = 6;
@@ -173,6 +176,9 @@ fn faults<P: Fn(Tone, &str) -> String>(page: &mut Page<P>, report: &Report) {
         page.marked(&cut(&format!("{} {}  {window}, {}", row[0], fault.name, row[6]), WIDTH - 2));
         if faults.len() <= 2 {
             page.line(&format!("      {}", cut(&tables::touched(fault), WIDTH - 6)));
+            for line in resilience::lines_of(&fault.name, report).iter().take(MOST_IMPACTS) {
+                page.line(&format!("      {}", cut(line, WIDTH - 6)));
+            }
         }
     }
     if faults.len() > MOST_FAULTS {

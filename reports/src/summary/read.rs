@@ -7,6 +7,7 @@ use crate::{
         Interval, Measure, Outcome, Phase, Run, RunEnd, SECOND_NS, SecondCounts, StepInfo,
         folder::{Error, read_measures, read_seconds},
     },
+    resilience::{Served, ServedBuilder},
     steady::Course,
 };
 use std::{collections::BTreeMap, path::Path};
@@ -41,6 +42,8 @@ pub struct Summary {
     pub series: Series,
     /// How the latency went, second by second.
     pub course: Course,
+    /// How the users of each journey were served, in the order of `journeys`, second by second; nothing for a run in which no fault was on.
+    pub served: Vec<Vec<Served>>,
     /// What speaks for and against each gate, in the order of [`Run::gates`].
     pub evidence: Vec<Evidence>,
 }
@@ -56,6 +59,7 @@ impl Summary {
         let run_seconds = run.planned_ns.max(run.finished_ns).div_ceil(SECOND_NS).max(seconds.len() as u64);
         let mut series = SeriesBuilder::new(run_seconds, &run.steps, &journeys);
         let mut course = Course::default();
+        let mut served = ServedBuilder::new(run, &journeys);
         let mut cells: BTreeMap<Cell, Distribution> = BTreeMap::new();
         let mut evidence: Vec<Evidence> = run.gates.iter().map(|text| Evidence::new(text, run)).collect();
         read_measures(folder, run, |interval| {
@@ -63,6 +67,7 @@ impl Summary {
             cells.entry(cell_of(&interval)).or_default().add(&values);
             series.add(&interval, &values);
             course.add(&interval, &values);
+            served.add(&interval, &values);
             evidence.iter_mut().for_each(|gate| gate.add(&interval.place(), &values));
         })?;
         let whole_seconds = if run.end == RunEnd::Completed { run.planned_ns.div_ceil(SECOND_NS) } else { 0 };
@@ -75,6 +80,7 @@ impl Summary {
             cells,
             series,
             course,
+            served: served.finish(),
             evidence,
         })
     }

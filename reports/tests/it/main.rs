@@ -4,6 +4,7 @@
 mod calibration;
 mod capacity_page;
 mod capacity_search;
+mod course;
 mod folder;
 mod gates;
 mod golden;
@@ -13,6 +14,8 @@ mod nasty;
 mod noise;
 mod operating;
 mod regression;
+mod resilience;
+mod resilience_noise;
 mod synthetic;
 mod trust;
 mod validity;

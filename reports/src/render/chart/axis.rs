@@ -36,6 +36,13 @@ impl Axis {
         Self { from: 0.0, to: length, ticks: ticks.collect(), title: format!("{unit} since the start") }
     }
 
+    /// A part of the run, in seconds since its start.
+    pub(super) fn stretch(from: f64, to: f64, most_ticks: usize) -> Self {
+        let step = nice_step((to - from).max(1.0), most_ticks).max(1.0);
+        let ticks = multiples(to, step).filter(|value| *value >= from).map(|value| (value, trimmed(value)));
+        Self { from, to, ticks: ticks.collect(), title: "seconds since the start".to_owned() }
+    }
+
     /// From zero to a bit above the largest value.
     pub(super) fn linear(largest: f64, title: &str) -> Self {
         let step = nice_step(largest.max(1.0) * 1.05, 5);

@@ -53,6 +53,11 @@ impl Band {
         Self { from, to, label: label.to_owned(), ink, lane: 0 }
     }
 
+    /// Those that can be seen in a part of the run, in seconds.
+    pub(super) fn within(bands: Vec<Self>, from: f64, to: f64) -> Vec<Self> {
+        bands.into_iter().filter(|band| band.from < to && band.to > from).collect()
+    }
+
     /// Lanes that the bands need.
     pub(super) fn lanes(bands: &[Self]) -> usize {
         bands.iter().map(|band| band.lane + 1).max().unwrap_or(0)

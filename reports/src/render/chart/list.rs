@@ -2,6 +2,7 @@
 use super::{
     Picture,
     cycles::CyclesChart,
+    impact::ImpactChart,
     latency::LatencyChart,
     load::LoadChart,
     outcomes::OutcomesChart,
@@ -42,6 +43,11 @@ pub(crate) fn streams(report: &Report) -> Vec<Box<dyn Picture>> {
     streaming::of(report).into_iter().map(boxed).collect()
 }
 
+/// One per experiment of which something is known.
+pub(crate) fn impacts(report: &Report) -> Vec<Box<dyn Picture>> {
+    ImpactChart::of(report).into_iter().map(boxed).collect()
+}
+
 /// Of a gate: how much worse the candidate is, latencies and failures.
 pub(crate) fn shifts(comparison: &Comparison) -> Vec<Box<dyn Picture>> {
     ShiftChart::of(comparison).into_iter().map(boxed).collect()
@@ -59,6 +65,7 @@ pub(crate) fn all(report: &Report) -> Vec<Box<dyn Picture>> {
     charts.extend(spectrum(report));
     charts.push(outcomes(report));
     charts.extend(streams(report));
+    charts.extend(impacts(report));
     charts
 }
 
