@@ -122,6 +122,12 @@ impl Error {
         matches!(self, Error::Refused { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// True when nobody listens there, so that nothing can be on.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Http { source, .. } if source.is_connect())
+    }
+
     /// True when the fault proxy said no, so that nothing has changed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
@@ -145,6 +151,12 @@ impl Control {
     /// The host of the URL; an IPv6 address without its brackets.
     pub(crate) fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Where the fault proxy is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.base.as_str()
     }
 
     /// False once the fault proxy was seen to ignore a lease; then a fault stays when the harness dies.
@@ -321,21 +333,6 @@ impl Control {
         }
     }
 
-    /// Lifts every fault of every link, and sees that none is left.
-    ///
-    /// # Errors
-    /// When the fault proxy does not answer, or a fault is left.
-    pub async fn reset(&self) -> Result<(), Error> {
-        let attempt = "lift every fault";
-        self.write(attempt, Method::POST, &["reset"], &Value::Null).await?;
-        let left: Vec<String> = self.links().await?.into_values().filter(has_fault).map(|link| link.name).collect();
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(mismatch(attempt, "no fault", &format!("faults on {}", left.join(", "))))
-        }
-    }
-
     async fn confirm_down(&self, attempt: &str, fault: &TimedFault) -> Result<(), Error> {
         let seen = self.link(&fault.link).await?;
         if seen.enabled {
@@ -372,7 +369,7 @@ impl Control {
 
     pub(crate) async fn read<T: DeserializeOwned>(&self, attempt: &str, path: &[&str]) -> Result<T, Error> {
         let http = |source| Error::Http { attempt: attempt.to_owned(), source };
-        let answer = self.http.get(self.url(path)).send().await.map_err(http)?;
+        let answer = self.http.get(self.at(path)).send().await.map_err(http)?;
         let answer = accepted(attempt, answer).await?;
         answer.json().await.map_err(http)
     }
@@ -384,7 +381,7 @@ impl Control {
         path: &[&str],
         body: &Value,
     ) -> Result<Written, Error> {
-        let mut request = self.http.request(method, self.url(path));
+        let mut request = self.http.request(method, self.at(path));
         if !body.is_null() {
             request = request.json(body);
         }
@@ -396,7 +393,7 @@ impl Control {
         Ok(Written { before, after })
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    fn at(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -411,10 +408,6 @@ fn toxic_path(fault: &TimedFault) -> [&str; 4] {
 
 pub(crate) fn lease_ms(fault: &TimedFault) -> u64 {
     u64::try_from(fault.lease.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn has_fault(link: &Proxy) -> bool {
-    !link.enabled || !link.toxics.is_empty() || !link.rules.is_empty()
 }
 
 /// The link as made, if it leads where it should and listens where it should (port 0 aside).

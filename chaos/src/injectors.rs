@@ -9,13 +9,16 @@ use std::{
 use reports::record::FaultEffect;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::{
     control::{self, Control, Written},
+    driver::chain,
     fault::{
         Crowd, Means, OnClients, OnPart,
         database::{self, Leased, Prepared},
     },
+    journal::{self, Journal, Undo},
     parts::{PartError, Parts},
     timeline::{TimedFault, Timeline},
 };
@@ -31,6 +34,8 @@ pub struct Injectors {
     database: Prepared,
     /// The crowds of clients that are there, by the name of their fault.
     crowds: Arc<Mutex<HashMap<String, Crowd>>>,
+    /// Where each fault is written down before it goes on, and when it is off.
+    journal: Option<Arc<Journal>>,
 }
 
 /// A fault that went on.
@@ -101,6 +106,8 @@ pub(crate) enum Error {
         "cannot send clients for fault `{fault}` to {listen}: only links that listen on this machine's loopback are crowded"
     )]
     Beyond { fault: String, listen: String },
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
     #[error("nothing here can bring fault `{fault}` about: {missing}")]
     Missing { fault: String, missing: &'static str },
 }
@@ -112,7 +119,7 @@ impl Error {
             Self::Link(error) => error.is_not_found(),
             Self::Part(error) => matches!(error, PartError::Over { .. }),
             Self::Database(error) => error.is_not_found(),
-            Self::Missing { .. } | Self::Beyond { .. } => false,
+            Self::Journal(_) | Self::Missing { .. } | Self::Beyond { .. } => false,
         }
     }
 
@@ -128,7 +135,8 @@ impl Error {
             Self::Part(error) => matches!(error, PartError::Down { .. } | PartError::Up { .. }),
             // Whatever failed, part of the fault may be on.
             Self::Database(_) => false,
-            Self::Missing { .. } | Self::Beyond { .. } => true,
+            // It is written before anything is done.
+            Self::Journal(_) | Self::Missing { .. } | Self::Beyond { .. } => true,
         }
     }
 }
@@ -158,8 +166,40 @@ impl Injectors {
         Self { database, ..self }
     }
 
+    /// With a journal, by which a later harness finds what this one has left, should it be killed.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal: Some(Arc::new(journal)), ..self }
+    }
+
     /// Puts a fault on, and sees that it is.
     pub(crate) async fn apply(&self, fault: &TimedFault) -> Result<On, Error> {
+        if let Some(journal) = &self.journal
+            && let Some(undo) = Undo::of(fault, self.links.as_ref(), self.parts.as_deref())
+        {
+            journal.note_on(&fault.name, undo)?;
+        }
+        let on = self.put_on(fault).await;
+        if on.as_ref().is_err_and(Error::is_refusal) {
+            self.note_off(fault);
+        }
+        on
+    }
+
+    /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
+    pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+        let off = self.take_off(fault).await?;
+        self.note_off(fault);
+        Ok(off)
+    }
+
+    fn note_off(&self, fault: &TimedFault) {
+        let noted = self.journal.as_ref().map_or(Ok(()), |journal| journal.note_off(&fault.name));
+        // A later sweep finds that it is gone.
+        noted.unwrap_or_else(|error| warn!(fault = %fault.name, "{}", chain(&error)));
+    }
+
+    async fn put_on(&self, fault: &TimedFault) -> Result<On, Error> {
         if fault.means == Means::Database {
             let written = self.prepared(fault)?.inject(fault.lease).await?;
             return Ok(On { asked: written.before, at: middle(written), over: None, proof: None });
@@ -201,8 +241,7 @@ impl Injectors {
         }
     }
 
-    /// Lifts a fault, and sees that it is gone; one that is gone already is no error.
-    pub(crate) async fn lift(&self, fault: &TimedFault) -> Result<Off, Error> {
+    async fn take_off(&self, fault: &TimedFault) -> Result<Off, Error> {
         if fault.means == Means::Database {
             let leased = self.prepared(fault)?;
             let written = leased.lift().await?;

@@ -15,9 +15,13 @@ mod problem;
 mod control;
 mod driver;
 mod injectors;
+mod journal;
 mod parts;
 mod probe;
+mod process;
 mod rule_control;
+mod sweep;
+mod undo;
 
 mod draw;
 pub mod fault;
@@ -30,9 +34,11 @@ pub use control::{Control, Error as ControlError, Link, Written};
 pub use driver::drive;
 pub use forward::{Match, Protocol, Selector};
 pub use injectors::{Impossible, Injectors, ensure_possible};
+pub use journal::{Error as JournalError, Journal};
 pub use parts::{Doing, PartError, Parts, SigningKey, Stopped, With};
 pub use problem::{Error as TimelineError, Problem};
 pub use settings::{Connections, Direction, FaultSettings, Length};
+pub use sweep::{Fate, Leftover, sweep};
 pub use timeline::{Change, TimedFault, Timeline};
 #[cfg(feature = "toxiproxy")]
 pub use toxiproxy::{Error as ToxiproxyError, Toxic, Toxiproxy};

@@ -6,6 +6,7 @@ mod bad_input;
 mod database;
 mod interruption;
 mod journeys;
+mod killed;
 mod live;
 mod oracle;
 mod parts;

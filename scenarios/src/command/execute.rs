@@ -1,5 +1,5 @@
 //! From the command line to an exit code.
-use super::{calibrate, plan, replay, report, run, scenario, serve};
+use super::{calibrate, faults, plan, replay, report, run, scenario, serve};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -45,6 +45,7 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Report(flags) => report::report(&flags, cli.quiet),
         Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),
         Command::Scenario(command) => scenario::scenario(command).map(code),
+        Command::Faults(command) => block_on(async |stop| faults::faults(command, stop).await.map(code)),
         Command::Serve(flags) => block_on(async |stop| serve::service(&flags, stop).await.map(code)),
         Command::Providers(flags) => block_on(async |stop| serve::providers(&flags, stop).await.map(code)),
         Command::Links(flags) => block_on(async |stop| serve::links(&flags, stop).await.map(code)),

@@ -3,7 +3,7 @@
 //! ```text
 //! scenario ─▶ plan ─▶ run folder ─▶ stack ─▶ users ready ─▶ clock zero ─▶ load + faults ─▶ record ─▶ verdict
 //! ```
-use super::{plan::today, report};
+use super::{faults, plan::today, report};
 use crate::{
     cli::{self, ProgressStyle},
     exit::{Exit, Failure, OrExit as _},
@@ -17,6 +17,7 @@ use crate::{
     stack::{Stack, allowed},
 };
 use anyhow::Context as _;
+use chaos::Journal;
 use futures_util::future::OptionFuture;
 use loadtest::{LoadResult, Ready, Recording, Stop, arrivals::Arrivals, oracle::Witness};
 use reports::{
@@ -75,6 +76,7 @@ pub(super) async fn carry_out(
     ensure_file_descriptors(&scenario, &plan)?;
     chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
     let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
+    faults::sweep_before_a_run(&how.out).await?;
     let mut head = record::head(&scenario, &plan);
     let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
     if let Arrivals::Recorded(recorded) = &scenario.load.arrivals {
@@ -144,7 +146,8 @@ async fn drive(
         Some(ready) => ready.journaled(folder.journal_path()),
         None => return Ok(None),
     };
-    let injectors = stack.injectors(&plan.timeline).await?;
+    let journal = Journal::create(&folder.path().join(faults::JOURNAL)).or_try_again("free some space")?;
+    let injectors = stack.injectors(&plan.timeline).await?.with_journal(journal);
     let (clock_zero, wall_zero) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
     let source = Source { clock_zero, progress: ready.progress(), board: shown.board.clone() };
     let display = progress::show(shown.style, source);
