@@ -2,6 +2,7 @@
 mod calibrate;
 mod execute;
 mod import;
+mod matrix;
 mod plan;
 mod replay;
 mod report;
