@@ -31,4 +31,6 @@ pub mod story;
 
 pub mod report;
 
+pub mod matrix;
+
 pub mod render;

@@ -45,6 +45,8 @@ pub enum Command {
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.
     Report(Report),
+    /// Run several scenarios in turn, and show what each of their faults did to each journey.
+    Matrix(Matrix),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
     Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.
@@ -138,7 +140,7 @@ pub struct Replay {
 }
 
 /// What is done with what a run shows.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct How {
     /// Folder that gets the run's folder.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
@@ -156,7 +158,7 @@ pub struct How {
 }
 
 /// Who may look at a run from outside while it goes on. Addresses beyond loopback need `--allow-host`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Observe {
     /// Show a live page in the browser, at this address or at a free port of 127.0.0.1.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0")]
@@ -167,6 +169,25 @@ pub struct Observe {
     /// Push the figures to an OpenTelemetry collector every 10 s, by OTLP over HTTP, such as http://127.0.0.1:4318.
     #[arg(long, value_name = "URL")]
     pub otlp: Option<String>,
+}
+
+/// Flags of `matrix`.
+#[derive(Debug, Args)]
+pub struct Matrix {
+    /// Scenarios with faults: names or paths.
+    pub scenarios: Vec<String>,
+    /// Every shipped scenario that has faults.
+    #[arg(long, conflicts_with = "scenarios")]
+    pub all: bool,
+    /// Runs that were made earlier, in place of scenarios: folders or names (repeat for more).
+    #[arg(long = "run", value_name = "RUN", conflicts_with_all = ["scenarios", "all"])]
+    pub runs: Vec<String>,
+    /// Where to and how.
+    #[command(flatten)]
+    pub how: How,
+    /// Print what would be run, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Flags of `plan`.

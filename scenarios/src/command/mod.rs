@@ -3,6 +3,7 @@ mod calibrate;
 mod execute;
 mod faults;
 mod import;
+mod matrix;
 mod plan;
 mod replay;
 mod report;

@@ -23,11 +23,13 @@ use loadtest::{LoadResult, Ready, Recording, Stop, arrivals::Arrivals, oracle::W
 use reports::{
     record::{FaultEnd, FaultRecord, LoadRecord, Monitoring, Oracle, ProcessUsage, Run, RunEnd, RunFolder, folder},
     render,
+    report::Report,
     steady::find_warm_up,
     units::format_duration,
 };
 use std::{
     fs::File,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -62,7 +64,19 @@ pub(crate) async fn run(flags: cli::Run, quiet: bool, stop: Stop) -> Result<u8, 
     carry_out(scenario, plan, flags.how, quiet, stop).await
 }
 
-/// Carries a plan out, from its head to its verdict.
+/// A run that has ended.
+pub(super) struct Done {
+    /// What the program ends with.
+    pub(super) exit_code: u8,
+    /// Its report and folder; `None` when it was interrupted before there was anything to judge.
+    pub(super) made: Option<(Report, PathBuf)>,
+}
+
+impl Done {
+    const NOTHING: Self = Self { exit_code: Exit::Interrupted as u8, made: None };
+}
+
+/// Carries a plan out, from its head to its verdict, and prints it.
 pub(super) async fn carry_out(
     scenario: Scenario,
     plan: Plan,
@@ -70,6 +84,22 @@ pub(super) async fn carry_out(
     quiet: bool,
     stop: Stop,
 ) -> Result<u8, Failure> {
+    let format = how.format;
+    let done = carried_out(scenario, plan, how, quiet, stop).await?;
+    if let Some((report, folder)) = &done.made {
+        report::print(report, format, folder, quiet);
+    }
+    Ok(done.exit_code)
+}
+
+/// Carries a plan out, from its head to its verdict, and writes its pages.
+pub(super) async fn carried_out(
+    scenario: Scenario,
+    plan: Plan,
+    how: cli::How,
+    quiet: bool,
+    stop: Stop,
+) -> Result<Done, Failure> {
     if !quiet {
         output::note(&plan.head(&scenario));
     }
@@ -84,7 +114,7 @@ pub(super) async fn carry_out(
     }
     let stack = tokio::select! {
         stack = Stack::start(&scenario, folder.path()) => stack?,
-        () = stop.drain.cancelled() => return Ok(Exit::Interrupted as u8),
+        () = stop.drain.cancelled() => return Ok(Done::NOTHING),
     };
     head.target = stack.record(&scenario);
     folder.write_head(&head).or_try_again("choose another folder with --out")?;
@@ -95,7 +125,7 @@ pub(super) async fn carry_out(
     let watching = Shown { style, board: board.clone(), watch };
     let driven = drive(&plan, &head, &folder, &stack, watching, &stop).await;
     stack.stop().await;
-    let Some(mut driven) = driven? else { return Ok(Exit::Interrupted as u8) };
+    let Some(mut driven) = driven? else { return Ok(Done::NOTHING) };
     let monitoring = keep(driven.seen.take(), &folder).await.or_invalid("free some space, and run it again")?;
     let (mut run, seconds) = finished(head, driven);
     run.monitoring = monitoring;
@@ -105,8 +135,7 @@ pub(super) async fn carry_out(
     board.finish(report.verdict.overall.word(), &report.verdict.headline);
     progress::finish(style, &board);
     observers.finish().await;
-    report::print(&report, how.format, &path, quiet);
-    Ok(report.verdict.exit_code)
+    Ok(Done { exit_code: report.verdict.exit_code, made: Some((report, path)) })
 }
 
 /// How the run is shown, and the target watched, while it goes on.

@@ -2,6 +2,7 @@
 use super::{
     Picture,
     cycles::CyclesChart,
+    heat::HeatChart,
     impact::ImpactChart,
     latency::LatencyChart,
     load::LoadChart,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     capacity::{Answer, Study},
+    matrix::Matrix,
     regression::comparison::Comparison,
     report::Report,
 };
@@ -46,6 +48,11 @@ pub(crate) fn streams(report: &Report) -> Vec<Box<dyn Picture>> {
 /// One per experiment of which something is known.
 pub(crate) fn impacts(report: &Report) -> Vec<Box<dyn Picture>> {
     ImpactChart::of(report).into_iter().map(boxed).collect()
+}
+
+/// Of many runs: faults against journeys; `None` when no fault was on.
+pub(crate) fn heat(matrix: &Matrix) -> Option<Box<dyn Picture>> {
+    HeatChart::of(matrix).map(boxed)
 }
 
 /// Of a gate: how much worse the candidate is, latencies and failures.

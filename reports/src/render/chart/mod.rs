@@ -8,6 +8,7 @@ mod axis;
 mod bands;
 mod canvas;
 mod cycles;
+mod heat;
 mod impact;
 mod latency;
 mod legend;
@@ -24,7 +25,7 @@ mod streaming;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, capacity, cycles, impacts, latencies, load, outcomes, shifts, spectrum, streams};
+pub(crate) use list::{all, capacity, cycles, heat, impacts, latencies, load, outcomes, shifts, spectrum, streams};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;
