@@ -22,6 +22,8 @@ pub enum Purpose {
     Account = 6,
     /// How early in its time a user renews its session.
     Renewal = 7,
+    /// The trace that a request belongs to.
+    Trace = 8,
     /// Which row of a data feeder an arrival gets.
     Feeder = 20,
     /// When within its second a recorded arrival came.

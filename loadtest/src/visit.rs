@@ -13,7 +13,7 @@ use crate::{
     timer::Timer,
 };
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use jiff::civil::Date;
 use reports::{
@@ -25,6 +25,9 @@ use tokio::time::Instant;
 
 /// Where sessions are made: what is refused here is no session.
 const SESSIONS: &str = "/api/v1/auth/";
+
+/// Source: W3C Trace Context, level 1.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A virtual user: its connection, its session, its timer, and the request that it is waiting for.
 pub(crate) struct User {
@@ -280,9 +283,20 @@ impl<'a> Visit<'a> {
         self.record(step, self.done_ns, &exchange, Outcome::Wrong, None);
     }
 
+    /// The trace of the request that is sent now, as W3C Trace Context has it: a function of the seed, the arrival and the step, so that
+    /// whatever decides by it decides the same in every run.
+    fn trace_parent(&self) -> HeaderValue {
+        let number = self.arrival.index.wrapping_mul(64).wrapping_add(self.asked);
+        let mut draw = Draw::new(self.live.plan.seed(), Purpose::Trace, number);
+        let [high, low, span] = [draw.bits(), draw.bits(), draw.bits()];
+        // All zeros would be no identifiers. Sampled: whether to keep a trace stays the decision of whoever is asked.
+        let text = format!("00-{high:016x}{:016x}-{:016x}-01", low | 1, span | 1);
+        HeaderValue::try_from(text).expect("hexadecimal digits are a header's value")
+    }
+
     async fn exchange(
         &mut self,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         timeout: Duration,
         write: Option<&Write>,
         on_piece: Option<&mut crate::client::OnPiece<'_>>,
@@ -291,6 +305,7 @@ impl<'a> Visit<'a> {
             return None;
         }
         self.asked += 1;
+        request.headers_mut().entry(TRACEPARENT).or_insert(self.trace_parent());
         let is_of_session = !request.uri().path().starts_with(SESSIONS);
         let open = Open { due_ns: self.due_ns, sent_ns: None, is_arrival: self.asked == 1 };
         self.user.open = Some(open);

@@ -38,8 +38,8 @@ impl Report {
         let run = read_run(folder)?;
         let summary = Summary::read(folder, &run)?;
         let resilience = assess(&run, &summary);
-        let verdict = judge(&run, &summary, &resilience);
         let alerts = alerts_of(folder, &run)?;
+        let verdict = judge(&run, &summary, &resilience, alerts.as_ref());
         let story = story::tell(&run, &summary, &resilience, alerts.as_ref());
         Ok(Self { run, summary, resilience, verdict, alerts, story })
     }

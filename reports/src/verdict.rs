@@ -1,6 +1,7 @@
 //! What a run is worth: its gates and its validity, in one word and one exit code.
 use crate::{
-    gate::{self, Gate, GateOutcome, GateResult, Rule, judge_impact},
+    alerts::Detection,
+    gate::{self, Gate, GateOutcome, GateResult, Rule, judge_detection, judge_impact},
     number, oracle,
     record::{FaultEnd, Oracle, Run, RunEnd},
     resilience::{Hypothesis, Resilience, Stuck},
@@ -84,13 +85,19 @@ pub struct Verdict {
     pub experiments: Vec<Hypothesis>,
 }
 
-/// Judges a run by what it measured, and by what its faults did to users.
+/// Judges a run by what it measured, by what its faults did to users, and by what the alerts told of them.
 #[must_use]
-pub fn judge(run: &Run, summary: &Summary, resilience: &Resilience) -> Verdict {
+pub fn judge(
+    run: &Run,
+    summary: &Summary,
+    resilience: &Resilience,
+    told: Option<&Result<Detection, String>>,
+) -> Verdict {
     let parsed: Vec<Option<&Gate>> =
         summary.evidence.iter().map(|evidence| evidence.gate.as_ref().ok().map(|(gate, _)| gate)).collect();
     let result = |(evidence, gate): (&gate::Evidence, &Option<&Gate>)| {
-        let of_impact = gate.and_then(|gate| judge_impact(gate, resilience, &run.phases));
+        let of_impact =
+            gate.and_then(|gate| judge_detection(gate, told).or_else(|| judge_impact(gate, resilience, &run.phases)));
         of_impact.unwrap_or_else(|| gate::judge(evidence, run, &summary.seconds))
     };
     let gates: Vec<GateResult> = summary.evidence.iter().zip(&parsed).map(result).collect();

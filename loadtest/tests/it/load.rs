@@ -1,6 +1,6 @@
 //! What a load counts: arrivals kept, dropped, timed out, cut; users paced; journeys mixed.
 use crate::scene::{Server, drive, drive_with, plan, settings};
-use axum::{Router, routing::get};
+use axum::{Router, http::HeaderMap, routing::get};
 use loadtest::{LoadPlan, Stop, executor::Tasks};
 use reports::record::{Measure, Outcome};
 use std::{
@@ -142,4 +142,29 @@ fn the_same_seed_gives_the_same_schedule_byte_for_byte() {
         assert_ne!(first, bytes(8, arrivals));
         assert!(first.lines().count() > 1_200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_has_a_trace_of_its_own_and_the_same_one_in_every_run() {
+    let traces = async || {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = Arc::clone(&seen);
+        let note = async move |headers: HeaderMap| {
+            noted.lock().unwrap().push(headers["traceparent"].to_str().unwrap().to_owned())
+        };
+        let server = Server::start(Router::new().route("/", get(note))).await;
+        let text = "duration = \"400ms\"\nusers = 20\narrivals = { poisson = { rate = \"100/s\" } }";
+        drive(plan(settings(text)), &server.url).await.assert_conserved();
+        let mut seen = std::mem::take(&mut *seen.lock().unwrap());
+        seen.sort_unstable();
+        seen
+    };
+    let (first, again) = (traces().await, traces().await);
+    assert_eq!(first, again);
+    assert!(first.len() > 10 && first.windows(2).all(|pair| pair[0] != pair[1]), "{first:?}");
+    let is_trace = |text: &String| {
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        lengths == [2, 32, 16, 2] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+    };
+    assert!(first.iter().all(is_trace), "{first:?}");
 }

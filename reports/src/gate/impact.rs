@@ -48,6 +48,9 @@ pub fn means(gate: &Gate, experiment: &Experiment, phases: &[Phase]) -> bool {
 #[must_use]
 pub fn judge_impact(gate: &Gate, resilience: &Resilience, phases: &[Phase]) -> Option<GateResult> {
     let Rule::Impact { figure, comparison, limit } = gate.rule else { return None };
+    if figure == ImpactFigure::Detection {
+        return None;
+    }
     let is_journey = |name: &str| resilience.bands.iter().any(|(journey, _)| journey == name);
     let of_journey = gate.name.as_ref().map(|name| name.value.as_str()).filter(|name| is_journey(name));
     let meant = |impact: &&Impact| of_journey.is_none_or(|name| impact.journey == name);
@@ -137,6 +140,7 @@ fn value(figure: ImpactFigure, figures: &Figures) -> Known {
             Some(_) => Known::Not("not back when the run ended, so the budget is not known".to_owned()),
             None => Known::Not("fewer than 100 requests, or no gate that makes a promise".to_owned()),
         },
+        (ImpactFigure::Detection, _) => Known::Not("it is of faults, not of journeys".to_owned()),
     }
 }
 
@@ -147,6 +151,7 @@ fn words(figure: ImpactFigure, observed: Observed) -> String {
         (ImpactFigure::Depth, _) => format!("fell by {observed}"),
         (ImpactFigure::Lost, Observed::Count(count)) => format!("{} lost", number::counted(count, "answer")),
         (ImpactFigure::Lost, _) => format!("{observed} lost"),
+        (ImpactFigure::Detection, _) => format!("told after {observed}"),
         (ImpactFigure::Burn, _) => format!("budget spent {observed} as fast as allowed"),
     }
 }

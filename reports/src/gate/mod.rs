@@ -17,6 +17,7 @@
 //! depth < 50% for mcp.flights-down                  how far the share of requests answered well and in time may fall
 //! lost < 100                                        good answers that there would have been without the faults
 //! burn < 20 window=during-2                         times as fast as would use up the error budget exactly
+//! detection < 60s for mcp.flights-down              from the beginning of a fault until an alert told of it
 //! dropped = 0                                       arrivals that the generator gave up
 //! ```
 //! NAME is a step or a journey; without it, all. W is a kind of phase (`steady`, `during`, `after`), the label of one phase (`during-2`),
@@ -30,6 +31,7 @@
 //! A gate on a quantile or a share asks whether the *true* value is within: it passes or fails only when that is 95 % sure, and is
 //! inconclusive otherwise. Counts are exact. Source: measurement.md D2.
 mod abort;
+mod detection;
 mod evidence;
 mod impact;
 mod judge;
@@ -43,6 +45,7 @@ mod span;
 mod token;
 
 pub use abort::Abort;
+pub use detection::judge_detection;
 pub use evidence::Evidence;
 pub use impact::{judge_impact, means};
 pub use judge::{GateOutcome, GateResult, Observed, ShareBounds, judge};

@@ -1,5 +1,5 @@
 //! Whether a gate speaks of things that the run will have: checked before the first request.
-use super::{Gate, ParseError, Problem, Rule, Word, impact, parse::did_you_mean};
+use super::{Gate, ImpactFigure, ParseError, Problem, Rule, Word, impact, parse::did_you_mean};
 use crate::{
     record::{Phase, SECOND_NS, StepInfo},
     summary::{Scope, Window, needs_stream},
@@ -55,6 +55,8 @@ fn check_impact(gate: &Gate, steps: &[StepInfo], phases: &[Phase]) -> Result<(),
         return Err(ParseError { range: gate.window.range.clone(), problem, hint });
     }
     let Some(name) = &gate.name else { return Ok(()) };
+    let is_of_faults = matches!(gate.rule, Rule::Impact { figure: ImpactFigure::Detection, .. });
+    let steps = if is_of_faults { &[] } else { steps };
     let journeys: Vec<&str> = steps.iter().map(|step| step.journey.as_str()).collect();
     if journeys.contains(&name.value.as_str()) || faults.contains(&name.value) {
         return Ok(());

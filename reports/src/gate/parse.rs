@@ -195,7 +195,7 @@ fn impact(
         return Err(sign.error(problem, Some("a fault may do so much and no more: write `<` or `<=`".to_owned())));
     }
     let limit = match figure {
-        ImpactFigure::Recovery => {
+        ImpactFigure::Recovery | ImpactFigure::Detection => {
             let hint = "write a number and a unit without a space, such as 10s";
             let duration = units::parse_duration(value.text).map_err(|_| value.not_a("a time", hint))?;
             units::nanos(duration) as f64

@@ -153,7 +153,7 @@ impl Rule {
     }
 }
 
-/// A figure of what faults did to a journey; see [`resilience`](crate::resilience).
+/// A figure of what faults did to a journey, or of how soon they were told; see [`resilience`](crate::resilience).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImpactFigure {
     /// Time from the end of the last fault until it was back, in nanoseconds.
@@ -164,12 +164,19 @@ pub enum ImpactFigure {
     Lost,
     /// Times as fast as would use up the error budget exactly.
     Burn,
+    /// Time from the beginning of a fault until an alert told of it, in nanoseconds; see [`alerts`](crate::alerts).
+    Detection,
 }
 
 impl ImpactFigure {
     /// Each with its word.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Recovery, "recovery"), (Self::Depth, "depth"), (Self::Lost, "lost"), (Self::Burn, "burn")];
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Recovery, "recovery"),
+        (Self::Depth, "depth"),
+        (Self::Lost, "lost"),
+        (Self::Burn, "burn"),
+        (Self::Detection, "detection"),
+    ];
 }
 
 /// How a number is to stand to its bound.
