@@ -6,17 +6,9 @@ use super::{
     metric::Quantity,
     settings::Settings,
 };
+pub use crate::record::Program;
 use crate::{number, record::Machine};
 use serde::Serialize;
-
-/// One of the two programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Program {
-    /// How it was named, such as a path, a URL or a revision.
-    pub name: String,
-    /// What it says of itself; empty when it says nothing.
-    pub version: String,
-}
 
 /// A gate, done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
