@@ -36,6 +36,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The estimated effect on every metric that was compared, by its name.
+    #[must_use]
+    pub fn effects(&self) -> Vec<(String, f64)> {
+        let tested = self.judgement.findings.iter().filter_map(|finding| match &finding.state {
+            State::Tested(tested) => Some((finding.test.metric.to_string(), tested.effect)),
+            State::NotTested(_) => None,
+        });
+        tested.collect()
+    }
+
     /// The verdict in one sentence, without its word.
     #[must_use]
     pub fn headline(&self) -> String {

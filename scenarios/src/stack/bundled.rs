@@ -35,7 +35,8 @@ const SIGNING_KEYS: [&str; 2] = ["TRIPSAGE_JWT_KEY", "TRIPSAGE_JWT_KEYS"];
 /// When a part cannot be started, or the links cannot be made.
 pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<Stack> {
     let deaths = Deaths::default();
-    let recipe = |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned() };
+    let recipe =
+        |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned(), foreign: None };
     let providers = recipe("providers", provider_arguments(scenario), BTreeMap::new());
     let providers = Part::start(providers, &deaths).await?;
     let (links, control) = match &scenario.links.api {
@@ -55,7 +56,11 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path) -> anyhow::Result<
         let listen = make_link(&control, link, upstream).await?;
         environment.insert(variable.to_owned(), format!("http://{listen}{path}"));
     }
-    let service = Part::start(recipe("service", vec!["serve".into()], environment), &deaths).await?;
+    let recipe = match &scenario.stand.program {
+        None => recipe("service", vec!["serve".into()], environment),
+        Some(program) => Recipe { foreign: Some(listen), ..recipe("service", program.arguments(), environment) },
+    };
+    let service = Part::start(recipe, &deaths).await?;
     let upstream = service.address("service").context("the service does not say where it listens")?;
     let listen = make_link(&control, CLIENT, upstream).await?;
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
@@ -99,6 +104,7 @@ async fn make_link(control: &Control, name: &str, upstream: SocketAddr) -> anyho
 fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {
     let mut arguments = ["providers".to_owned(), "--first-port".to_owned(), "0".to_owned()].to_vec();
     arguments.extend(["--seed".to_owned(), scenario.seed.to_string()]);
+    arguments.extend(["--times".to_owned(), scenario.stand.providers_times.to_string()]);
     for (provider, time) in &scenario.target.providers {
         arguments.extend(["--service-time".to_owned(), format!("{provider}={}", time.get_ref())]);
     }
