@@ -22,6 +22,7 @@ pub mod signed_rank;
 pub mod checks;
 pub mod power;
 
+pub mod past;
 pub mod read;
 pub mod stored;
 
