@@ -150,7 +150,7 @@ fn how(comparison: &Comparison) -> Table {
     row(
         "load",
         format!(
-            "{} of both together, each request to either by a balanced coin",
+            "{} of both together, each visit to either by a balanced coin",
             number::rate(comparison.rate_per_second)
         ),
     );

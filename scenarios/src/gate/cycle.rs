@@ -85,7 +85,11 @@ pub(super) async fn make(setting: &Setting<'_>, index: usize, stop: &Stop) -> an
         arm.finish(driven?, wall_zero).await?;
     }
     Ok(match died {
-        Some(how) => broken(how),
+        // The folders get their final names when the gate has ended; what is said of them should last.
+        Some(how) => {
+            let folder = format!("{}/", setting.folder.display());
+            broken(how.replace(&folder, "").replace(".partial/", "/"))
+        }
         None if stop.drain.is_cancelled() || stop.now.is_cancelled() => None,
         None => Some(CycleHead { first, is_restarted, broken: None }),
     })

@@ -18,6 +18,7 @@ use reports::{
     number,
     record::{GateRules, Variant},
     regression::{
+        comparison::change,
         metric::{Quantity, Test},
         percentile::Percentile,
         power,
@@ -152,16 +153,16 @@ impl GatePlan {
     #[must_use]
     pub(crate) fn head(&self, sides: Option<&Sides>) -> String {
         let (settings, scenario) = (self.settings(), &self.scenario);
-        let mut lines = vec![format!("gate     {}: {}", scenario.name, scenario.title)];
+        let mut lines = vec![format!("gate      {}: {}", scenario.name, scenario.title)];
         if let Some(sides) = sides {
             for (name, side) in [("baseline", &sides.baseline), ("candidate", &sides.candidate)] {
                 let version = Some(side.program.version.as_str()).filter(|version| !version.is_empty());
                 let version = version.map_or_else(String::new, |version| format!(" ({version})"));
-                lines.push(format!("{name:<9}{}{version}", side.program.name));
+                lines.push(format!("{name:<9} {}{version}", side.program.name));
             }
         }
         lines.push(format!(
-            "load     {} of both together, each visit to either by a balanced coin; {} users each, mix {}, seed {}",
+            "load      {} of both together, each visit to either by a balanced coin; {} users each, mix {}, seed {}",
             format_rate(self.rate),
             self.load.users,
             self.load.mix,
@@ -169,7 +170,7 @@ impl GatePlan {
         ));
         let looks: Vec<String> = settings.plan.looks().iter().map(usize::to_string).collect();
         lines.push(format!(
-            "cycles   {} measured after {} of warm-up; looks after {} of them, chance of error {} at each",
+            "cycles    {} measured after {} of warm-up; looks after {} of them, chance of error {} at each",
             format_duration(self.cycle),
             format_duration(self.warm_up),
             looks.join(", "),
@@ -178,14 +179,14 @@ impl GatePlan {
         let after = |cycles: usize| rounded(self.cycle_takes() * u32::try_from(cycles).unwrap_or(u32::MAX));
         let (first, most) = (settings.plan.looks()[0], settings.plan.most_cycles());
         lines.push(format!(
-            "time     about {} to the first look, {} to the last; no cycle is begun that cannot lead to a look within {}",
+            "time      about {} to the first look, {} to the last; no cycle is begun that cannot lead to a look within {}",
             after(first),
             after(most),
             format_duration(self.within)
         ));
         if !scenario.faults.is_empty() {
             let faults = number::counted(scenario.faults.len() as u64, "fault");
-            lines.push(format!("left out {faults} of the scenario: a gate compares the undisturbed service"));
+            lines.push(format!("left out  {faults} of the scenario: a gate compares the undisturbed service"));
         }
         lines.join("\n")
     }
@@ -226,18 +227,20 @@ impl GatePlan {
             } else {
                 let sigma = sigma(percentile, requests);
                 let found = |cycles| power::detectable_slowdown(sigma, cycles, alpha, test.margin);
-                let found = |cycles| found(cycles).map_or_else(|| "nothing".to_owned(), number::percent);
+                let found = |cycles| {
+                    found(cycles).map_or_else(|| "nothing".to_owned(), |effect| change(test.metric.quantity, effect))
+                };
                 let margin = number::exact_percent(test.margin);
                 match first == last {
-                    true => format!("{what}: +{} (margin {margin})", found(first)),
+                    true => format!("{what}: {} (margin {margin})", found(first)),
                     false => format!(
-                        "{what}: +{} after {first}, +{} after {last} (margin {margin})",
+                        "{what}: {} after {first}, {} after {last} (margin {margin})",
                         found(first),
                         found(last)
                     ),
                 }
             };
-            text.push_str(&format!("  {}\n", row.replace("+nothing", "nothing")));
+            text.push_str(&format!("  {row}\n"));
         }
         text.trim_end().to_owned()
     }
@@ -279,6 +282,80 @@ fn arrivals(scenario: &Scenario, rate: Option<f64>) -> Result<(Arrivals, f64), F
     Ok((arrivals, rate))
 }
 
+/// A time to wait for, in minutes and seconds.
 fn rounded(duration: Duration) -> String {
-    format_duration(Duration::from_secs(duration.as_secs()))
+    match (duration.as_secs() / 60, duration.as_secs() % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        gate::Injection,
+        scenario::Stand,
+    };
+    use clap::Parser as _;
+
+    fn plan(arguments: &[&str]) -> Result<GatePlan, Failure> {
+        let Command::Gate(flags) = Cli::parse_from(["harness", "gate"].iter().chain(arguments)).command else {
+            panic!("it is a gate")
+        };
+        GatePlan::new(&flags, "2030-01-01".parse().unwrap())
+    }
+
+    #[test]
+    fn a_plan_has_one_rate_no_ramp_and_a_warm_up_of_five_hundred_visits_each() {
+        let plan = plan(&["baseline", "--rate", "200/s"]).unwrap();
+        assert_eq!((plan.rate, plan.warm_up, plan.cycle), (200.0, Duration::from_secs(5), Duration::from_secs(12)));
+        assert_eq!(plan.load.duration, Duration::from_secs(17));
+        assert_eq!(plan.load.arrivals.level_from(plan.load.duration), Some(Duration::ZERO));
+        assert_eq!(plan.rules.steps, ["chat.message", "flights.search", "trips.create", "trips.read"]);
+        // 100 visits of each variant per second for 12 s, of which half are searches: 600 requests.
+        assert_eq!(plan.requests(&Scope::Step("flights.search".to_owned())), 600);
+        assert!(plan.finds().contains("600 requests per variant and cycle: "), "{}", plan.finds());
+        assert!(plan.head(None).contains("chance of error 1 % at each"), "{}", plan.head(None));
+    }
+
+    #[test]
+    fn both_variants_get_the_halves_of_one_schedule_and_each_cycle_another() {
+        let plan = plan(&["baseline", "--rate", "50/s", "--warmup", "1s", "--cycle-duration", "4s"]).unwrap();
+        let due = |cycle, variant| -> Vec<u64> {
+            let (_, plan) = plan.of_variant(cycle, variant, None, Stand::default()).unwrap();
+            plan.load.schedule().unwrap().map(|arrival| arrival.index).collect()
+        };
+        let (baseline, candidate) = (due(0, Variant::Baseline), due(0, Variant::Candidate));
+        let mut both = [baseline.clone(), candidate].concat();
+        both.sort_unstable();
+        assert!(both.len() > 150 && both.iter().copied().eq(0..both.len() as u64), "{both:?}");
+        assert_ne!(baseline, due(1, Variant::Baseline));
+    }
+
+    #[test]
+    fn faults_are_left_out_and_what_is_injected_is_on_all_the_time() {
+        let plan = plan(&["quickstart", "--rate", "50/s"]).unwrap();
+        assert!(plan.head(None).contains("left out  1 fault of the scenario"), "{}", plan.head(None));
+        let stand = Injection::Tail.stand(plan.load.duration).unwrap();
+        let (_, of_candidate) = plan.of_variant(0, Variant::Candidate, None, stand).unwrap();
+        let labels: Vec<&str> = of_candidate.phases.iter().map(|phase| phase.label.as_str()).collect();
+        assert_eq!((of_candidate.timeline.faults().len(), labels), (1, vec!["warm-up", "steady"]));
+        let (_, of_baseline) = plan.of_variant(0, Variant::Baseline, None, Stand::default()).unwrap();
+        assert!(of_baseline.timeline.faults().is_empty());
+    }
+
+    #[test]
+    fn what_could_decide_nothing_is_refused_with_a_way_out() {
+        let refused = |arguments: &[&str]| {
+            let failure = plan(arguments).unwrap_err();
+            format!("{:#}; {}", failure.error, failure.hint.unwrap_or_default())
+        };
+        let text = refused(&["baseline", "--cycles", "5"]);
+        assert!(text.starts_with("5 cycles can prove nothing about 13 metrics; make at least 9"), "{text}");
+        assert!(refused(&["baseline", "--alpha", "0.7"]).contains("alpha is 0.7"));
+        assert!(refused(&["no-such-scenario"]).contains("there is no scenario"));
+    }
 }
