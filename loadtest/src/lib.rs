@@ -5,6 +5,7 @@
 //! the instant at which it was **due**. goose runs the users; clock, wire and record are here.
 pub mod arrivals;
 pub mod draw;
+pub mod half;
 pub mod labels;
 pub mod mix;
 mod plan;

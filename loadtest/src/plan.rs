@@ -1,6 +1,7 @@
 //! The plan of a load: settings, seed and day, from which everything that is sent follows.
 use crate::{
     arrivals::{Closed, Law, Model},
+    half::{Half, Sieve},
     mix::Handle,
     schedule::{Arrival, Order, Schedule},
     session::Account,
@@ -22,6 +23,7 @@ pub struct LoadPlan {
     day: Date,
     steps: Vec<StepInfo>,
     routes: Vec<Route>,
+    half: Option<Half>,
 }
 
 /// A journey of the mix, and where its steps are in the list of all steps.
@@ -58,7 +60,13 @@ impl LoadPlan {
             route
         };
         let routes = settings.mix.entries().map(route).collect();
-        Ok(Self { steps: settings.mix.steps(), routes, settings, seed, day })
+        Ok(Self { steps: settings.mix.steps(), routes, settings, seed, day, half: None })
+    }
+
+    /// Only those arrivals of an open model that belong to one of two compared variants. Both halves together are the plan.
+    #[must_use]
+    pub fn only(self, half: Half) -> Self {
+        Self { half: Some(half), ..self }
     }
 
     /// The settings.
@@ -97,7 +105,8 @@ impl LoadPlan {
         let Model::Open(due_times) = self.settings.arrivals.model(self.seed, self.settings.duration) else {
             return None;
         };
-        Some(Schedule::new(due_times, self.order(), self.end_ns()))
+        let sieve = self.half.map(|half| Sieve::new(half, self.routes.iter().map(|route| route.journey.name())));
+        Some(Schedule::new(due_times, self.order(), self.end_ns()).sieved(sieve))
     }
 
     /// Arrivals in the plan. In a closed model: if no journey outlasts its pacing, and no pacing strays.
@@ -110,7 +119,11 @@ impl LoadPlan {
         }
     }
 
+    /// The law of the gaps between arrivals. Half of a plan has none: a balanced coin leaves neither independent nor even gaps.
     pub(crate) fn law(&self) -> Option<Law> {
+        if self.half.is_some() {
+            return None;
+        }
         self.settings.arrivals.law(self.settings.duration)
     }
 

@@ -1,7 +1,10 @@
 //! The schedule: when each arrival is due and which journey it is, decided from the seed before the first byte is sent.
 //!
 //! It is streamed, so its memory does not depend on its length.
-use crate::draw::{Draw, Purpose};
+use crate::{
+    draw::{Draw, Purpose},
+    half::Sieve,
+};
 
 /// One user's wish: the instant it is due and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +23,17 @@ pub struct Schedule {
     order: Order,
     end_ns: u64,
     next: u64,
+    sieve: Option<Sieve>,
 }
 
 impl Schedule {
     pub(crate) fn new(due_times: Box<dyn Iterator<Item = u64> + Send>, order: Order, end_ns: u64) -> Self {
-        Self { due_times, order, end_ns, next: 0 }
+        Self { due_times, order, end_ns, next: 0, sieve: None }
+    }
+
+    /// Only the arrivals that a sieve lets through; they keep their numbers, and so all that follows from these.
+    pub(crate) fn sieved(self, sieve: Option<Sieve>) -> Self {
+        Self { sieve, ..self }
     }
 }
 
@@ -32,10 +41,15 @@ impl Iterator for Schedule {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let due_ns = self.due_times.next().filter(|due_ns| *due_ns < self.end_ns)?;
-        let index = self.next;
-        self.next += 1;
-        Some(Arrival { index, due_ns, journey_index: self.order.journey_index(index) })
+        loop {
+            let due_ns = self.due_times.next().filter(|due_ns| *due_ns < self.end_ns)?;
+            let index = self.next;
+            self.next += 1;
+            let journey_index = self.order.journey_index(index);
+            if self.sieve.as_mut().is_none_or(|sieve| sieve.lets_through(journey_index)) {
+                return Some(Arrival { index, due_ns, journey_index });
+            }
+        }
     }
 }
 

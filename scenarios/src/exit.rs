@@ -11,6 +11,8 @@ pub enum Exit {
     Internal = 1,
     /// Wrong usage, or a scenario that cannot be run as written.
     Usage = 2,
+    /// There is nothing that it could be compared with.
+    NoAnswer = 7,
     /// The measurement cannot be trusted, or could not be kept.
     Invalid = 8,
     /// A fault could not be lifted.
@@ -34,9 +36,10 @@ Exit codes:
     1  internal error (a bug)
     2  wrong usage, or a scenario that cannot be run as written
     3  a gate failed
+    4  the candidate is slower, or fails more, than the baseline by more than a margin
     5  not resilient: a gate on what faults do failed, or users were not served as before long after they were gone
     6  aborted by a gate; faults are lifted and the report is written
-    7  inconclusive: the run cannot tell
+    7  inconclusive: the run cannot tell, or has no usable baseline
     8  the measurement is invalid; the report names the check
     9  faults were left behind; the message names them
    11  data violated: an acknowledged write is lost, duplicated, invented or changed

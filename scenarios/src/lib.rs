@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 mod digest;
 pub mod exit;
+pub mod gate;
 mod hosts;
 mod import;
 mod live;

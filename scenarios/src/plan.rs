@@ -8,7 +8,7 @@ use crate::{
 };
 use chaos::Timeline;
 use jiff::civil::Date;
-use loadtest::{LoadPlan, WarmUp, health::file_descriptors};
+use loadtest::{LoadPlan, WarmUp, half::Half, health::file_descriptors};
 use reports::{
     gate::{self, Gate, ParseError, Problem},
     record::{FaultWindow, FeederRecord, Phase, cut},
@@ -49,6 +49,14 @@ impl Plan {
         } else {
             Err(wrong(mistakes)).or_usage("")
         }
+    }
+
+    /// What one of two compared variants gets of it, with one phase after the warm-up: what is injected is on in all of it.
+    #[must_use]
+    pub fn half(self, half: Half) -> Self {
+        let settings = self.load.settings();
+        let phases = cut(units::nanos(settings.warm_up.planned()), units::nanos(settings.duration), &[]);
+        Self { load: self.load.only(half), phases, ..self }
     }
 
     /// The first three lines of every run: what, with which seed, against what, how.

@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod database;
+mod gate;
 mod interruption;
 mod journeys;
 mod killed;

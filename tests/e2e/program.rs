@@ -52,7 +52,13 @@ impl Workplace {
         Program { child, children: Vec::new() }
     }
 
-    /// The same, with its standard error in a file that can be read while it runs.
+    /// Starts the program with any arguments.
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> Program {
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Program { child, children: Vec::new() }
+    }
+
+    /// Starts `harness run` with its standard error in a file that can be read while it runs.
     pub(crate) fn start_with_log(&self, arguments: &[&str], log: &Path) -> Program {
         let mut command = self.command(&["run", "./scenario.toml", "--out", "runs"]);
         let log = fs::File::create(log).unwrap();

@@ -14,6 +14,7 @@ mod oracle;
 mod outcome;
 mod phase;
 mod recorder;
+pub mod regression;
 mod run;
 mod sample;
 mod variant;
@@ -30,6 +31,7 @@ pub use oracle::{EXAMPLES_MAX, Oracle, Violation, ViolationExample};
 pub use outcome::Outcome;
 pub use phase::{Phase, PhaseKind, cut, warm_up_until};
 pub use recorder::{DIGITS, LONGEST_NS, Recorder, SECOND_NS, SecondCounts, histogram};
+pub use regression::{CycleHead, GateEnd, GateFolder, GateHead, GateRules, Program};
 pub use run::{
     Counts, FORMAT, FeederRecord, GeneratorHealth, LoadRecord, MixEntry, Origin, ProcessUsage, RecordedArrivals, Run,
     RunEnd, RunId, ScenarioText, StepInfo, Target,

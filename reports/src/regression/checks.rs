@@ -2,7 +2,7 @@
 //!
 //! Source: measurement.md B6, gate self-checks.
 use super::{
-    cycle::{Cycle, Series},
+    cycle::{Conduct, Cycle, Series},
     metric::{Metric, Quantity},
     shift::median_of_sorted,
     signed_rank::SignedRank,
@@ -27,13 +27,77 @@ const FEWEST_CYCLES: usize = 8;
 /// How far the first autocorrelation may lie from zero for one metric, in 1/√n.
 const AUTOCORRELATION_LIMIT: f64 = 2.0;
 
+/// Share of the cycles in which requests may have gone out late.
+const LATE_CYCLES: f64 = 0.25;
+/// So many late cycles alone are no reason to stop.
+const FEW_LATE: f64 = 2.0;
+/// Share of the cores beyond which one variant slows the other down. Source: measurement.md B6, attenuation.
+const USED_SHARE: f64 = 0.5;
+
 /// Values closer than this are the same.
 const SAME: f64 = 1e-12;
 
 /// Every check, over the cycles and the differences of each metric that was compared.
 #[must_use]
 pub fn check_all(cycles: &[Cycle], compared: &[(&Metric, &[f64])]) -> Vec<Check> {
-    vec![labels(cycles), requests(cycles), errors(cycles), order(cycles, compared), independence(compared)]
+    let of_coin = [labels(cycles), requests(cycles), errors(cycles), order(cycles, compared), independence(compared)];
+    of_conduct(cycles).into_iter().chain(of_coin).collect()
+}
+
+/// What the conduct of the cycles says, where it is known.
+fn of_conduct(cycles: &[Cycle]) -> Vec<Check> {
+    let conducts: Vec<(usize, &Conduct)> =
+        cycles.iter().zip(1..).filter_map(|(cycle, number)| Some((number, cycle.conduct.as_ref()?))).collect();
+    if conducts.is_empty() {
+        return Vec::new();
+    }
+    vec![measured(&conducts), schedule(&conducts), room(&conducts), restarts(&conducts)]
+}
+
+fn measured(conducts: &[(usize, &Conduct)]) -> Check {
+    let broken = conducts.iter().find_map(|(number, conduct)| Some((number, conduct.broken.as_ref()?)));
+    let figure = match broken {
+        Some((number, why)) => format!("cycle {number}: {why}"),
+        None => format!("all {} valid runs of both", conducts.len()),
+    };
+    Check::new("cycles measured", broken.is_none(), figure, "every run valid")
+}
+
+/// A few late cycles are noise that both variants share; many are a generator that cannot do what it is asked.
+fn schedule(conducts: &[(usize, &Conduct)]) -> Check {
+    const NAME: &str = "schedule kept";
+    let late: Vec<String> = conducts
+        .iter()
+        .filter_map(|(number, conduct)| Some(format!("cycle {number}: {}", conduct.late.as_ref()?)))
+        .collect();
+    let threshold = format!("in every cycle, at least in {}", number::exact_percent(1.0 - LATE_CYCLES));
+    let Some(first) = late.first() else {
+        return Check::new(NAME, true, format!("in all {}", conducts.len()), threshold);
+    };
+    let figure = format!("late in {} of {} ({first})", late.len(), conducts.len());
+    match late.len() as f64 > (LATE_CYCLES * conducts.len() as f64).max(FEW_LATE) {
+        true => Check::new(NAME, false, figure, threshold),
+        false => Check::label(NAME, false, figure, threshold),
+    }
+}
+
+fn room(conducts: &[(usize, &Conduct)]) -> Check {
+    const NAME: &str = "room on the machine";
+    let threshold = format!("at most {} of the cores used", number::exact_percent(USED_SHARE));
+    let used = conducts.iter().filter_map(|(_, conduct)| conduct.used_share);
+    match used.max_by(f64::total_cmp) {
+        Some(most) => Check::label(NAME, most <= USED_SHARE, format!("at most {}", number::percent(most)), threshold),
+        None => Check::not_applicable(NAME, "the variants are not ours to watch", threshold),
+    }
+}
+
+fn restarts(conducts: &[(usize, &Conduct)]) -> Check {
+    let restarted = conducts.iter().filter(|(_, conduct)| conduct.is_restarted).count();
+    let figure = match restarted {
+        0 => "never: a lucky or unlucky start of either looks like a difference".to_owned(),
+        _ => format!("before {restarted} of {} cycles", conducts.len()),
+    };
+    Check::label("both restarted", restarted == conducts.len(), figure, "before each cycle")
 }
 
 /// Both variants got as many labels as a balanced coin gives them.
@@ -50,7 +114,9 @@ fn labels(cycles: &[Cycle]) -> Check {
             (baseline.abs_diff(candidate), index, stream)
         })
     });
-    let without = cycles.iter().position(|cycle| streams(cycle).is_empty());
+    // One that broke has another reason to be invalid.
+    let is_broken = |cycle: &Cycle| cycle.conduct.as_ref().is_some_and(|conduct| conduct.broken.is_some());
+    let without = cycles.iter().position(|cycle| streams(cycle).is_empty() && !is_broken(cycle));
     match (without, apart.max()) {
         (Some(index), _) => Check::new(NAME, false, format!("cycle {} has no labels", index + 1), threshold),
         (None, None) => Check::not_applicable(NAME, "no cycle yet", threshold),
@@ -183,7 +249,7 @@ mod tests {
     }
 
     fn cycle(baseline: Arm, candidate: Arm) -> Cycle {
-        Cycle { first: Variant::Baseline, baseline, candidate }
+        Cycle { first: Variant::Baseline, baseline, candidate, conduct: None }
     }
 
     #[test]
@@ -199,6 +265,29 @@ mod tests {
         assert_eq!(seen(&[]).0, CheckOutcome::NotApplicable);
         let blank = Arm { labels: BTreeMap::new(), ..arm(0, 9, 0) };
         assert_eq!(labels(&[cycle(blank.clone(), blank)]).outcome, CheckOutcome::Fail);
+    }
+
+    #[test]
+    fn a_cycle_that_measured_nothing_makes_the_gate_invalid_and_a_few_late_ones_do_not() {
+        let outcomes = |conducts: &[Conduct]| -> Vec<CheckOutcome> {
+            let with =
+                |conduct: &Conduct| Cycle { conduct: Some(conduct.clone()), ..cycle(arm(1, 1, 0), arm(1, 1, 0)) };
+            let cycles: Vec<Cycle> = conducts.iter().map(with).collect();
+            of_conduct(&cycles).into_iter().map(|check| check.outcome).collect()
+        };
+        use CheckOutcome::{Fail, NotApplicable, Pass, Warn};
+        let good = Conduct { used_share: Some(0.3), is_restarted: true, ..Conduct::default() };
+        let late = Conduct { late: Some("p99 lag 3 ms".to_owned()), ..good.clone() };
+        let dead = Conduct { broken: Some("the candidate ended".to_owned()), ..good.clone() };
+        let elsewhere = Conduct { used_share: None, is_restarted: false, ..good.clone() };
+        let four = |other: &Conduct| [good.clone(), good.clone(), other.clone(), good.clone()];
+        assert_eq!(outcomes(&four(&good)), [Pass; 4]);
+        assert_eq!(outcomes(&four(&dead)), [Fail, Pass, Pass, Pass]);
+        assert_eq!(outcomes(&four(&late)), [Pass, Warn, Pass, Pass]);
+        assert_eq!(outcomes(&[late.clone(), late.clone(), late, good.clone()]), [Pass, Fail, Pass, Pass]);
+        assert_eq!(outcomes(&four(&Conduct { used_share: Some(0.6), ..good.clone() })), [Pass, Pass, Warn, Pass]);
+        assert_eq!(outcomes(&[elsewhere.clone(), elsewhere]), [Pass, Pass, NotApplicable, Warn]);
+        assert_eq!(outcomes(&[]), []);
     }
 
     #[test]

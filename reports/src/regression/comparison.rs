@@ -6,17 +6,9 @@ use super::{
     metric::Quantity,
     settings::Settings,
 };
+pub use crate::record::Program;
 use crate::{number, record::Machine};
 use serde::Serialize;
-
-/// One of the two programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Program {
-    /// How it was named, such as a path, a URL or a revision.
-    pub name: String,
-    /// What it says of itself; empty when it says nothing.
-    pub version: String,
-}
 
 /// A gate, done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +36,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The estimated effect on every metric that was compared, by its name.
+    #[must_use]
+    pub fn effects(&self) -> Vec<(String, f64)> {
+        let tested = self.judgement.findings.iter().filter_map(|finding| match &finding.state {
+            State::Tested(tested) => Some((finding.test.metric.to_string(), tested.effect)),
+            State::NotTested(_) => None,
+        });
+        tested.collect()
+    }
+
     /// The verdict in one sentence, without its word.
     #[must_use]
     pub fn headline(&self) -> String {

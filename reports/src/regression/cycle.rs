@@ -16,6 +16,21 @@ pub struct Cycle {
     pub baseline: Arm,
     /// What the candidate answered.
     pub candidate: Arm,
+    /// How it was carried out; `None` of one that was made up.
+    pub conduct: Option<Conduct>,
+}
+
+/// How a cycle was carried out: what decides whether it may be believed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conduct {
+    /// Why it is no measurement: a variant did not start or died, samples were lost, the generator was at its end.
+    pub broken: Option<String>,
+    /// Why it is a poor one: requests went out later than they were to, which both variants share.
+    pub late: Option<String>,
+    /// Share of the machine's cores that generator, both variants and what they need have used; `None` when they are not ours to watch.
+    pub used_share: Option<f64>,
+    /// Whether both variants were started for it.
+    pub is_restarted: bool,
 }
 
 /// One variant in one cycle, warm-up left out.
@@ -125,7 +140,7 @@ mod tests {
     }
 
     fn series(pairs: Vec<(Arm, Arm)>, quantity: Quantity) -> Result<Series, NotTested> {
-        let cycle = |(baseline, candidate)| Cycle { first: Variant::Baseline, baseline, candidate };
+        let cycle = |(baseline, candidate)| Cycle { first: Variant::Baseline, baseline, candidate, conduct: None };
         let cycles: Vec<Cycle> = pairs.into_iter().map(cycle).collect();
         Series::of(&cycles, &Metric { scope: Scope::All, quantity }, 500 * MS)
     }

@@ -167,7 +167,12 @@ mod tests {
         let cycle = |k| {
             let (shared, own) = (1.0 + 0.04 * noise(k, 5), 1.0 + 0.004 * noise(k, 7));
             let first = if k * 3 % 7 < 4 { Variant::Baseline } else { Variant::Candidate };
-            Cycle { first, baseline: arm(shared, 0), candidate: arm(shared * own * (1.0 + slowdown), failed) }
+            Cycle {
+                first,
+                baseline: arm(shared, 0),
+                candidate: arm(shared * own * (1.0 + slowdown), failed),
+                conduct: None,
+            }
         };
         (1..=count).map(cycle).collect()
     }

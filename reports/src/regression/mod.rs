@@ -22,6 +22,8 @@ pub mod signed_rank;
 pub mod checks;
 pub mod power;
 
+pub mod past;
+pub mod read;
 pub mod stored;
 
 pub mod self_test;

@@ -1,7 +1,8 @@
 //! Writes the pages of a run into its folder.
-use super::{DrawError, chart, json, markdown, run_page};
+use super::{DrawError, chart, json, markdown, regression_json, regression_markdown, regression_page, run_page};
 use crate::{
     record::folder::{self, write_file},
+    regression::{comparison::Comparison, read},
     report::Report,
 };
 use std::path::{Path, PathBuf};
@@ -49,6 +50,23 @@ pub fn render_all(folder: &Path) -> Result<Written, Error> {
         files.push(path);
     }
     Ok(Written { report, files })
+}
+
+/// Makes every page of a regression gate from its folder alone, and writes them into it.
+///
+/// # Errors
+/// When the record cannot be read, a chart cannot be drawn, or a page cannot be written.
+pub fn render_gate(folder: &Path) -> Result<Comparison, Error> {
+    let comparison = read::read(folder)?;
+    let pages = [
+        ("report.html", regression_page(&comparison)?),
+        ("report.md", regression_markdown(&comparison)),
+        ("summary.json", regression_json(&comparison)),
+    ];
+    for (name, content) in pages {
+        write_file(&folder.join(name), content.as_bytes())?;
+    }
+    Ok(comparison)
 }
 
 /// Draws every chart of a run as PNG into `charts/` of its folder.

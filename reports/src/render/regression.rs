@@ -150,19 +150,13 @@ fn how(comparison: &Comparison) -> Table {
     row(
         "load",
         format!(
-            "{} of both together, each request to either by a balanced coin",
+            "{} of both together, each visit to either by a balanced coin",
             number::rate(comparison.rate_per_second)
         ),
     );
-    let plan = match settings.plan {
-        Plan::Sequential => {
-            let looks: Vec<String> = settings.plan.looks().iter().map(usize::to_string).collect();
-            format!("looks after {}", looks.join(", "))
-        }
-        Plan::Fixed(cycles) => format!("one look after {cycles}"),
-    };
+    let plan = how_often(&settings.plan);
     let seconds = number::significant(comparison.cycle_seconds);
-    row("cycles", format!("{} of {seconds} s, both restarted before each; {plan}", judgement.cycles));
+    row("cycles", format!("{} of {seconds} s; {plan}", judgement.cycles));
     let share = number::exact_percent;
     row(
         "chance of error",
@@ -320,7 +314,18 @@ fn banner(comparison: &Comparison) -> Markup {
     }
 }
 
-fn tone(overall: Overall) -> Tone {
+/// When a gate looks at its cycles.
+pub(super) fn how_often(plan: &Plan) -> String {
+    match plan {
+        Plan::Sequential => {
+            let looks: Vec<String> = plan.looks().iter().map(usize::to_string).collect();
+            format!("looks after {}", looks.join(", "))
+        }
+        Plan::Fixed(cycles) => format!("one look after {cycles}"),
+    }
+}
+
+pub(super) fn tone(overall: Overall) -> Tone {
     match overall {
         Overall::Pass => Tone::Good,
         Overall::Inconclusive => Tone::Unsure,

@@ -153,7 +153,7 @@ fn as_cycle([baseline, candidate]: [Vec<f64>; 2]) -> Cycle {
             latencies: BTreeMap::from([(Scope::All, latency)]),
         }
     };
-    Cycle { first: Variant::Baseline, baseline: arm(baseline), candidate: arm(candidate) }
+    Cycle { first: Variant::Baseline, baseline: arm(baseline), candidate: arm(candidate), conduct: None }
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn gate(fates: [Fate; 3], plan: Plan) -> Comparison {
     };
     let cycle = |index| {
         let first = if index * 5 % 7 < 4 { Variant::Baseline } else { Variant::Candidate };
-        Cycle { first, baseline: arm(index, 0), candidate: arm(index, 1) }
+        Cycle { first, baseline: arm(index, 0), candidate: arm(index, 1), conduct: None }
     };
     let cycles: Vec<Cycle> = (0..plan.most_cycles()).map(cycle).collect();
     let tests = Test::usual(&scopes);

@@ -1,5 +1,5 @@
 //! From the command line to an exit code.
-use super::{calibrate, faults, matrix, plan, replay, report, run, scenario, serve};
+use super::{calibrate, faults, gate, matrix, plan, replay, report, run, scenario, serve};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -32,8 +32,8 @@ pub fn execute(cli: Cli) -> ExitCode {
 
 fn carry_out(cli: Cli) -> Result<u8, Failure> {
     match &cli.command {
-        // The service has its own log.
-        Command::Serve(_) => {}
+        // The service has its own log, and so has what stands in for it.
+        Command::Serve(_) | Command::StandIn(_) => {}
         Command::Providers(_) | Command::Links(_) => log_to_standard_error(cli.verbose.max(1)),
         _ => log_to_standard_error(cli.verbose),
     }
@@ -43,11 +43,13 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Replay(flags) => block_on(|stop| replay::replay(flags, cli.quiet, stop)),
         Command::Matrix(flags) => block_on(|stop| matrix::matrix(flags, cli.quiet, stop)),
         Command::Plan(flags) => plan::plan(&flags.which).map(code),
+        Command::Gate(flags) => block_on(|stop| gate::gate(flags, cli.quiet, stop)),
         Command::Report(flags) => report::report(&flags, cli.quiet),
         Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),
         Command::Scenario(command) => scenario::scenario(command).map(code),
         Command::Faults(command) => block_on(async |stop| faults::faults(command, stop).await.map(code)),
         Command::Serve(flags) => block_on(async |stop| serve::service(&flags, stop).await.map(code)),
+        Command::StandIn(flags) => serve::stand_in(&flags).map(code),
         Command::Providers(flags) => block_on(async |stop| serve::providers(&flags, stop).await.map(code)),
         Command::Links(flags) => block_on(async |stop| serve::links(&flags, stop).await.map(code)),
         Command::Completions { shell } => {

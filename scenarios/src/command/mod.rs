@@ -2,6 +2,7 @@
 mod calibrate;
 mod execute;
 mod faults;
+mod gate;
 mod import;
 mod matrix;
 mod plan;

@@ -5,7 +5,7 @@ use crate::{
     output,
 };
 use anyhow::{Context as _, bail};
-use reports::{render, report::Report};
+use reports::{record::regression::is_gate, render, report::Report};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -17,6 +17,11 @@ use std::{
 /// When the run cannot be found or read, or its pages cannot be written.
 pub(crate) fn report(flags: &cli::Report, quiet: bool) -> Result<u8, Failure> {
     let folder = find(&flags.run, &flags.out).or_usage("give a run's folder, its name, or `latest`")?;
+    if is_gate(&folder) {
+        let comparison = render::render_gate(&folder).or_usage("is it the folder of a gate?")?;
+        super::gate::print(&comparison, flags.format, &folder, quiet);
+        return Ok(comparison.judgement.overall.exit_code());
+    }
     let written = render::render_all(&folder).or_usage("is it the folder of a run?")?;
     if flags.png {
         render::render_pngs(&folder).or_usage("free some space and try again")?;

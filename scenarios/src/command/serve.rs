@@ -13,7 +13,9 @@ use nix::sys::resource::{Resource, setrlimit};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::process::CommandExt as _,
     path::Path,
+    process::Command,
 };
 
 /// How to write the file of links.
@@ -61,6 +63,7 @@ pub(crate) async fn providers(flags: &cli::Providers, stop: Stop) -> Result<Exit
         let (instance, time) = service_time(text).or_usage("write PROVIDER=TIME, such as flights=constant:5ms")?;
         settings.set_service_time(instance, time);
     }
+    settings.slow_down(flags.times);
     let running =
         providers::start(settings).await.or_try_again("another process may listen there; choose --first-port")?;
     ready("providers", running.instances().iter().map(|(instance, address)| (instance.to_string(), *address)))?;
@@ -90,6 +93,16 @@ async fn make_links(running: &chaos::link::Links, path: &Path) -> anyhow::Result
     let json = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     running.populate(&json).await.with_context(|| format!("cannot make the links of {}", path.display()))?;
     Ok(())
+}
+
+/// Turns this process into another program, which ends with the parent all the same: the kernel keeps that across execve(2).
+///
+/// # Errors
+/// When the kernel refuses, or the program cannot be started. Otherwise it does not return.
+pub(crate) fn stand_in(flags: &cli::StandIn) -> Result<Exit, Failure> {
+    belong_to_parent(flags.with_parent)?;
+    let error = Command::new(&flags.program).args(&flags.arguments).exec();
+    Err(error).with_context(|| format!("cannot start {}", flags.program.display())).or_usage("is it a program?")
 }
 
 fn service_time(text: &str) -> anyhow::Result<(providers::Instance, providers::ServiceTime)> {

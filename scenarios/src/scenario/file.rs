@@ -5,7 +5,7 @@ use crate::{
     exit::{Failure, OrExit as _},
     monitoring::{Monitoring, Watched},
     recorded,
-    scenario::{BUNDLED_PARTS, Links, Mistake, Mistakes, Target, shipped},
+    scenario::{BUNDLED_PARTS, Links, Mistake, Mistakes, Stand, Target, shipped},
 };
 use anyhow::{Context as _, anyhow};
 use loadtest::{
@@ -14,7 +14,12 @@ use loadtest::{
     warm_up::{SHORTEST_SEARCH, WarmUp},
     written::{self, FeederSettings, JourneySettings, Written},
 };
-use reports::{gate, record::RecordedArrivals, units};
+use reports::{
+    gate,
+    record::{PhaseKind, RecordedArrivals},
+    summary::Window,
+    units,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -85,6 +90,8 @@ pub struct Scenario {
     pub recorded: Option<RecordedArrivals>,
     /// How the target is watched, if it is.
     pub watched: Option<Watched>,
+    /// What of the bundled stack is not as usual. No file says that.
+    pub stand: Stand,
 }
 
 /// A scenario's text, not yet read.
@@ -210,6 +217,7 @@ impl Scenario {
             folder,
             recorded: None,
             watched: None,
+            stand: Stand::default(),
         };
         scenario.change(overrides)?;
         scenario.find_files(recorded).map_err(|mistake| wrong(vec![mistake])).or_usage("")?;
@@ -239,6 +247,28 @@ impl Scenario {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.file.target.url.as_ref().is_some_and(|url| url.get_ref().starts_with("https://"))
+    }
+
+    /// As one variant of a regression gate meets it in one cycle: for that long, with no other fault than the injected ones, and with
+    /// nothing watched or read back.
+    #[must_use]
+    pub fn in_cycle(&self, load: loadtest::Settings, seed: u64, url: Option<&str>, stand: Stand) -> Self {
+        let mut own = self.clone();
+        own.file.faults.clone_from(&stand.faults);
+        // They judge nothing here, but the tightest of them says how late a request may go out.
+        own.file.gates.retain(|gate| {
+            let parsed = gate::parse(gate.get_ref());
+            parsed.is_ok_and(|gate| matches!(gate.window.value, Window::Run | Window::Kind(PhaseKind::Steady)))
+        });
+        own.file.load = load;
+        own.file.load.oracle.is_on = false;
+        own.file.seed = seed;
+        own.watched = None;
+        if let Some(url) = url {
+            own.file.target = Target { url: Some(Spanned::new(0..0, url.to_owned())), ..Target::default() };
+        }
+        own.stand = stand;
+        own
     }
 
     /// SHA-256 of the text, in hexadecimal digits.

@@ -37,7 +37,8 @@ const SIGNING_KEYS: [&str; 2] = ["TRIPSAGE_JWT_KEY", "TRIPSAGE_JWT_KEYS"];
 /// When a part cannot be started, or the links cannot be made.
 pub(crate) async fn start(scenario: &Scenario, folder: &Path, database: Database) -> anyhow::Result<Stack> {
     let deaths = Deaths::default();
-    let recipe = |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned() };
+    let recipe =
+        |name, arguments, environment| Recipe { name, arguments, environment, logs: folder.to_owned(), foreign: None };
     let providers = recipe("providers", provider_arguments(scenario), BTreeMap::new());
     let providers = Part::start(providers, &deaths).await?;
     let (links, control) = match &scenario.links.api {
@@ -57,7 +58,11 @@ pub(crate) async fn start(scenario: &Scenario, folder: &Path, database: Database
         let listen = make_link(&control, link, upstream, protocol(scenario, link)).await?;
         environment.insert(variable.to_owned(), format!("http://{listen}{path}"));
     }
-    let service = Part::start(recipe("service", vec!["serve".into()], environment), &deaths).await?;
+    let recipe = match &scenario.stand.program {
+        None => recipe("service", vec!["serve".into()], environment),
+        Some(program) => Recipe { foreign: Some(listen), ..recipe("service", program.arguments(), environment) },
+    };
+    let service = Part::start(recipe, &deaths).await?;
     let upstream = service.address("service").context("the service does not say where it listens")?;
     let listen = make_link(&control, CLIENT, upstream, None).await?;
     let parts = [Some(service), links, Some(providers)].into_iter().flatten().collect();
@@ -129,6 +134,7 @@ fn protocol(scenario: &Scenario, link: &str) -> Option<Protocol> {
 fn provider_arguments(scenario: &Scenario) -> Vec<OsString> {
     let mut arguments = ["providers".to_owned(), "--first-port".to_owned(), "0".to_owned()].to_vec();
     arguments.extend(["--seed".to_owned(), scenario.seed.to_string()]);
+    arguments.extend(["--times".to_owned(), scenario.stand.providers_times.to_string()]);
     for (provider, time) in &scenario.target.providers {
         arguments.extend(["--service-time".to_owned(), format!("{provider}={}", time.get_ref())]);
     }

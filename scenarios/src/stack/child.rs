@@ -28,9 +28,10 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
-    process::{ChildStdin, Command},
+    net::TcpStream,
+    process::{Child, ChildStdin, Command},
     sync::watch,
-    time::timeout,
+    time::{interval, timeout},
 };
 
 /// The flag by which a child knows that it belongs to a parent.
@@ -38,6 +39,9 @@ const WITH_PARENT: &str = "--with-parent";
 
 /// How long a part may take to start.
 const START_WITHIN: Duration = Duration::from_secs(20);
+
+/// Time between two questions whether a program that is not ours takes connections.
+const ASK_EVERY: Duration = Duration::from_millis(10);
 
 /// The line that a part prints on its standard output once it can be used.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +63,8 @@ pub(crate) struct Recipe {
     pub(crate) environment: BTreeMap<String, String>,
     /// Folder of its log.
     pub(crate) logs: PathBuf,
+    /// Where a program that is not ours will listen: it says nothing when it is ready, and stops when it is told by a signal.
+    pub(crate) foreign: Option<SocketAddr>,
 }
 
 impl Recipe {
@@ -77,6 +83,7 @@ pub(crate) struct Running {
     /// Whether its end was asked for.
     is_dismissed: Arc<AtomicBool>,
     has_ended: watch::Receiver<bool>,
+    is_foreign: bool,
 }
 
 impl Running {
@@ -90,6 +97,11 @@ impl Running {
         let sink = File::options().create(true).append(true).open(&log);
         let sink = sink.with_context(|| format!("cannot write {}", log.display()))?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
+        // What a program that is not ours prints belongs to its log.
+        let stdout = match recipe.foreign {
+            Some(_) => sink.try_clone().with_context(|| format!("cannot write {}", log.display()))?.into(),
+            None => Stdio::piped(),
+        };
         let mut child = Command::new(program)
             .args(&recipe.arguments)
             .arg(WITH_PARENT)
@@ -97,31 +109,30 @@ impl Running {
             .envs(std::env::vars_os().filter(|(name, _)| is_inherited(name)))
             .envs(&recipe.environment)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(sink)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start the {name}"))?;
         let pid = child.id().with_context(|| format!("cannot find the process of the {name}"))?;
-        let stdout = child.stdout.take().expect("its standard output is a pipe");
         let input = Mutex::new(child.stdin.take());
-        let mut line = String::new();
-        let mut lines = BufReader::new(stdout);
-        let read = timeout(START_WITHIN, lines.read_line(&mut line)).await;
-        let ready: Option<Ready> = serde_json::from_str(&line).ok();
-        let Some(ready) = ready else {
-            let state = match read {
-                Err(_) => format!("was not ready within {} s", START_WITHIN.as_secs()),
-                Ok(_) => "ended before it was ready".to_owned(),
-            };
-            bail!("the {name} {state}\n{}", last_words(recipe));
+        let becomes_ready = async {
+            match recipe.foreign {
+                Some(address) => foreign_ready(&mut child, name, address).await,
+                None => own_ready(&mut child).await,
+            }
         };
-        // The pipe is kept open and drained, so that a part that prints again is neither blocked nor killed by it.
-        tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
+        let addresses = match timeout(START_WITHIN, becomes_ready).await {
+            Ok(Some(addresses)) => addresses,
+            Ok(None) => bail!("the {name} ended before it was ready\n{}", last_words(recipe)),
+            Err(_) => {
+                bail!("the {name} was not ready within {} s\n{}", START_WITHIN.as_secs(), last_words(recipe))
+            }
+        };
         let (end, has_ended) = watch::channel(false);
         let (is_dismissed, deaths) = (Arc::new(AtomicBool::new(false)), deaths.clone());
-        let was_dismissed = Arc::clone(&is_dismissed);
+        let (was_dismissed, is_foreign) = (Arc::clone(&is_dismissed), recipe.foreign.is_some());
         tokio::spawn(async move {
             let status = child.wait().await;
             end.send_replace(true);
@@ -133,7 +144,7 @@ impl Running {
                 deaths.tell(name, how);
             }
         });
-        Ok(Self { pid: Pid::from_raw(pid.cast_signed()), input, addresses: ready.addresses, is_dismissed, has_ended })
+        Ok(Self { pid: Pid::from_raw(pid.cast_signed()), input, addresses, is_dismissed, has_ended, is_foreign })
     }
 
     /// Where it listens, by name.
@@ -168,6 +179,10 @@ impl Running {
     /// Asks it to stop in order.
     pub(crate) fn ask_to_stop(&self) {
         drop(self.input.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.is_foreign {
+            // It may have ended a moment ago, which is as well.
+            let _ = self.signal(Signal::SIGTERM);
+        }
     }
 
     /// Resolves when it has ended and the system has forgotten it.
@@ -203,6 +218,31 @@ pub(crate) async fn parent_gone() {
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 64];
     while input.read(&mut buffer).await.unwrap_or(0) > 0 {}
+}
+
+/// Waits until a part of ours says where it listens; `None` when it ends before.
+async fn own_ready(child: &mut Child) -> Option<BTreeMap<String, SocketAddr>> {
+    let mut lines = BufReader::new(child.stdout.take().expect("its standard output is a pipe"));
+    let mut line = String::new();
+    lines.read_line(&mut line).await.ok()?;
+    let ready: Ready = serde_json::from_str(&line).ok()?;
+    // The pipe is kept open and drained, so that a part that prints again is neither blocked nor killed by it.
+    tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
+    Some(ready.addresses)
+}
+
+/// Waits until a program that is not ours takes connections; `None` when it ends before.
+async fn foreign_ready(child: &mut Child, name: &str, address: SocketAddr) -> Option<BTreeMap<String, SocketAddr>> {
+    let mut tick = interval(ASK_EVERY);
+    loop {
+        tokio::select! {
+            _ = child.wait() => return None,
+            _ = tick.tick() => {}
+        }
+        if TcpStream::connect(address).await.is_ok() {
+            return Some(BTreeMap::from([(name.to_owned(), address)]));
+        }
+    }
 }
 
 fn is_inherited(name: &std::ffi::OsStr) -> bool {

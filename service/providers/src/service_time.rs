@@ -117,6 +117,17 @@ impl ServiceTime {
         drawn.min(LONGEST)
     }
 
+    /// So many times as long in every respect: medians, means and ends of ranges.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Constant(duration) => Self::Constant(scaled(duration, factor)),
+            Self::LogNormal { median, sigma } => Self::LogNormal { median: scaled(median, factor), sigma },
+            Self::Exponential { mean } => Self::Exponential { mean: scaled(mean, factor) },
+            Self::Uniform { from, to } => Self::Uniform { from: scaled(from, factor), to: scaled(to, factor) },
+        }
+    }
+
     /// Refuses parameters out of range, which a value built in code can have.
     ///
     /// # Errors

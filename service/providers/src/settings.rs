@@ -62,6 +62,14 @@ impl Settings {
         }
     }
 
+    /// Makes every server so many times as slow, the LLM's tokens too.
+    pub fn slow_down(&mut self, factor: f64) {
+        let first = Provider::ALL.map(|provider| (provider, self.service_time(provider).times(factor)));
+        self.service_times = BTreeMap::from(first);
+        self.replicas.values_mut().for_each(|service_time| *service_time = service_time.times(factor));
+        self.llm.gap = self.llm.gap.times(factor);
+    }
+
     /// All servers and their service times, in the order of their ports.
     pub(crate) fn instances(&self) -> Vec<(Instance, ServiceTime)> {
         let first = Provider::ALL.into_iter().map(|provider| (provider.into(), self.service_time(provider)));
@@ -233,6 +241,18 @@ mod tests {
     )]
     fn contradictions_are_refused(#[case] settings: Settings, #[case] message: &str) {
         assert_eq!(settings.check().unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn slower_providers_are_slower_in_proportion() {
+        let mut settings = Settings::new(1);
+        settings.set_service_time("flights-2".parse().unwrap(), "uniform:10ms..30ms".parse().unwrap());
+        settings.set_service_time(Provider::Time.into(), "constant:40ms".parse().unwrap());
+        settings.slow_down(1.1);
+        let texts = [Provider::Flights, Provider::Time].map(|provider| settings.service_time(provider).to_string());
+        assert_eq!(texts, ["lognormal:132ms:0.3", "constant:44ms"]);
+        assert_eq!(settings.replicas[&"flights-2".parse().unwrap()].to_string(), "uniform:11ms..33ms");
+        assert_eq!(settings.llm.gap.to_string(), "lognormal:11ms:0.5");
     }
 
     #[test]
