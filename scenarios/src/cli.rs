@@ -1,6 +1,10 @@
 //! The command line: commands, flags and their help.
 use crate::exit;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use reports::render;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Load and chaos tests for TripSage, with verdicts that can be trusted.
@@ -140,9 +144,9 @@ pub struct How {
     /// Folder that gets the run's folder.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
-    /// What to print on standard output.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    /// In which forms.
+    #[command(flatten)]
+    pub outputs: Outputs,
     /// How to show progress on standard error: redrawn lines, one line per 10 s, JSON every second, or nothing; `auto` looks at the
     /// terminal.
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -182,12 +186,32 @@ pub struct Report {
     /// Folder that holds the runs.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
-    /// What to print on standard output.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    /// In which forms.
+    #[command(flatten)]
+    pub outputs: Outputs,
     /// Also write each chart as a PNG picture.
     #[arg(long)]
     pub png: bool,
+}
+
+/// In which forms a run is given out.
+#[derive(Debug, Clone, Args)]
+pub struct Outputs {
+    /// What to print on standard output; more forms, after commas, are written into the run's folder.
+    #[arg(long, value_name = "FORMAT,…", default_value = "text", value_delimiter = ',', value_parser = formats())]
+    pub format: Vec<render::Format>,
+    /// Also write the JUnit report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Also write the page to this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+fn formats() -> impl TypedValueParser<Value = render::Format> {
+    let known = render::FORMATS.map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(known)
+        .map(|name| render::Format::named(&name).expect("only the names of the list are possible"))
 }
 
 /// Flags of `calibrate`.

@@ -1,13 +1,13 @@
 //! `summary.json`: the verdict and every figure, for programs. Latencies are whole nanoseconds, shares are between 0 and 1.
 use crate::{
     alerts::Detection,
-    record::{Counts, FaultRecord, Measure, Oracle, Outcome, PhaseKind, Run, RunEnd},
+    record::{Counts, FaultRecord, Measure, Oracle, Outcome, Run, RunEnd},
     report::Report,
     summary::{Latency, Quantile, Scope, Summary, Window},
     verdict::Verdict,
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Version of this document.
 const FORMAT: u32 = 1;
@@ -122,33 +122,20 @@ fn head(run: &Run) -> RunHead<'_> {
 }
 
 fn figures(summary: &Summary) -> Vec<Figures> {
-    let journeys = summary.journeys.iter().map(|journey| Scope::Journey(journey.clone()));
-    let mut named = BTreeSet::new();
-    let steps = summary.steps.iter().filter(|step| named.insert(step.name.as_str()));
-    let steps = steps.map(|step| Scope::Step(step.name.clone()));
-    let scopes: Vec<Scope> = [Scope::All].into_iter().chain(journeys).chain(steps).collect();
-    let kinds = PhaseKind::ALL.into_iter().map(Window::Kind);
-    let is_one_of_many = |label: &&String| label.parse::<PhaseKind>().is_err();
-    let labels = summary.phases.iter().map(|phase| &phase.label).filter(is_one_of_many);
-    let windows: Vec<Window> =
-        [Window::Run].into_iter().chain(kinds).chain(labels.map(|label| Window::Label(label.clone()))).collect();
+    let (scopes, windows) = (summary.scopes(), summary.windows());
     let pairs = scopes.iter().flat_map(|scope| windows.iter().map(move |window| (scope, window)));
     pairs.filter_map(|(scope, window)| figures_of(summary, scope, window)).collect()
 }
 
 fn figures_of(summary: &Summary, scope: &Scope, window: &Window) -> Option<Figures> {
     let outcomes = summary.outcomes(scope, window);
-    let (kind, name) = match scope {
-        Scope::All => ("all", None),
-        Scope::Journey(name) => ("journey", Some(name.clone())),
-        Scope::Step(name) => ("step", Some(name.clone())),
-    };
+    let name = (*scope != Scope::All).then(|| scope.to_string());
     let latency = |measure: Measure| {
         let latency = summary.latency(scope, window, measure);
         (latency.count() > 0).then(|| (measure.name(), latency_figures(&latency)))
     };
     (outcomes.total() > 0).then(|| Figures {
-        scope: kind,
+        scope: scope.kind(),
         name,
         window: window.to_string(),
         length_ns: window.length_ns(&summary.phases),

@@ -12,6 +12,7 @@ mod mm1;
 mod nasty;
 mod noise;
 mod operating;
+mod outputs;
 mod regression;
 mod synthetic;
 mod trust;

@@ -2,6 +2,7 @@
 mod calibrate;
 mod execute;
 mod import;
+mod outputs;
 mod plan;
 mod replay;
 mod report;

@@ -1,11 +1,11 @@
 //! `harness report`: a run judged and rendered again, from its folder alone.
+use super::outputs;
 use crate::{
-    cli::{self, Format},
+    cli,
     exit::{Failure, OrExit as _},
-    output,
 };
 use anyhow::{Context as _, bail};
-use reports::{render, report::Report};
+use reports::render;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -21,21 +21,8 @@ pub(crate) fn report(flags: &cli::Report, quiet: bool) -> Result<u8, Failure> {
     if flags.png {
         render::render_pngs(&folder).or_usage("free some space and try again")?;
     }
-    print(&written.report, flags.format, &folder, quiet);
+    outputs::give(&written.report, &flags.outputs, &folder, quiet)?;
     Ok(written.report.verdict.exit_code)
-}
-
-/// Prints a run's summary in the form asked for; of the text only the first line when little is wanted.
-pub(super) fn print(report: &Report, format: Format, folder: &Path, quiet: bool) {
-    let text = || render::terminal(report, output::paint);
-    match format {
-        Format::Text if quiet => output::line(text().lines().next().unwrap_or_default()),
-        Format::Text => {
-            output::line(&format!("{}\nFILES  {}", text().trim_end(), folder.join("report.html").display()))
-        }
-        Format::Markdown => output::line(render::markdown(report).trim_end()),
-        Format::Json => output::line(render::json(report).trim_end()),
-    }
 }
 
 pub(crate) fn find(run: &str, root: &Path) -> anyhow::Result<PathBuf> {

@@ -3,7 +3,7 @@
 //! ```text
 //! scenario ─▶ plan ─▶ run folder ─▶ stack ─▶ users ready ─▶ clock zero ─▶ load + faults ─▶ record ─▶ verdict
 //! ```
-use super::{plan::today, report};
+use super::{outputs, plan::today};
 use crate::{
     cli::{self, ProgressStyle},
     exit::{Exit, Failure, OrExit as _},
@@ -103,7 +103,7 @@ pub(super) async fn carry_out(
     board.finish(report.verdict.overall.word(), &report.verdict.headline);
     progress::finish(style, &board);
     observers.finish().await;
-    report::print(&report, how.format, &path, quiet);
+    outputs::give(&report, &how.outputs, &path, quiet)?;
     Ok(report.verdict.exit_code)
 }
 
