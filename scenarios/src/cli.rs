@@ -49,6 +49,8 @@ pub enum Command {
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.
     Report(Report),
+    /// Show how runs differ, whatever they are; no verdict.
+    Compare(Compare),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
     Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.
@@ -212,6 +214,23 @@ fn formats() -> impl TypedValueParser<Value = render::Format> {
     let known = render::FORMATS.map(|format| PossibleValue::new(format.name).help(format.about));
     PossibleValuesParser::new(known)
         .map(|name| render::Format::named(&name).expect("only the names of the list are possible"))
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Runs' folders, their names, or `latest`; the first is what the others are compared with.
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Folder that holds the runs.
+    #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
+    pub out: PathBuf,
+    /// What to print on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Write the page, with its charts, to this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Flags of `calibrate`.

@@ -1,5 +1,6 @@
 //! One file per command; each returns how the program ends.
 mod calibrate;
+mod compare;
 mod execute;
 mod import;
 mod outputs;

@@ -10,7 +10,12 @@ use reports::{
     render::{self, Format},
     report::Report,
 };
-use std::{env, fs::OpenOptions, io::Write as _, path::Path};
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::Path,
+};
 
 /// The file that a GitHub runner shows as the summary of a step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -21,11 +26,6 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// When a file cannot be written.
 pub(super) fn give(report: &Report, wanted: &cli::Outputs, folder: &Path, quiet: bool) -> Result<(), Failure> {
     let hint = "free some space, or name a file that can be written; the run itself is kept";
-    for (format, file) in [("junit", &wanted.junit), ("html", &wanted.html)] {
-        if let (Some(file), Some(format)) = (file, Format::named(format)) {
-            write_to(report, format, file).or_invalid(hint)?;
-        }
-    }
     for (index, format) in wanted.format.iter().enumerate() {
         match (index, format.name) {
             (_, "github") => github(report, *format).or_invalid(hint)?,
@@ -38,6 +38,11 @@ pub(super) fn give(report: &Report, wanted: &cli::Outputs, folder: &Path, quiet:
                     output::note(&format!("wrote {}", path.display()));
                 }
             }
+        }
+    }
+    for (format, file) in [("junit", &wanted.junit), ("html", &wanted.html)] {
+        if let (Some(file), Some(format)) = (file, Format::named(format)) {
+            write_to(report, format, file).or_invalid(hint)?;
         }
     }
     Ok(())
@@ -66,9 +71,17 @@ fn print(report: &Report, format: Format, folder: &Path) -> anyhow::Result<()> {
 
 fn write_to(report: &Report, format: Format, file: &Path) -> anyhow::Result<()> {
     for document in format.documents(report)? {
-        write_file(file, document.text.as_bytes())?;
+        write_with_folder(file, &document.text)?;
     }
     Ok(())
+}
+
+/// Writes a file that was named on the command line, and the folder that it is to be in.
+pub(super) fn write_with_folder(file: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    }
+    Ok(write_file(file, text.as_bytes())?)
 }
 
 /// Prints the annotations, which a runner reads from there, and adds to the summary of its step where there is one.
