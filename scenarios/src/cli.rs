@@ -1,5 +1,8 @@
 //! The command line: commands, flags and their help.
-use crate::exit;
+use crate::{
+    exit,
+    stored::{BaselineCommand, HistoryCommand},
+};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
@@ -51,6 +54,12 @@ pub enum Command {
     Report(Report),
     /// Show how runs differ, whatever they are; no verdict.
     Compare(Compare),
+    /// Keep runs as baselines: the ones that later runs are compared with.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// Keep runs as a history, and see where their figures changed.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
     Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.

@@ -11,6 +11,8 @@ pub enum Exit {
     Internal = 1,
     /// Wrong usage, or a scenario that cannot be run as written.
     Usage = 2,
+    /// There is no baseline to compare with, or it is unlike.
+    NoBaseline = 7,
     /// The measurement cannot be trusted, or could not be kept.
     Invalid = 8,
     /// A fault could not be lifted.
@@ -35,7 +37,7 @@ Exit codes:
     2  wrong usage, or a scenario that cannot be run as written
     3  a gate failed
     6  aborted by a gate; faults are lifted and the report is written
-    7  inconclusive: the run cannot tell
+    7  inconclusive: the run cannot tell; or no usable baseline
     8  the measurement is invalid; the report names the check
     9  faults were left behind; the message names them
    11  data violated: an acknowledged write is lost, duplicated, invented or changed

@@ -6,6 +6,7 @@
 mod calibration;
 pub mod cli;
 pub mod command;
+mod commit;
 mod digest;
 pub mod exit;
 mod hosts;
@@ -20,3 +21,4 @@ mod recorded;
 pub mod scenario;
 mod signals;
 mod stack;
+pub mod stored;

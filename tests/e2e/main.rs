@@ -11,4 +11,5 @@ mod parts;
 mod program;
 mod replay;
 mod run;
+mod stored;
 mod written;

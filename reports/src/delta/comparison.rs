@@ -1,7 +1,7 @@
 //! Runs side by side.
-use super::{FigureDelta, LatencyDelta, ShareDelta, condition, condition::Difference, figure, latency, share};
+use super::{FigureDelta, LatencyDelta, ShareDelta, figure, latency, share};
 use crate::{
-    record::{Metrics, PhaseKind, Run},
+    record::{Difference, Metrics, PhaseKind, Run, conditions, differences},
     report::Report,
     summary::{Scope, Summary, Window},
 };
@@ -62,8 +62,8 @@ impl Deltas {
         }
         let runs: Vec<&Run> = compared.iter().map(|one| &one.report.run).collect();
         let summaries: Vec<&Summary> = compared.iter().map(|one| &one.report.summary).collect();
-        let conditions: Vec<_> = runs.iter().map(|run| condition::conditions(run)).collect();
-        let conditions: Vec<&[_]> = conditions.iter().map(Vec::as_slice).collect();
+        let each: Vec<_> = runs.iter().map(|run| conditions(run)).collect();
+        let each: Vec<&[_]> = each.iter().map(Vec::as_slice).collect();
         let journeys = union(summaries.iter().flat_map(|summary| &summary.journeys));
         let journeys: Vec<Scope> = journeys.into_iter().map(Scope::Journey).collect();
         let steps = union(summaries.iter().flat_map(|summary| summary.steps.iter().map(|step| &step.name)));
@@ -83,7 +83,7 @@ impl Deltas {
         let watched: Vec<_> = compared.iter().map(|one| (&one.report.run, one.metrics.as_ref())).collect();
         Some(Self {
             runs: compared.iter().enumerate().map(|(index, one)| head(index, &one.report)).collect(),
-            differences: condition::differences(&conditions),
+            differences: differences(&each),
             journeys: journeys.iter().flat_map(of_journey).collect(),
             steps: steps.collect(),
             shares: share::of_runs(&summaries, &with_all, &Window::Run),

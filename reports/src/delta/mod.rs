@@ -4,14 +4,12 @@
 //! quite; whether a candidate is slower is for the [regression gate](crate::regression) to say, which counts restart cycles instead.
 mod change;
 mod comparison;
-mod condition;
 mod figure;
 mod latency;
 mod share;
 
 pub use change::Change;
 pub use comparison::{Compared, Deltas, RunHead};
-pub use condition::{Aspect, Condition, Difference, conditions, differences};
 pub use figure::FigureDelta;
 pub(crate) use latency::change as change_of;
 pub use latency::{LatencyDelta, Value};

@@ -35,14 +35,14 @@ pub(super) fn differences(deltas: &Deltas) -> Table {
     table
 }
 
-/// A column for each run, and one for the change of each run but the first.
+/// A column for the change of each run but the first, and one for each run: a page may be too narrow for all of it.
 fn heads(deltas: &Deltas) -> Vec<String> {
     let letters = deltas.runs.iter().map(|run| run.letter.clone());
     let others = deltas.others().map(|letter| match deltas.runs.len() {
         2 => "change [95 % CI]".to_owned(),
         _ => format!("{letter} − A [95 % CI]"),
     });
-    letters.chain(others).collect()
+    others.chain(letters).collect()
 }
 
 fn heads_without_interval(deltas: &Deltas) -> Vec<String> {
@@ -51,17 +51,17 @@ fn heads_without_interval(deltas: &Deltas) -> Vec<String> {
 
 /// Response times, in milliseconds.
 pub(super) fn latencies(deltas: &Deltas, of: &[LatencyDelta]) -> Table {
-    let mut table = Table::new(["whose", "phase", "quantile"], heads(deltas));
+    let mut table = Table::new(["whose", "at"], heads(deltas));
     for delta in of {
         let value = |value: &Value| match value {
             Value::Ns(nanos) => number::millis(*nanos),
             Value::Infinite => "∞".to_owned(),
             Value::Unknown => "–".to_owned(),
         };
-        let head = [delta.scope.to_string(), delta.window.to_string(), quantile(delta.quantile)];
+        let head = [delta.scope.to_string(), format!("{} {}", delta.window, quantile(delta.quantile))];
         let values = delta.values.iter().map(value);
         let changes = delta.changes.iter().map(|change| with_interval(change.as_ref(), signed_percent));
-        table.row(head.into_iter().chain(values).chain(changes));
+        table.row(head.into_iter().chain(changes).chain(values));
     }
     table
 }
@@ -79,7 +79,7 @@ pub(super) fn shares(deltas: &Deltas) -> Table {
         let head = [delta.scope.to_string(), delta.class.replace('_', " ")];
         let values = (0..deltas.runs.len()).map(share);
         let changes = delta.changes.iter().map(|change| with_interval(change.as_ref(), number::signed_points));
-        table.row(head.into_iter().chain(values).chain(changes));
+        table.row(head.into_iter().chain(changes).chain(values));
     }
     table
 }
@@ -97,7 +97,7 @@ pub(super) fn figures(deltas: &Deltas, of: &[FigureDelta]) -> Table {
         let value = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), figure_text);
         let values = figure.values.iter().map(value);
         let change = |change: &Option<f64>| change.map_or_else(|| "–".to_owned(), signed_percent);
-        let cells = values.chain(figure.changes.iter().map(change));
+        let cells = figure.changes.iter().map(change).chain(values);
         table.row([figure.name.clone(), figure.unit.to_owned()].into_iter().chain(cells));
     }
     table
@@ -110,6 +110,7 @@ fn figure_text(value: f64) -> String {
 /// A change in percent with its sign: `+18.4 %`, `−0.6 %`; beyond ten times, as a multiple.
 pub(super) fn signed_percent(change: f64) -> String {
     match change {
+        c if c.abs() < 5e-4 => "0 %".to_owned(),
         c if c >= 9.0 => format!("×{}", number::significant(1.0 + c)),
         c if c < 0.0 => format!("−{:.1} %", -c * 100.0),
         c => format!("+{:.1} %", c * 100.0),
@@ -141,7 +142,7 @@ mod tests {
         let multiple = Change { estimate: 39.4, lower: Some(0.319), upper: Some(78.8) };
         assert_eq!(with_interval(Some(&multiple), signed_percent), "×40.4 [+31.9 %, ×79.8]");
         assert_eq!(with_interval(None, signed_percent), "–");
-        assert_eq!((signed_percent(11.0), signed_percent(0.0)), ("×12.0".to_owned(), "+0.0 %".to_owned()));
+        assert_eq!((signed_percent(11.0), signed_percent(0.0)), ("×12.0".to_owned(), "0 %".to_owned()));
         assert_eq!([0.5, 0.999].map(quantile), ["p50", "p99.9"]);
     }
 }

@@ -21,6 +21,7 @@ mod run_page;
 mod table;
 mod tables;
 mod terminal;
+mod trend;
 
 pub use calibration::{calibration_json, calibration_markdown, calibration_text};
 pub use capacity_page::capacity_page;
@@ -35,3 +36,7 @@ pub use markdown::markdown;
 pub use regression::{regression_json, regression_markdown, regression_page, regression_text};
 pub use run_page::run_page;
 pub use terminal::{Tone, plain, terminal};
+pub use trend::{
+    changes_text, points_markdown, points_text, stored_markdown, stored_text, trend_json, trend_markdown, trend_page,
+    trend_text,
+};

@@ -8,6 +8,7 @@ mod delta;
 mod folder;
 mod gates;
 mod golden;
+mod history;
 mod live;
 mod mm1;
 mod nasty;

@@ -1,5 +1,5 @@
 //! From the command line to an exit code.
-use super::{calibrate, compare, plan, replay, report, run, scenario, serve};
+use super::{baseline, calibrate, compare, history, plan, replay, report, run, scenario, serve};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -44,6 +44,8 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(flags) => plan::plan(&flags.which).map(code),
         Command::Report(flags) => report::report(&flags, cli.quiet),
         Command::Compare(flags) => compare::compare(&flags, cli.quiet).map(code),
+        Command::Baseline(command) => baseline::baseline(&command).map(code),
+        Command::History(command) => history::history(&command, cli.quiet).map(code),
         Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),
         Command::Scenario(command) => scenario::scenario(command).map(code),
         Command::Serve(flags) => block_on(async |stop| serve::service(&flags, stop).await.map(code)),

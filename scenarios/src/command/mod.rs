@@ -1,7 +1,9 @@
 //! One file per command; each returns how the program ends.
+mod baseline;
 mod calibrate;
 mod compare;
 mod execute;
+mod history;
 mod import;
 mod outputs;
 mod plan;

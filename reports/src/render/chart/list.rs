@@ -13,10 +13,12 @@ use super::{
     shift::ShiftChart,
     spectrum::SpectrumChart,
     streaming,
+    trend::TrendChart,
 };
 use crate::{
     capacity::{Answer, Study},
     delta::{Compared, Deltas},
+    history::trend::Trend,
     record::Measure,
     regression::comparison::Comparison,
     report::Report,
@@ -74,6 +76,11 @@ pub(crate) fn journeys_of_runs(compared: &[Compared], deltas: &Deltas) -> Vec<(S
         (journey.clone(), charts)
     };
     compared[0].report.summary.journeys.iter().map(of_journey).filter(|(_, charts)| charts.len() == 3).collect()
+}
+
+/// Of a history: how each metric went.
+pub(crate) fn trends(trend: &Trend) -> Vec<Box<dyn Picture>> {
+    trend.courses.iter().map(|course| boxed(TrendChart::of(trend, course))).collect()
 }
 
 /// All charts of a run, in the order of the page.

@@ -22,10 +22,13 @@ mod scaling;
 mod shift;
 mod spectrum;
 mod streaming;
+mod trend;
 
 pub(crate) use canvas::Form;
 pub(crate) use legend::{Key, Mark};
-pub(crate) use list::{all, capacity, cycles, journeys_of_runs, latencies, load, outcomes, shifts, spectrum, streams};
+pub(crate) use list::{
+    all, capacity, cycles, journeys_of_runs, latencies, load, outcomes, shifts, spectrum, streams, trends,
+};
 pub(crate) use palette::css_variables;
 pub use picture::DrawError;
 pub(crate) use picture::Picture;

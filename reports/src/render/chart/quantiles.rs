@@ -19,6 +19,8 @@ use std::borrow::Cow;
 const PER_DECADE: f64 = 16.0;
 /// Changes beyond this run out of the chart, so that one does not flatten all others.
 const WIDEST: f64 = 3.0;
+/// A band is shown as far as this many times the largest change.
+const BAND_REACH: f64 = 1.5;
 /// Shares in the data table.
 const SHARES: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
@@ -70,7 +72,7 @@ impl Chart for QuantilesChart {
         let heads = self
             .others
             .iter()
-            .flat_map(|(letter, ..)| [format!("{letter}"), format!("{letter} at least"), format!("{letter} at most")]);
+            .flat_map(|(letter, ..)| [letter.clone(), format!("{letter} at least"), format!("{letter} at most")]);
         let mut table = Table::new(["share"], heads);
         for share in SHARES {
             let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), percent);
@@ -87,7 +89,10 @@ impl Chart for QuantilesChart {
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>, _: Form) -> Drawn<DB> {
         let lines: Vec<_> = self.others.iter().map(|(_, ink, other)| (*ink, self.changes(other))).collect();
         let all = || lines.iter().flat_map(|(_, changes)| changes.iter().filter_map(|(_, change)| *change));
-        let ends = all().flat_map(|change| [Some(change.estimate), change.lower, change.upper]).flatten();
+        // A band that is much wider than what was seen runs out of the chart.
+        let widest = all().map(|change| change.estimate.abs()).fold(0.1, f64::max) * BAND_REACH;
+        let band = |change: Change| [change.lower, change.upper].map(|end| end.map(|end| end.clamp(-widest, widest)));
+        let ends = all().flat_map(|change| [Some(change.estimate)].into_iter().chain(band(change))).flatten();
         let (low, high) = ends.fold((-0.02_f64, 0.02_f64), |(low, high), end| (low.min(end), high.max(end)));
         let end = lines.iter().flat_map(|(_, changes)| changes.last().map(|(at, _)| *at)).fold(1.0, f64::max);
         let y = Axis::signed(low.max(-1.0), high.min(WIDEST), percent, "change of the latency");

@@ -1,5 +1,5 @@
 //! The conditions of a run: what has to be the same for its figures to be compared with another's, and what is worth a remark.
-use crate::record::Run;
+use super::Run;
 use serde::{Deserialize, Serialize};
 
 /// What a condition is about.
@@ -75,7 +75,10 @@ pub fn conditions(run: &Run) -> Vec<Condition> {
     let (scenario, load, machine) = (&run.scenario, &run.load, &run.machine);
     add(Scenario, "scenario", scenario.name.clone());
     add(Scenario, "text (sha256)", scenario.digest.get(..12).unwrap_or(&scenario.digest).to_owned());
-    add(Scenario, "flags", scenario.overrides.join(" "));
+    // Seed and target are conditions of their own.
+    let is_own = |flag: &&String| ["--seed", "--target"].iter().any(|own| flag.starts_with(own));
+    let flags: Vec<&str> = scenario.overrides.iter().filter(|flag| !is_own(flag)).map(String::as_str).collect();
+    add(Scenario, "flags", flags.join(" "));
     for feeder in &scenario.feeders {
         let digest = feeder.digest.get(..12).unwrap_or(&feeder.digest);
         add(
@@ -129,6 +132,14 @@ fn target(run: &Run) -> String {
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host).to_owned()
+}
+
+/// Those of the differences between two that make them unlike.
+#[must_use]
+pub fn obstacles(one: &[Condition], other: &[Condition]) -> Vec<Difference> {
+    let mut found = differences(&[one, other]);
+    found.retain(|difference| difference.aspect.must_agree());
+    found
 }
 
 /// The conditions that are not the same in all, in the order of the first that has them.
