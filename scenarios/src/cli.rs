@@ -193,7 +193,11 @@ pub struct Plan {
 #[derive(Debug, Args)]
 pub struct Report {
     /// A run's folder, its name, or `latest`.
-    pub run: String,
+    #[arg(required_unless_present = "schema")]
+    pub run: Option<String>,
+    /// Print the JSON schema of the `json` form, and stop.
+    #[arg(long)]
+    pub schema: bool,
     /// Folder that holds the runs.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,

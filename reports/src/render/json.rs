@@ -6,14 +6,15 @@ use crate::{
     summary::{Latency, Quantile, Scope, Summary, Window},
     verdict::Verdict,
 };
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of this document.
 const FORMAT: u32 = 1;
 
-/// The document.
-#[derive(Serialize)]
+/// A run of the TripSage harness: its verdict and every figure. Latencies are whole nanoseconds, shares are between 0 and 1.
+#[derive(Serialize, JsonSchema)]
 struct Document<'a> {
     /// Version of this document; a reader should refuse a higher one.
     format: u32,
@@ -35,7 +36,7 @@ struct Document<'a> {
 }
 
 /// What was run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RunHead<'a> {
     id: &'a str,
     scenario: &'a str,
@@ -51,7 +52,7 @@ struct RunHead<'a> {
 }
 
 /// The figures of some requests in some part of the run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Figures {
     /// `all`, `journey` or `step`.
     scope: &'static str,
@@ -68,7 +69,7 @@ struct Figures {
 }
 
 /// One measure. A quantile that is `null` is infinite: it falls among the `failed`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LatencyFigures {
     /// Values and failed requests.
     count: u64,
@@ -102,6 +103,16 @@ pub fn json(report: &Report) -> String {
         figures: figures(&report.summary),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");
+    text.push('\n');
+    text
+}
+
+/// The JSON schema (2020-12) of the document, made from the types that it is written from.
+#[must_use]
+pub fn json_schema() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let schema = generator.into_root_schema_for::<Document<'static>>();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is a JSON value");
     text.push('\n');
     text
 }

@@ -31,7 +31,7 @@ pub use delta::{delta_json, delta_markdown, delta_page, delta_text};
 pub use files::{Error, Written, render_all, render_pngs, write_format};
 pub use format::{Document, FORMATS, Format};
 pub use github::annotations;
-pub use json::json;
+pub use json::{json, json_schema};
 pub use markdown::markdown;
 pub use regression::{regression_json, regression_markdown, regression_page, regression_text};
 pub use run_page::run_page;

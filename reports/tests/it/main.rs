@@ -16,6 +16,7 @@ mod noise;
 mod operating;
 mod outputs;
 mod regression;
+mod schema;
 mod synthetic;
 mod trust;
 mod validity;

@@ -2,7 +2,8 @@
 use super::outputs;
 use crate::{
     cli,
-    exit::{Failure, OrExit as _},
+    exit::{Exit, Failure, OrExit as _},
+    output,
 };
 use anyhow::{Context as _, bail};
 use reports::render;
@@ -11,12 +12,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Judges a run again, writes its pages, and prints the summary; ends with the verdict's exit code.
+/// Judges a run again, writes its pages, and prints the summary; ends with the verdict's exit code. Or prints the schema of the JSON form.
 ///
 /// # Errors
 /// When the run cannot be found or read, or its pages cannot be written.
 pub(crate) fn report(flags: &cli::Report, quiet: bool) -> Result<u8, Failure> {
-    let folder = find(&flags.run, &flags.out).or_usage("give a run's folder, its name, or `latest`")?;
+    let Some(run) = flags.run.as_deref().filter(|_| !flags.schema) else {
+        output::line(render::json_schema().trim_end());
+        return Ok(Exit::Passed as u8);
+    };
+    let folder = find(run, &flags.out).or_usage("give a run's folder, its name, or `latest`")?;
     let written = render::render_all(&folder).or_usage("is it the folder of a run?")?;
     if flags.png {
         render::render_pngs(&folder).or_usage("free some space and try again")?;
