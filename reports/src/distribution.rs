@@ -83,6 +83,16 @@ impl Distribution {
         self.buckets().map(|(value_ns, count)| BUCKETS.median_equivalent(value_ns) as f64 * count as f64).sum()
     }
 
+    /// The same as a histogram of the record's bounds.
+    #[must_use]
+    pub fn histogram(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        for (value_ns, count) in self.buckets() {
+            all.saturating_record_n(value_ns, count);
+        }
+        all
+    }
+
     /// Every bucket that holds values, in order: its highest value in nanoseconds and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.counts.iter().map(|(value_ns, count)| (*value_ns, *count))

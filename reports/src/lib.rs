@@ -20,6 +20,8 @@ pub mod validity;
 pub mod history;
 pub mod regression;
 
+pub mod delta;
+
 pub mod calibration;
 pub mod capacity;
 

@@ -8,10 +8,11 @@ use crate::{
     summary::Summary,
     validity::{Check, CheckOutcome, check_all},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The word for a run, worst first. Where several apply, the worst counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
     /// A fault could not be lifted: something has to be cleaned up by hand.
@@ -69,7 +70,7 @@ impl Overall {
 }
 
 /// The verdict over a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// In one word.
     pub overall: Overall,

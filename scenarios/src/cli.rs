@@ -1,6 +1,13 @@
 //! The command line: commands, flags and their help.
-use crate::exit;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::{
+    exit,
+    stored::{BaselineCommand, HistoryCommand},
+};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use reports::render;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Load and chaos tests for TripSage, with verdicts that can be trusted.
@@ -47,6 +54,14 @@ pub enum Command {
     Gate(Gate),
     /// Judge a run again and render its pages, from its folder alone.
     Report(Report),
+    /// Show how runs differ, whatever they are; no verdict.
+    Compare(Compare),
+    /// Keep runs as baselines: the ones that later runs are compared with.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// Keep runs as a history, and see where their figures changed.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Run several scenarios in turn, and show what each of their faults did to each journey.
     Matrix(Matrix),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
@@ -147,12 +162,20 @@ pub struct Replay {
 /// What is done with what a run shows.
 #[derive(Debug, Clone, Args)]
 pub struct How {
+    /// Where it is kept, and how it is shown.
+    #[command(flatten)]
+    pub course: Course,
+    /// In which forms.
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// Where a run is kept, and how it is shown while it goes on.
+#[derive(Debug, Clone, Args)]
+pub struct Course {
     /// Folder that gets the run's folder.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
-    /// What to print on standard output.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
     /// How to show progress on standard error: redrawn lines, one line per 10 s, JSON every second, or nothing; `auto` looks at the
     /// terminal.
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -187,9 +210,12 @@ pub struct Matrix {
     /// Runs that were made earlier, in place of scenarios: folders or names (repeat for more).
     #[arg(long = "run", value_name = "RUN", conflicts_with_all = ["scenarios", "all"])]
     pub runs: Vec<String>,
-    /// Where to and how.
+    /// Where they are kept, and how they are shown.
     #[command(flatten)]
-    pub how: How,
+    pub course: Course,
+    /// What to print on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
     /// Print what would be run, and stop.
     #[arg(long)]
     pub dry_run: bool,
@@ -299,16 +325,57 @@ pub struct Plan {
 #[derive(Debug, Args)]
 pub struct Report {
     /// A run's folder, its name, or `latest`.
-    pub run: String,
+    #[arg(required_unless_present = "schema")]
+    pub run: Option<String>,
+    /// Print the JSON schema of the `json` form, and stop.
+    #[arg(long)]
+    pub schema: bool,
+    /// Folder that holds the runs.
+    #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
+    pub out: PathBuf,
+    /// In which forms.
+    #[command(flatten)]
+    pub outputs: Outputs,
+    /// Also write each chart as a PNG picture.
+    #[arg(long)]
+    pub png: bool,
+}
+
+/// In which forms a run is given out.
+#[derive(Debug, Clone, Args)]
+pub struct Outputs {
+    /// What to print on standard output; more forms, after commas, are written into the run's folder.
+    #[arg(long, value_name = "FORMAT,…", default_value = "text", value_delimiter = ',', value_parser = formats())]
+    pub format: Vec<render::Format>,
+    /// Also write the JUnit report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Also write the page to this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+fn formats() -> impl TypedValueParser<Value = render::Format> {
+    let known = render::FORMATS.map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(known)
+        .map(|name| render::Format::named(&name).expect("only the names of the list are possible"))
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Runs' folders, their names, or `latest`; the first is what the others are compared with.
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub runs: Vec<String>,
     /// Folder that holds the runs.
     #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
     pub out: PathBuf,
     /// What to print on standard output.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
-    /// Also write each chart as a PNG picture.
-    #[arg(long)]
-    pub png: bool,
+    /// Write the page, with its charts, to this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Flags of `calibrate`.

@@ -11,8 +11,8 @@ pub enum Exit {
     Internal = 1,
     /// Wrong usage, or a scenario that cannot be run as written.
     Usage = 2,
-    /// There is nothing that it could be compared with.
-    NoAnswer = 7,
+    /// There is no baseline to compare with, or it is unlike.
+    NoBaseline = 7,
     /// The measurement cannot be trusted, or could not be kept.
     Invalid = 8,
     /// A fault could not be lifted.

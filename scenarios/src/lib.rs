@@ -6,6 +6,7 @@
 mod calibration;
 pub mod cli;
 pub mod command;
+mod commit;
 mod digest;
 pub mod exit;
 pub mod gate;
@@ -21,3 +22,4 @@ mod recorded;
 pub mod scenario;
 mod signals;
 mod stack;
+pub mod stored;

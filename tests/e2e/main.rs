@@ -15,4 +15,5 @@ mod program;
 mod replay;
 mod requests;
 mod run;
+mod stored;
 mod written;

@@ -8,7 +8,8 @@ use loadtest::{
     journeys::{Journey, Step},
 };
 use reports::record::{
-    Counts, FORMAT, Machine, Measure, Outcome, Phase, PhaseKind, Run, RunEnd, RunId, ScenarioText, folder, histogram,
+    Counts, FORMAT, Interval, Machine, Measure, Outcome, Phase, PhaseKind, Run, RunEnd, RunId, ScenarioText, folder,
+    histogram,
 };
 use std::{
     collections::BTreeMap,
@@ -172,7 +173,7 @@ impl Done {
         all
     }
 
-    fn visit(&self, visit: impl FnMut(folder::Interval)) {
+    fn visit(&self, visit: impl FnMut(Interval)) {
         let path: &Path = self.folder.path();
         folder::read_measures(path, &self.run, visit).unwrap();
     }

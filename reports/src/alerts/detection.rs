@@ -4,11 +4,12 @@ use crate::{
     record::{FaultRecord, FaultWindow, Labels, Metrics},
     units,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
 /// A number that depends on when Prometheus happens to look: over every second at which it may have begun. In seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Spread {
     /// The least.
     pub least: f64,
@@ -19,7 +20,7 @@ pub struct Spread {
 }
 
 /// What the alerts made of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Detection {
     /// How often Prometheus looks, and evaluates, in seconds.
     pub interval_seconds: u64,
@@ -32,7 +33,7 @@ pub struct Detection {
 }
 
 /// What the alerts made of one fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FaultDetection {
     /// The fault.
     pub fault: String,
@@ -47,7 +48,7 @@ pub struct FaultDetection {
 }
 
 /// One alert that a fault made hold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Noticed {
     /// The alert.
     pub alert: String,
@@ -64,7 +65,7 @@ pub struct Noticed {
 }
 
 /// An alert that fired without a fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FalseAlert {
     /// The alert.
     pub alert: String,

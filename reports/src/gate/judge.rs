@@ -6,11 +6,12 @@ use crate::{
     record::{Measure, Run, RunEnd, SecondCounts},
     summary::{Latency, Quantile},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
 /// What became of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateOutcome {
     /// The true value is within, with 95 % confidence; or, for a count, it is.
@@ -24,7 +25,7 @@ pub enum GateOutcome {
 }
 
 /// The number that a gate is put on, as it was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Observed {
     /// A latency, in nanoseconds.
@@ -76,7 +77,7 @@ impl fmt::Display for Observed {
 }
 
 /// The share that decides a statistical gate: of requests that are slower than the limit or failed, or of those in its group.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ShareBounds {
     /// As it was seen.
     pub observed: f64,
@@ -89,7 +90,7 @@ pub struct ShareBounds {
 }
 
 /// A gate and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GateResult {
     /// The gate as written.
     pub gate: String,

@@ -4,4 +4,10 @@
 //! Source: measurement.md C.
 pub mod change_point;
 pub mod critical;
+mod stored;
+mod taking;
+pub mod trend;
 pub mod two_samples;
+
+pub use stored::{StoredMetric, stored_metrics, what_it_is_worth};
+pub use taking::{Untrusted, take};

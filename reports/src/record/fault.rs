@@ -1,8 +1,9 @@
 //! What went wrong on purpose: the faults of a run, when each was really on, and what it touched.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When a fault was on, in nanoseconds since the run's clock zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultWindow {
     /// First instant.
     pub from_ns: u64,
@@ -11,7 +12,7 @@ pub struct FaultWindow {
 }
 
 /// How a fault came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultEnd {
     /// The driver lifted it at its time and read back that it is gone.
@@ -27,7 +28,7 @@ pub enum FaultEnd {
 }
 
 /// What a fault touched, counted by the link while it was on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultEffect {
     /// Connections on which it took hold (or that it refused or cut).
     pub connections: u64,
@@ -51,7 +52,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// What a fault did to a part of the target, as the system shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PartEffect {
     /// The part, such as `service`.
     pub part: String,
@@ -66,7 +67,7 @@ pub struct PartEffect {
 }
 
 /// One fault of the timeline: as planned, and as it happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultRecord {
     /// Unique name within the run, such as `mcp.flights latency`.
     pub name: String,

@@ -11,17 +11,7 @@
 //!   alerts.yaml      the alert rules that it was watched with
 //!   arrivals.txt     recorded arrivals, where the load has them: seconds since their start, one per line
 //! ```
-use super::{
-    FORMAT, Measure, Metrics, Outcome, Phase, PhaseKind, Place, Run, SecondCounts, StepInfo, WarmUp, arrivals,
-    recorder::{DIGITS, LONGEST_NS, SECOND_NS, histogram},
-};
-use hdrhistogram::{
-    Histogram,
-    serialization::{
-        Deserializer,
-        interval_log::{IntervalLogIterator, LogEntry},
-    },
-};
+use super::{FORMAT, Metrics, Run, SecondCounts, arrivals};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -29,13 +19,15 @@ use std::{
 
 const RUN: &str = "run.json";
 const SCENARIO: &str = "scenario.toml";
-const MEASURES: &str = "measures.hlog";
+pub(super) const MEASURES: &str = "measures.hlog";
 const SECONDS: &str = "seconds.csv";
 const JOURNAL: &str = "journal.ndjson";
 const ARRIVALS: &str = "arrivals.txt";
 const METRICS: &str = "metrics.txt";
 const ALERTS: &str = "alerts.yaml";
 const SECONDS_HEAD: &str = "second,offered,sent,completed,dropped,unsent,present_ns,in_flight_ns,arrived";
+
+pub use super::measures::{read_log, read_measures};
 
 /// Why a run folder could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -82,32 +74,6 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-}
-
-/// One histogram of the record.
-#[derive(Debug, Clone)]
-pub struct Interval {
-    /// Second of the run in which its samples were due, from 0.
-    pub second: u64,
-    /// Position of the phase in [`Run::phases`].
-    pub phase_index: usize,
-    /// Position of the step in [`Run::steps`].
-    pub step_index: usize,
-    /// Class of its samples.
-    pub outcome: Outcome,
-    /// What it holds.
-    pub measure: Measure,
-    /// Values in nanoseconds.
-    pub histogram: Histogram<u64>,
-}
-
-impl Interval {
-    /// Where it belongs.
-    #[must_use]
-    pub fn place(&self) -> Place {
-        let Self { second, phase_index, step_index, outcome, measure, .. } = *self;
-        Place { second, phase_index, step_index, outcome, measure }
-    }
 }
 
 /// A run folder that is being written.
@@ -286,99 +252,6 @@ pub fn read_seconds(folder: &Path) -> Result<Vec<SecondCounts>, Error> {
         }
     };
     text.lines().enumerate().skip(1).map(row).collect()
-}
-
-/// Reads the measures one histogram at a time, in the order of their seconds, so that a long run needs no more memory than a short one.
-///
-/// A last line that was cut off (the program was killed while it wrote) is left out.
-///
-/// # Errors
-/// When the log cannot be read, or a line before the last is damaged or names a phase or step that the head does not have.
-pub fn read_measures(folder: &Path, run: &Run, mut visit: impl FnMut(Interval)) -> Result<(), Error> {
-    let path = folder.join(MEASURES);
-    let log = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-    let bad = |bad: BadLine| Error::Line { path: path.clone(), line: bad.line, problem: bad.problem };
-    let rephased = |interval: Interval| {
-        let phase_index = found_phase_index(run, interval.second, interval.phase_index);
-        visit(Interval { phase_index, ..interval });
-    };
-    read_lines(&log, &run.phases, &run.steps, rephased).map_err(bad)
-}
-
-/// Reads measures that were written to memory, as [`read_measures`] does.
-///
-/// # Errors
-/// What is wrong with which line.
-pub fn read_log(log: &[u8], phases: &[Phase], steps: &[StepInfo], visit: impl FnMut(Interval)) -> Result<(), String> {
-    read_lines(log, phases, steps, visit).map_err(|BadLine { line, problem }| format!("line {line}: {problem}"))
-}
-
-struct BadLine {
-    line: usize,
-    problem: String,
-}
-
-fn read_lines(
-    log: &[u8],
-    phases: &[Phase],
-    steps: &[StepInfo],
-    mut visit: impl FnMut(Interval),
-) -> Result<(), BadLine> {
-    let whole = log.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let bad = |line: usize, problem: String| BadLine { line, problem };
-    let tags: Vec<String> = steps.iter().map(|step| step.tag(steps)).collect();
-    let mut deserializer = Deserializer::new();
-    for (index, line) in log[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        for entry in IntervalLogIterator::new(line) {
-            let entry = entry.map_err(|error| bad(index + 1, format!("{error:?}")))?;
-            let LogEntry::Interval(found) = entry else { continue };
-            let tag = found.tag().map_or("", |tag| tag.as_str()).to_owned();
-            let place = place_of(phases, &tags, &tag).ok_or_else(|| bad(index + 1, format!("unknown tag `{tag}`")))?;
-            let histogram = decode(&mut deserializer, found.encoded_histogram());
-            let (phase_index, step_index, outcome, measure) = place;
-            visit(Interval {
-                second: found.start_timestamp().as_secs(),
-                phase_index,
-                step_index,
-                outcome,
-                measure,
-                histogram: histogram.map_err(|problem| bad(index + 1, problem))?,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn place_of(phases: &[Phase], tags: &[String], tag: &str) -> Option<(usize, usize, Outcome, Measure)> {
-    let mut parts = tag.split('/');
-    let (phase, step, outcome, measure) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let phase_index = phases.iter().position(|known| known.label == phase)?;
-    let step_index = tags.iter().position(|known| known == step)?;
-    Some((phase_index, step_index, outcome.parse().ok()?, measure.parse().ok()?))
-}
-
-/// The phase of a second whose samples were tagged before the end of the warm-up was found.
-fn found_phase_index(run: &Run, second: u64, tagged: usize) -> usize {
-    match (run.meter.warm_up, run.phases.first()) {
-        (WarmUp::Found { until_ns }, Some(first)) if first.kind == PhaseKind::WarmUp && tagged == 1 => {
-            usize::from(second * SECOND_NS >= until_ns)
-        }
-        _ => tagged,
-    }
-}
-
-fn decode(deserializer: &mut Deserializer, encoded: &str) -> Result<Histogram<u64>, String> {
-    use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| error.to_string())?;
-    let found: Histogram<u64> =
-        deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| format!("{error:?}"))?;
-    // Histograms of the record's own bounds are taken as they are; others are brought to them.
-    if (found.low(), found.high(), found.sigfig()) == (1, LONGEST_NS, DIGITS) {
-        return Ok(found);
-    }
-    let mut same_bounds = histogram();
-    same_bounds.add(&found).map_err(|error| format!("{error:?}"))?;
-    Ok(same_bounds)
 }
 
 fn seconds_table(seconds: &[SecondCounts]) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Written as `journal.ndjson` while the run goes on, so that a killed run leaves it too. A write without an answer stays `sent`: it may
 //! have landed, but only once.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,7 +40,7 @@ pub struct JournalEntry {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     /// A trip.

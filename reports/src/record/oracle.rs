@@ -1,5 +1,6 @@
 //! What reading every acknowledged write back has shown.
 use super::RecordKind;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 pub const EXAMPLES_MAX: usize = 5;
 
 /// What the data oracle found: whether the target kept what it had acknowledged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Oracle {
     /// Writes that the target acknowledged, changes included.
     pub acknowledged: u64,
@@ -37,7 +38,7 @@ pub struct Oracle {
 }
 
 /// A broken promise about data, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Violation {
     /// Acknowledged, and not there.
@@ -59,7 +60,7 @@ pub enum Violation {
 }
 
 /// One broken promise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViolationExample {
     /// Which promise.
     pub violation: Violation,

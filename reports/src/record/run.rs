@@ -1,5 +1,6 @@
 //! The head of a run's record: everything but the measures. Written as `run.json`.
 use super::{Calibration, FaultRecord, Machine, Meter, Monitoring, Oracle, Phase};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -149,7 +150,7 @@ pub struct ProcessUsage {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEnd {
     /// The whole plan was carried out.
@@ -224,7 +225,7 @@ pub struct MixEntry {
 }
 
 /// What became of the requests. `offered = completed + dropped + unfinished`; `lost` samples are missing from the measures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Arrivals in the plan.
     pub planned: u64,

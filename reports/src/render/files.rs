@@ -1,5 +1,5 @@
 //! Writes the pages of a run into its folder.
-use super::{DrawError, chart, json, markdown, regression_json, regression_markdown, regression_page, run_page};
+use super::{DrawError, FORMATS, Format, chart, regression_json, regression_markdown, regression_page};
 use crate::{
     record::folder::{self, write_file},
     regression::{comparison::Comparison, read},
@@ -16,9 +16,9 @@ pub enum Error {
     /// A chart cannot be drawn.
     #[error(transparent)]
     Chart(#[from] DrawError),
-    /// The folder for charts cannot be made.
+    /// A folder within the run's cannot be made.
     #[error("cannot make the folder {path}")]
-    Charts {
+    Folders {
         /// The folder.
         path: PathBuf,
         /// Why.
@@ -31,7 +31,7 @@ pub enum Error {
 pub struct Written {
     /// The run, judged.
     pub report: Report,
-    /// The pages that were written: `report.html`, `report.md`, `summary.json`.
+    /// The pages that were written: those of every form that is always made.
     pub files: Vec<PathBuf>,
 }
 
@@ -41,13 +41,9 @@ pub struct Written {
 /// When the record cannot be read, a chart cannot be drawn, or a page cannot be written.
 pub fn render_all(folder: &Path) -> Result<Written, Error> {
     let report = Report::read(folder)?;
-    let pages =
-        [("report.html", run_page(&report)?), ("report.md", markdown(&report)), ("summary.json", json(&report))];
     let mut files = Vec::new();
-    for (name, content) in pages {
-        let path = folder.join(name);
-        write_file(&path, content.as_bytes())?;
-        files.push(path);
+    for format in FORMATS.iter().filter(|format| format.is_always) {
+        files.extend(write_format(&report, *format, folder)?);
     }
     Ok(Written { report, files })
 }
@@ -69,6 +65,23 @@ pub fn render_gate(folder: &Path) -> Result<Comparison, Error> {
     Ok(comparison)
 }
 
+/// Writes the files of one form into a run's folder, and says where they are.
+///
+/// # Errors
+/// When a chart cannot be drawn, or a file cannot be written.
+pub fn write_format(report: &Report, format: Format, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for document in format.documents(report)? {
+        let path = folder.join(&document.name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|source| Error::Folders { path: parent.to_owned(), source })?;
+        }
+        write_file(&path, document.text.as_bytes())?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
 /// Draws every chart of a run as PNG into `charts/` of its folder.
 ///
 /// # Errors
@@ -76,7 +89,7 @@ pub fn render_gate(folder: &Path) -> Result<Comparison, Error> {
 pub fn render_pngs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let report = Report::read(folder)?;
     let charts = folder.join("charts");
-    std::fs::create_dir_all(&charts).map_err(|source| Error::Charts { path: charts.clone(), source })?;
+    std::fs::create_dir_all(&charts).map_err(|source| Error::Folders { path: charts.clone(), source })?;
     let mut files = Vec::new();
     for picture in chart::all(&report) {
         let path = charts.join(format!("{}.png", picture.name()));

@@ -1,20 +1,21 @@
 //! `summary.json`: the verdict and every figure, for programs. Latencies are whole nanoseconds, shares are between 0 and 1.
 use crate::{
     alerts::Detection,
-    record::{Counts, FaultRecord, Measure, Oracle, Outcome, PhaseKind, Run, RunEnd},
+    record::{Counts, FaultRecord, Measure, Oracle, Outcome, Run, RunEnd},
     report::Report,
     resilience::{self, Band, Impact},
     summary::{Latency, Quantile, Scope, Summary, Window},
     verdict::Verdict,
 };
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Version of this document.
 const FORMAT: u32 = 1;
 
-/// The document.
-#[derive(Serialize)]
+/// A run of the TripSage harness: its verdict and every figure. Latencies are whole nanoseconds, shares are between 0 and 1.
+#[derive(Serialize, JsonSchema)]
 struct Document<'a> {
     /// Version of this document; a reader should refuse a higher one.
     format: u32,
@@ -38,7 +39,7 @@ struct Document<'a> {
 }
 
 /// What was run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RunHead<'a> {
     id: &'a str,
     scenario: &'a str,
@@ -54,7 +55,7 @@ struct RunHead<'a> {
 }
 
 /// What the faults did to users, by journey.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Resilience<'a> {
     /// What each journey is like without a fault.
     bands: Vec<JourneyBand<'a>>,
@@ -63,7 +64,7 @@ struct Resilience<'a> {
 }
 
 /// A journey with its band, or why it has none.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct JourneyBand<'a> {
     journey: &'a str,
     band: Option<&'a Band>,
@@ -71,7 +72,7 @@ struct JourneyBand<'a> {
 }
 
 /// Faults that were on together.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Experiment<'a> {
     faults: &'a [String],
     from_ns: u64,
@@ -84,7 +85,7 @@ struct Experiment<'a> {
 }
 
 /// What they did to a journey, or why that is not known.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct JourneyImpact<'a> {
     journey: &'a str,
     figures: Option<&'a resilience::Figures>,
@@ -92,7 +93,7 @@ struct JourneyImpact<'a> {
 }
 
 /// The figures of some requests in some part of the run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Figures {
     /// `all`, `journey` or `step`.
     scope: &'static str,
@@ -109,7 +110,7 @@ struct Figures {
 }
 
 /// One measure. A quantile that is `null` is infinite: it falls among the `failed`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LatencyFigures {
     /// Values and failed requests.
     count: u64,
@@ -144,6 +145,16 @@ pub fn json(report: &Report) -> String {
         figures: figures(&report.summary),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document has only text keys and finite numbers");
+    text.push('\n');
+    text
+}
+
+/// The JSON schema (2020-12) of the document, made from the types that it is written from.
+#[must_use]
+pub fn json_schema() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let schema = generator.into_root_schema_for::<Document<'static>>();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is a JSON value");
     text.push('\n');
     text
 }
@@ -189,33 +200,20 @@ fn journey_impact(impact: &Impact) -> JourneyImpact<'_> {
 }
 
 fn figures(summary: &Summary) -> Vec<Figures> {
-    let journeys = summary.journeys.iter().map(|journey| Scope::Journey(journey.clone()));
-    let mut named = BTreeSet::new();
-    let steps = summary.steps.iter().filter(|step| named.insert(step.name.as_str()));
-    let steps = steps.map(|step| Scope::Step(step.name.clone()));
-    let scopes: Vec<Scope> = [Scope::All].into_iter().chain(journeys).chain(steps).collect();
-    let kinds = PhaseKind::ALL.into_iter().map(Window::Kind);
-    let is_one_of_many = |label: &&String| label.parse::<PhaseKind>().is_err();
-    let labels = summary.phases.iter().map(|phase| &phase.label).filter(is_one_of_many);
-    let windows: Vec<Window> =
-        [Window::Run].into_iter().chain(kinds).chain(labels.map(|label| Window::Label(label.clone()))).collect();
+    let (scopes, windows) = (summary.scopes(), summary.windows());
     let pairs = scopes.iter().flat_map(|scope| windows.iter().map(move |window| (scope, window)));
     pairs.filter_map(|(scope, window)| figures_of(summary, scope, window)).collect()
 }
 
 fn figures_of(summary: &Summary, scope: &Scope, window: &Window) -> Option<Figures> {
     let outcomes = summary.outcomes(scope, window);
-    let (kind, name) = match scope {
-        Scope::All => ("all", None),
-        Scope::Journey(name) => ("journey", Some(name.clone())),
-        Scope::Step(name) => ("step", Some(name.clone())),
-    };
+    let name = (*scope != Scope::All).then(|| scope.to_string());
     let latency = |measure: Measure| {
         let latency = summary.latency(scope, window, measure);
         (latency.count() > 0).then(|| (measure.name(), latency_figures(&latency)))
     };
     (outcomes.total() > 0).then(|| Figures {
-        scope: kind,
+        scope: scope.kind(),
         name,
         window: window.to_string(),
         length_ns: window.length_ns(&summary.phases),

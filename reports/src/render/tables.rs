@@ -124,8 +124,7 @@ fn millis(value: Quantile) -> String {
 
 /// A quantile in milliseconds; `–` when the sample is too small to have one in a thousand.
 fn at(latency: &Latency, quantile: f64) -> String {
-    let is_too_fine = quantile > 0.99 && (latency.count() as f64) * (1.0 - quantile) < 1.0;
-    latency.quantile(quantile).filter(|_| !is_too_fine).map_or_else(|| "–".to_owned(), millis)
+    latency.quantile(quantile).filter(|_| latency.resolves(quantile)).map_or_else(|| "–".to_owned(), millis)
 }
 
 fn interval(latency: &Latency, quantile: f64) -> String {

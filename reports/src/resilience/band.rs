@@ -1,5 +1,6 @@
 //! The steady-state band of a journey: how far it strays from second to second while nothing is wrong, and whether that can be trusted.
 use super::Served;
+use schemars::JsonSchema;
 use serde::Serialize;
 use statrs::distribution::{Binomial, ContinuousCDF as _, DiscreteCDF as _, StudentsT};
 
@@ -19,7 +20,7 @@ const ALPHA: f64 = 0.01;
 const LEAST_SLOWER: f64 = 1.1;
 
 /// What the seconds of a journey are like while nothing is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Band {
     /// Seconds that it was made from.
     pub second_count: usize,
@@ -46,7 +47,7 @@ pub struct Band {
 }
 
 /// Why a journey has no band.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoBand {
     /// Fewer seconds with requests, after warm-up and ramp and before the first fault, than it takes.

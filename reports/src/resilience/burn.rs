@@ -1,5 +1,6 @@
 //! What an impact took from the error budget.
 use super::{Loss, Objective};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// With fewer requests, there is no figure. Source: measurement.md E.
@@ -9,7 +10,7 @@ const FEWEST_REQUESTS: u64 = 100;
 const BUDGET_SECONDS: f64 = 30.0 * 86_400.0;
 
 /// How fast the error budget was spent, and how much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Burn {
     /// The share of the requests that is promised a good answer in time: the journey's strictest gate.
     pub promised: f64,

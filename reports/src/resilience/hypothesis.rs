@@ -6,13 +6,14 @@ use crate::{
     record::{Phase, PhaseKind},
     summary::Window,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Repeats that it takes to pass: how an experiment scatters is not known from fewer. Source: measurement.md E.
 pub const REPEATS: u32 = 3;
 
 /// What became of one part of the hypothesis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// In one word.
     pub outcome: GateOutcome,
@@ -21,7 +22,7 @@ pub struct Finding {
 }
 
 /// What became of the hypothesis of one experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hypothesis {
     /// The names of its faults.
     pub faults: Vec<String>,

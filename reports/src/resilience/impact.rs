@@ -4,6 +4,7 @@ use super::{
     outside_until,
 };
 use crate::{number, record::SECOND_NS};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
@@ -60,7 +61,7 @@ impl fmt::Display for NoBand {
 }
 
 /// What was seen of one journey. Instants are to the second, since seconds are what is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Figures {
     /// Time from the first fault's coming on to the first of three consecutive seconds outside the band, in nanoseconds; `None` when there
     /// was no such thing.
@@ -81,7 +82,7 @@ pub struct Figures {
 }
 
 /// When a journey was back in its band.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
     /// It never left it.
@@ -99,7 +100,7 @@ pub enum Recovery {
 }
 
 /// Whether a journey stayed out of its band although nothing held it there: metastability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stuck {
     /// It was back within the larger of 60 s and three times the length of the faults.

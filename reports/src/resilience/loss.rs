@@ -1,12 +1,13 @@
 //! How much was lost: how deep the service to users fell, and how many good answers it cost them.
 use super::{Band, Served};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Seconds that the depth is averaged over. Source: measurement.md E.
 const ROLLING_SECONDS: usize = 5;
 
 /// What became of the requests from a fault's beginning until the journey was back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Loss {
     /// Largest fall of the share of requests answered well and in time, as a part of the usual one: `1 − min(mean of 5 s of Q) / Q̄`;
     /// between 0 and 1. `None` when fewer than five seconds had requests.

@@ -80,6 +80,13 @@ impl Latency {
         (self.count() > 0).then(|| self.at_rank(rank(quantile, self.count())))
     }
 
+    /// Whether there are enough requests for a quantile to be one of them rather than the slowest: at least one lies beyond it.
+    #[must_use]
+    pub fn resolves(&self, quantile: f64) -> bool {
+        let count = self.count() as f64;
+        count > 0.0 && (quantile >= 1.0 || quantile <= 0.99 || count * (1.0 - quantile) >= 1.0 - 1e-9)
+    }
+
     /// The slowest; infinite as soon as one failed.
     #[must_use]
     pub fn max(&self) -> Option<Quantile> {

@@ -4,6 +4,7 @@ use crate::{
     distribution::Distribution,
     record::{Measure, Outcome, PhaseKind},
 };
+use std::collections::BTreeSet;
 
 impl Summary {
     /// Requests by class.
@@ -46,6 +47,25 @@ impl Summary {
         let cells = self.cells_of(scope, window, measure).filter(|(cell, _)| cell.outcome == class);
         cells.for_each(|(_, values)| good.add(values));
         Latency { good, failed: 0 }
+    }
+
+    /// All requests, each journey, and each step by its name.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        let journeys = self.journeys.iter().map(|journey| Scope::Journey(journey.clone()));
+        let mut named = BTreeSet::new();
+        let steps = self.steps.iter().filter(|step| named.insert(step.name.as_str()));
+        let steps = steps.map(|step| Scope::Step(step.name.clone()));
+        [Scope::All].into_iter().chain(journeys).chain(steps).collect()
+    }
+
+    /// The whole run, each kind of phase, and each phase that is one of several of its kind.
+    #[must_use]
+    pub fn windows(&self) -> Vec<Window> {
+        let kinds = PhaseKind::ALL.into_iter().map(Window::Kind);
+        let is_one_of_many = |label: &&String| label.parse::<PhaseKind>().is_err();
+        let labels = self.phases.iter().map(|phase| &phase.label).filter(is_one_of_many);
+        [Window::Run].into_iter().chain(kinds).chain(labels.map(|label| Window::Label(label.clone()))).collect()
     }
 
     /// Whether the run has a phase of this kind with at least one request in it.

@@ -23,6 +23,16 @@ impl Scope {
         steps.iter().any(|step| step.journey == name).then(|| Self::Journey(name.to_owned()))
     }
 
+    /// What it is: `all`, `journey` or `step`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Journey(_) => "journey",
+            Self::Step(_) => "step",
+        }
+    }
+
     /// Whether a step belongs to it.
     #[must_use]
     pub fn holds(&self, step: &StepInfo) -> bool {

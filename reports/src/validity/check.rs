@@ -4,10 +4,11 @@ use super::{
     record_whole, samples, schedule, target, warm_up, writes_verified,
 };
 use crate::{record::Run, summary::Summary};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What became of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     /// As it must be.
@@ -21,7 +22,7 @@ pub enum CheckOutcome {
 }
 
 /// One check of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
     /// What is checked, in words.
     pub name: &'static str,

@@ -119,7 +119,7 @@ fn against_past(flags: &cli::Gate, quiet: bool) -> Result<u8, Failure> {
                 output::note(&format!("left out {}: {}", left_out.run, left_out.why));
             }
             let hint = Some("keep more runs of the main branch, or compare programs: --baseline rev:main".to_owned());
-            return Err(Failure { exit: Exit::NoAnswer, hint, error: error.into() });
+            return Err(Failure { exit: Exit::NoBaseline, hint, error: error.into() });
         }
     };
     let text = || render::past_text(&done, output::paint);

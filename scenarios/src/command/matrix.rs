@@ -45,8 +45,8 @@ pub(crate) async fn matrix(flags: cli::Matrix, quiet: bool, stop: Stop) -> Resul
             .or_usage("`harness scenario list` shows which have faults");
     }
     let newest = reports.iter().map(|report| report.run.id.as_str()).max().unwrap_or_default();
-    let page = write(&flags.how.out.join(format!("matrix-{newest}")), &matrix)?;
-    match flags.how.format {
+    let page = write(&flags.course.out.join(format!("matrix-{newest}")), &matrix)?;
+    match flags.format {
         Format::Text if quiet => output::line(&matrix.headline()),
         Format::Text => {
             output::line(&format!("{}\nFILES  {}", matrix_text(&matrix, output::paint).trim_end(), page.display()));
@@ -60,7 +60,8 @@ pub(crate) async fn matrix(flags: cli::Matrix, quiet: bool, stop: Stop) -> Resul
 
 /// The folders of runs that are named.
 fn found(flags: &cli::Matrix) -> Result<Vec<PathBuf>, Failure> {
-    let find = |run: &String| report::find(run, &flags.how.out).or_usage("give a run's folder, its name, or `latest`");
+    let find =
+        |run: &String| report::find(run, &flags.course.out).or_usage("give a run's folder, its name, or `latest`");
     flags.runs.iter().map(find).collect()
 }
 
@@ -74,7 +75,7 @@ async fn carried_out(flags: &cli::Matrix, quiet: bool, stop: &Stop) -> Result<Op
             output::note(&format!("{} of {count}: {}", number + 1, scenario.name));
         }
         // Of each run, only its line on progress; the matrix is what is printed.
-        let done = run::carried_out(scenario, plan, flags.how.clone(), quiet, stop.clone()).await?;
+        let done = run::carried_out(scenario, plan, flags.course.clone(), quiet, stop.clone()).await?;
         match done.made {
             Some((_, folder)) if !stop.drain.is_cancelled() => folders.push(folder),
             _ => return Ok(None),

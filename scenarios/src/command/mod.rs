@@ -1,10 +1,14 @@
 //! One file per command; each returns how the program ends.
+mod baseline;
 mod calibrate;
+mod compare;
 mod execute;
 mod faults;
 mod gate;
+mod history;
 mod import;
 mod matrix;
+mod outputs;
 mod plan;
 mod replay;
 mod report;

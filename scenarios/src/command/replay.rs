@@ -12,7 +12,8 @@ use loadtest::Stop;
 /// # Errors
 /// When the run cannot be found, or this program would not do the same again.
 pub(crate) async fn replay(flags: cli::Replay, quiet: bool, stop: Stop) -> Result<u8, Failure> {
-    let folder = report::find(&flags.run, &flags.how.out).or_usage("give a run's folder, its name, or `latest`")?;
+    let folder =
+        report::find(&flags.run, &flags.how.course.out).or_usage("give a run's folder, its name, or `latest`")?;
     let earlier = Earlier::read(folder).or_usage("is it the folder of a run?")?;
     let scenario = earlier.scenario(flags.target, flags.allow_hosts)?;
     let plan = earlier.plan(&scenario)?;

@@ -1,46 +1,50 @@
 //! `harness report`: a run judged and rendered again, from its folder alone.
+use super::outputs;
 use crate::{
     cli::{self, Format},
-    exit::{Failure, OrExit as _},
+    exit::{Exit, Failure, OrExit as _},
     output,
 };
 use anyhow::{Context as _, bail};
-use reports::{record::regression::is_gate, render, report::Report};
+use clap::ValueEnum as _;
+use reports::{record::regression::is_gate, render};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Judges a run again, writes its pages, and prints the summary; ends with the verdict's exit code.
+/// Judges a run again, writes its pages, and prints the summary; ends with the verdict's exit code. Or prints the schema of the JSON form.
 ///
 /// # Errors
 /// When the run cannot be found or read, or its pages cannot be written.
 pub(crate) fn report(flags: &cli::Report, quiet: bool) -> Result<u8, Failure> {
-    let folder = find(&flags.run, &flags.out).or_usage("give a run's folder, its name, or `latest`")?;
+    let Some(run) = flags.run.as_deref().filter(|_| !flags.schema) else {
+        output::line(render::json_schema().trim_end());
+        return Ok(Exit::Passed as u8);
+    };
+    let folder = find(run, &flags.out).or_usage("give a run's folder, its name, or `latest`")?;
     if is_gate(&folder) {
         let comparison = render::render_gate(&folder).or_usage("is it the folder of a gate?")?;
-        super::gate::print(&comparison, flags.format, &folder, quiet);
+        super::gate::print(&comparison, plain_format(&flags.outputs)?, &folder, quiet);
         return Ok(comparison.judgement.overall.exit_code());
     }
     let written = render::render_all(&folder).or_usage("is it the folder of a run?")?;
     if flags.png {
         render::render_pngs(&folder).or_usage("free some space and try again")?;
     }
-    print(&written.report, flags.format, &folder, quiet);
+    outputs::give(&written.report, &flags.outputs, &folder, quiet)?;
     Ok(written.report.verdict.exit_code)
 }
 
-/// Prints a run's summary in the form asked for; of the text only the first line when little is wanted.
-pub(super) fn print(report: &Report, format: Format, folder: &Path, quiet: bool) {
-    let text = || render::terminal(report, output::paint);
-    match format {
-        Format::Text if quiet => output::line(text().lines().next().unwrap_or_default()),
-        Format::Text => {
-            output::line(&format!("{}\nFILES  {}", text().trim_end(), folder.join("report.html").display()))
-        }
-        Format::Markdown => output::line(render::markdown(report).trim_end()),
-        Format::Json => output::line(render::json(report).trim_end()),
-    }
+/// The form in which a gate is printed, which has fewer of them than a run.
+fn plain_format(outputs: &cli::Outputs) -> Result<Format, Failure> {
+    let name = outputs.format.first().map_or("text", |format| format.name);
+    let known = Format::value_variants().iter().copied();
+    let found =
+        known.into_iter().find(|format| format.to_possible_value().is_some_and(|value| value.matches(name, false)));
+    found
+        .with_context(|| format!("a gate has no form `{name}`"))
+        .or_usage("text, markdown or json; its page is in its folder")
 }
 
 pub(crate) fn find(run: &str, root: &Path) -> anyhow::Result<PathBuf> {

@@ -3,7 +3,7 @@
 //! ```text
 //! scenario ─▶ plan ─▶ run folder ─▶ stack ─▶ users ready ─▶ clock zero ─▶ load + faults ─▶ record ─▶ verdict
 //! ```
-use super::{faults, plan::today, report};
+use super::{faults, outputs, plan::today};
 use crate::{
     cli::{self, ProgressStyle},
     exit::{Exit, Failure, OrExit as _},
@@ -84,10 +84,10 @@ pub(super) async fn carry_out(
     quiet: bool,
     stop: Stop,
 ) -> Result<u8, Failure> {
-    let format = how.format;
-    let done = carried_out(scenario, plan, how, quiet, stop).await?;
+    let cli::How { course, outputs } = how;
+    let done = carried_out(scenario, plan, course, quiet, stop).await?;
     if let Some((report, folder)) = &done.made {
-        report::print(report, format, folder, quiet);
+        outputs::give(report, &outputs, folder, quiet)?;
     }
     Ok(done.exit_code)
 }
@@ -96,7 +96,7 @@ pub(super) async fn carry_out(
 pub(super) async fn carried_out(
     scenario: Scenario,
     plan: Plan,
-    how: cli::How,
+    course: cli::Course,
     quiet: bool,
     stop: Stop,
 ) -> Result<Done, Failure> {
@@ -105,10 +105,11 @@ pub(super) async fn carried_out(
     }
     ensure_file_descriptors(&scenario, &plan)?;
     chaos::ensure_possible(&plan.timeline).or_usage(LIMITS_NEED)?;
-    let observers = Bound::new(&how.observe, &scenario.allow_hosts)?;
-    faults::sweep_before_a_run(&how.out).await?;
+    let observers = Bound::new(&course.observe, &scenario.allow_hosts)?;
+    faults::sweep_before_a_run(&course.out).await?;
     let mut head = record::head(&scenario, &plan);
-    let folder = RunFolder::create(&how.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
+    let folder =
+        RunFolder::create(&course.out, &head, &scenario.text).or_try_again("choose another folder with --out")?;
     if let Arrivals::Recorded(recorded) = &scenario.load.arrivals {
         folder.write_arrivals(&recorded.due_ns).or_try_again("choose another folder with --out")?;
     }
@@ -118,7 +119,7 @@ pub(super) async fn carried_out(
     };
     head.target = stack.record(&scenario);
     folder.write_head(&head).or_try_again("choose another folder with --out")?;
-    let style = if quiet { ProgressStyle::None } else { how.progress };
+    let style = if quiet { ProgressStyle::None } else { course.progress };
     let board = Arc::new(Board::new(&head));
     let observers = observers.show(board.clone())?;
     let watch = watch(&scenario, &stack)?;

@@ -2,22 +2,30 @@
 use super::{
     Picture,
     cycles::CyclesChart,
+    ecdf::EcdfChart,
     heat::HeatChart,
     impact::ImpactChart,
     latency::LatencyChart,
     load::LoadChart,
     outcomes::OutcomesChart,
+    palette::Ink,
+    quantiles::QuantilesChart,
     rate::{GoodputChart, SlownessChart},
     scaling::ScalingChart,
     shift::ShiftChart,
     spectrum::SpectrumChart,
     streaming,
+    trend::TrendChart,
 };
 use crate::{
     capacity::{Answer, Study},
+    delta::{Compared, Deltas},
+    history::trend::Trend,
     matrix::Matrix,
+    record::Measure,
     regression::comparison::Comparison,
     report::Report,
+    summary::{Latency, Scope},
 };
 
 /// Offered, achieved and dropped.
@@ -63,6 +71,29 @@ pub(crate) fn shifts(comparison: &Comparison) -> Vec<Box<dyn Picture>> {
 /// Of a gate: what each cycle saw; `None` when no latency was compared.
 pub(crate) fn cycles(comparison: &Comparison) -> Option<Box<dyn Picture>> {
     CyclesChart::of(comparison).map(boxed)
+}
+
+/// Of a comparison of runs: for each journey that two of them have, how its quantiles changed, and its distribution in each run.
+pub(crate) fn journeys_of_runs(compared: &[Compared], deltas: &Deltas) -> Vec<(String, Vec<Box<dyn Picture>>)> {
+    let of_journey = |journey: &String| {
+        let latency = |(index, one): (usize, &Compared)| {
+            let scope = Scope::Journey(journey.clone());
+            let latency = one.report.summary.latency(&scope, &deltas.window, Measure::Response);
+            (deltas.runs[index].letter.clone(), Ink::SERIES[index % Ink::SERIES.len()], latency)
+        };
+        let all: Vec<(String, Ink, Latency)> = compared.iter().enumerate().map(latency).collect();
+        let mut charts: Vec<Box<dyn Picture>> = Vec::new();
+        charts.extend(QuantilesChart::of(journey, all[0].2.clone(), all[1..].to_vec()).map(boxed));
+        charts.extend(SpectrumChart::of_runs(journey, all.clone()).map(boxed));
+        charts.extend(EcdfChart::of(journey, all).map(boxed));
+        (journey.clone(), charts)
+    };
+    compared[0].report.summary.journeys.iter().map(of_journey).filter(|(_, charts)| charts.len() == 3).collect()
+}
+
+/// Of a history: how each metric went.
+pub(crate) fn trends(trend: &Trend) -> Vec<Box<dyn Picture>> {
+    trend.courses.iter().map(|course| boxed(TrendChart::of(trend, course))).collect()
 }
 
 /// All charts of a run, in the order of the page.

@@ -26,6 +26,8 @@ const APART: f64 = 0.8;
 
 /// The chart's data.
 pub(super) struct SpectrumChart {
+    id: String,
+    title: String,
     curves: Vec<Curve>,
 }
 
@@ -53,7 +55,17 @@ impl SpectrumChart {
         };
         let curves: Vec<Curve> = report.summary.journeys.iter().enumerate().flat_map(both).collect();
         let curves: Vec<Curve> = curves.into_iter().filter(|curve| curve.latency.count() > 0).collect();
-        (!curves.is_empty()).then_some(Self { curves })
+        let title = "Latency by share of the requests, warm-up left out".to_owned();
+        (!curves.is_empty()).then(|| Self { id: "spectrum".to_owned(), title, curves })
+    }
+
+    /// One journey in several runs, each with its letter; `None` when none has requests.
+    pub(super) fn of_runs(journey: &str, runs: Vec<(String, Ink, Latency)>) -> Option<Self> {
+        let curves = runs.into_iter().filter(|(_, _, latency)| latency.count() > 0);
+        let curve = |(label, ink, latency)| Curve { label, ink, line: Line::Solid, latency };
+        let curves: Vec<Curve> = curves.map(curve).collect();
+        let title = format!("{journey}: latency by share of the requests");
+        (!curves.is_empty()).then(|| Self { id: format!("spectrum-{journey}"), title, curves })
     }
 }
 
@@ -77,11 +89,11 @@ impl Curve {
 
 impl Chart for SpectrumChart {
     fn id(&self) -> Cow<'static, str> {
-        "spectrum".into()
+        self.id.clone().into()
     }
 
     fn title(&self) -> Cow<'static, str> {
-        "Latency by share of the requests, warm-up left out".into()
+        self.title.clone().into()
     }
 
     fn legend(&self) -> Vec<Key> {
