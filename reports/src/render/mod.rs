@@ -19,7 +19,7 @@ pub use calibration::{calibration_json, calibration_markdown, calibration_text};
 pub use capacity_page::capacity_page;
 pub use capacity_text::{capacity_json, capacity_markdown, capacity_text};
 pub use chart::DrawError;
-pub use files::{Error, Written, render_all, render_pngs};
+pub use files::{Error, Written, render_all, render_capacity, render_pngs};
 pub use json::json;
 pub use markdown::markdown;
 pub use regression::{regression_json, regression_markdown, regression_page, regression_text};
