@@ -1,4 +1,5 @@
 //! The command line: commands, flags and their help.
+pub use crate::capacity::Flags as Capacity;
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -41,6 +42,8 @@ pub enum Command {
     Run(Run),
     /// Run an earlier run again: the same arrivals, data and fault decisions, maybe on another target.
     Replay(Replay),
+    /// Find the highest rate that a target sustains under its service levels, with a fault or without, and what to buy for a demand.
+    Capacity(Box<Capacity>),
     /// Print what a scenario would do, second by second, and stop.
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.

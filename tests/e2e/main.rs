@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod capacity;
 mod interruption;
 mod journeys;
 mod live;

@@ -16,7 +16,7 @@ use crate::{
     record::{Measure, Outcome, SECOND_NS, SecondCounts},
     report::Report,
     steady::Growth,
-    summary::{Latency, Quantile, Scope, Window},
+    summary::{Latency, Quantile, Scope, Summary, Window},
     validity::{Check, CheckOutcome, growth, mix, schedule, warm_up},
 };
 use std::ops::Range;
@@ -64,7 +64,7 @@ impl Lens<'_> {
         let place = |second: u64| usize::try_from(second).unwrap_or(usize::MAX).min(all.len());
         let seconds = &all[place(self.span.start)..place(self.span.end)];
         let by_promise: Vec<Vec<Tally>> =
-            (0..self.promises.len()).map(|index| self.tallies(report, index, all)).collect();
+            (0..self.promises.len()).map(|index| self.violations(&report.summary, index)).collect();
         let (judgement, by) = self.worst(report, &by_promise, seconds);
         let is_short_of_users =
             judgement.finding != Finding::Kept && self.was_in_time_once_sent(report, &by, &judgement);
@@ -92,13 +92,14 @@ impl Lens<'_> {
         }
     }
 
-    /// Violations per second of one promise. Arrivals that were never sent violate all of them.
-    fn tallies(&self, report: &Report, index: usize, seconds: &[SecondCounts]) -> Vec<Tally> {
-        let evidence = report.summary.evidence.get(index);
+    /// Violations of one promise in each second of the span. Arrivals that were never sent violate all of them.
+    #[must_use]
+    pub fn violations(&self, summary: &Summary, index: usize) -> Vec<Tally> {
+        let evidence = summary.evidence.get(index);
         let tally = |second: u64| {
             let Tally { hits, total } = evidence.map(|evidence| evidence.second(second)).unwrap_or_default();
             let hits = if self.promises[index].counts_good { total - hits } else { hits };
-            let counts = usize::try_from(second).ok().and_then(|second| seconds.get(second));
+            let counts = usize::try_from(second).ok().and_then(|second| summary.seconds.get(second));
             let unsent = counts.map_or(0, |counts| counts.dropped + counts.unsent);
             Tally { hits: hits + unsent, total: total + unsent }
         };
@@ -176,12 +177,13 @@ impl Lens<'_> {
         let sum = |count: fn(&SecondCounts) -> u64| seconds.iter().map(count).sum::<u64>() as f64;
         let offered_per_second = sum(|second| second.arrived) / length;
         let per_arrival = self.requests_per_arrival.unwrap_or(requests_per_arrival);
-        let outcomes = report.summary.outcomes(&Scope::All, &Window::Run);
+        let evidence = report.summary.evidence.get(index);
+        let outcomes = evidence.map(|evidence| *evidence.outcomes()).unwrap_or_default();
         let refused = outcomes.get(Outcome::Shed) + outcomes.get(Outcome::Limited);
         let good_share = outcomes.good() as f64 / outcomes.total().max(1) as f64;
         let arrivals_answered =
             if per_arrival > 0.0 { sum(|second| second.completed) / length / per_arrival } else { 0.0 };
-        let latency = match (self.promises[index].level, report.summary.evidence.get(index)) {
+        let latency = match (self.promises[index].level, evidence) {
             (Some(_), Some(evidence)) => evidence.latency(),
             _ => report.summary.latency(&Scope::All, &Window::Run, Measure::Response),
         };

@@ -75,16 +75,17 @@ pub(super) fn purchases(study: &Study, answer: &Answer) -> Table {
 
 /// What the search proved with a fault and without one.
 pub(super) fn under(study: &Study) -> Table {
-    let mut table = Table::new(["while"], ["sustains", "violates at", "of that without"]).and_words([""]);
+    let mut table = Table::new([] as [&str; 0], ["sustains", "violates at", "of that without"])
+        .and_words(["while", "why not more"]);
     let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::rate);
     let plain = study.claim.sustained_per_second;
     let row = |table: &mut Table, what: &str, claim: &Claim| {
         let share = claim.sustained_per_second.zip(plain).map(|(with, without)| with / without);
         table.row([
-            what.to_owned(),
             rate(claim.sustained_per_second),
             rate(claim.violated_per_second),
             share.map_or_else(|| "–".to_owned(), number::percent),
+            what.to_owned(),
             claim.reason(),
         ]);
     };
@@ -94,7 +95,7 @@ pub(super) fn under(study: &Study) -> Table {
             None => row(&mut table, &under.fault, &under.claim),
             Some(check) => {
                 let why = format!("invalid: {}: {}", check.name, check.figure);
-                table.row([under.fault.clone(), "–".to_owned(), "–".to_owned(), "–".to_owned(), why]);
+                table.row(["–".to_owned(), "–".to_owned(), "–".to_owned(), under.fault.clone(), why]);
             }
         }
     }

@@ -36,7 +36,8 @@ pub fn capacity_text(study: &Study, paint: impl Fn(Tone, &str) -> String) -> Str
     page.push_str(&wrapped(&answer.headline, WIDTH - indent).join(&format!("\n{}", " ".repeat(indent))));
     page.push('\n');
     let (promise, expected) = (capacity_tables::promise(study), number::rate(study.expected_per_second));
-    let _ = writeln!(page, "{}  {promise} for {}  expected {expected}", study.title, study.promised_for);
+    let _ = writeln!(page, "{}", wrapped(&study.title, WIDTH).join("\n"));
+    let _ = writeln!(page, "{promise} for {}, expected {expected}", study.promised_for);
     if let Some(more) = capacity_tables::more_promises(study) {
         let _ = writeln!(page, "{}", wrapped(&more, WIDTH).join("\n"));
     }
@@ -64,12 +65,12 @@ pub fn capacity_text(study: &Study, paint: impl Fn(Tone, &str) -> String) -> Str
         section("WHAT TO BUY", capacity_tables::purchases(study, &answer).lines());
     }
     if !study.under.is_empty() {
-        section("UNDER FAULTS", capacity_tables::under(study).lines());
+        section("UNDER FAULTS", capacity_tables::under(study).without("why not more").lines());
     }
     section("AT EACH RATE", capacity_tables::rungs(&study.rungs).lines());
     section("OUTLOOK", told(&capacity_tables::outlook(study, &answer)));
     section("SCALING", told(&capacity_tables::scaling(&answer)));
-    section("SEARCH", capacity_tables::trials(&study.claim).lines());
+    section("SEARCH", capacity_tables::trials(&study.claim).without("decided by").lines());
     page
 }
 

@@ -1,5 +1,5 @@
 //! From the command line to an exit code.
-use super::{calibrate, plan, replay, report, run, scenario, serve};
+use super::{calibrate, capacity, plan, replay, report, run, scenario, serve};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -41,6 +41,7 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Run(flags) if flags.dry_run => plan::plan(&flags.which).map(code),
         Command::Run(flags) => block_on(|stop| run::run(flags, cli.quiet, stop)),
         Command::Replay(flags) => block_on(|stop| replay::replay(flags, cli.quiet, stop)),
+        Command::Capacity(flags) => block_on(|stop| capacity::capacity(*flags, cli.quiet, stop)),
         Command::Plan(flags) => plan::plan(&flags.which).map(code),
         Command::Report(flags) => report::report(&flags, cli.quiet),
         Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),

@@ -1,5 +1,6 @@
 //! One file per command; each returns how the program ends.
 mod calibrate;
+mod capacity;
 mod execute;
 mod import;
 mod plan;
