@@ -30,4 +30,6 @@ pub mod story;
 
 pub mod report;
 
+pub mod readiness;
+
 pub mod render;

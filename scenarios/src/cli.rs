@@ -48,6 +48,8 @@ pub enum Command {
     Plan(Plan),
     /// Judge a run again and render its pages, from its folder alone.
     Report(Report),
+    /// Judge the launch checklist: each row by the latest runs and studies, or by who has signed it.
+    Readiness(Readiness),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
     Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.
@@ -191,6 +193,33 @@ pub struct Report {
     /// Also write each chart as a PNG picture.
     #[arg(long)]
     pub png: bool,
+}
+
+/// Flags of `readiness`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every row is met, 3 the latest evidence speaks against one, 7 evidence or a signature is missing or \
+too old."
+)]
+pub struct Readiness {
+    /// Another checklist than the shipped one.
+    #[arg(long, value_name = "FILE")]
+    pub checklist: Option<PathBuf>,
+    /// Who has signed what: a file with [signed.ROW] by = "NAME", on = "2026-11-24", and maybe until = "…" and note = "…".
+    #[arg(long, value_name = "FILE")]
+    pub signed: Option<PathBuf>,
+    /// How long evidence counts.
+    #[arg(long, value_name = "TIME", default_value = "168h", value_parser = reports::units::parse_duration)]
+    pub max_age: Duration,
+    /// Folder that holds the folders `runs` and `capacity`.
+    #[arg(short, long, value_name = "DIR", default_value = "reports")]
+    pub out: PathBuf,
+    /// What to print on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Print the shipped checklist, to start your own from, and stop.
+    #[arg(long)]
+    pub show: bool,
 }
 
 /// Flags of `calibrate`.

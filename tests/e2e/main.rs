@@ -10,6 +10,7 @@ mod live;
 mod oracle;
 mod parts;
 mod program;
+mod readiness;
 mod replay;
 mod run;
 mod written;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     number,
+    record::ScenarioText,
     validity::{Check, CheckOutcome},
 };
 use serde::Serialize;
@@ -18,8 +19,8 @@ use serde::Serialize;
 /// What was found out: trials, assumptions and checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Study {
-    /// The name of the scenario.
-    pub scenario: String,
+    /// The scenario as read, and what flags changed of what it promises.
+    pub scenario: ScenarioText,
     /// When it began: RFC 3339 in UTC.
     pub started: String,
     /// What was loaded, in words, such as the title of a scenario.

@@ -69,7 +69,9 @@ pub(super) fn purchases(study: &Study, answer: &Answer) -> Table {
         table.row([demand.clone()].into_iter().chain(cells));
     }
     let lost = format!("{} lost", study.policy.spares);
-    let table = table.without_empty(batch(answer).0);
+    // Where requests are too slow for the model, or there is no price, there is nothing to show.
+    let heads: Vec<String> = table.columns.iter().map(|column| column.head.clone()).collect();
+    let table = heads.iter().fold(table, |table, head| table.without_empty(head));
     if study.policy.spares == 0 { table.without(&lost) } else { table }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         Answer, Bottleneck, Crossing, Estimate, Fit, Forecast, Misfit, Overload, Peak, Plan, Standing, Study, Tenfold,
     },
     number,
+    record::ScenarioText,
 };
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -140,7 +141,7 @@ pub fn capacity_markdown(study: &Study) -> String {
 struct Document<'a> {
     /// Version of this document; a reader should refuse a higher one.
     format: u32,
-    scenario: &'a str,
+    scenario: &'a ScenarioText,
     started: &'a str,
     standing: Standing,
     exit_code: u8,

@@ -7,6 +7,7 @@ use reports::{
         Standing, Study, Trial, UnderFault,
     },
     proportion::Tally,
+    record::ScenarioText,
     render::{capacity_json, capacity_markdown, capacity_page, capacity_text, plain},
     validity::{Check, CheckOutcome},
 };
@@ -106,7 +107,13 @@ pub(crate) fn study() -> Study {
         per_second: 190.0 * 1.021_f64.powi(index) * if index % 2 == 0 { 1.03 } else { 0.97 },
     };
     Study {
-        scenario: "two-cpus".to_owned(),
+        scenario: ScenarioText {
+            name: "two-cpus".to_owned(),
+            title: "TripSage on two CPUs".to_owned(),
+            digest: "ab".repeat(32),
+            overrides: vec!["--expected 240/s".to_owned()],
+            feeders: Vec::new(),
+        },
         started: "2026-11-24T04:00:00Z".to_owned(),
         title: "TripSage on two CPUs".to_owned(),
         target: "http://127.0.0.1:38411".to_owned(),

@@ -14,7 +14,7 @@ use reports::{
     capacity::{DayPeak, Meaning, Policy, Price, Promise, Search, Settings},
     gate, number,
     summary::Scope,
-    units::format_duration,
+    units::{format_duration, format_rate},
 };
 use std::{ops::Range, time::Duration};
 use toml::Spanned;
@@ -42,6 +42,8 @@ pub(crate) struct Aim {
     pub(crate) bounds: Vec<String>,
     /// Gates by which no rate is judged, and why.
     pub(crate) left_apart: Vec<String>,
+    /// What flags changed of the scenario and of the demand, as they were written.
+    pub(crate) changes: Vec<String>,
     /// The search.
     pub(crate) settings: Settings,
     /// The part before each trial.
@@ -110,6 +112,7 @@ impl Aim {
             policy: Policy { use_share: flags.plan_with, spares: flags.spare, growth: 0.0 },
             price: flags.price.clone(),
             history: flags.growth.as_deref().map_or(Ok(Vec::new()), growth::read).or_usage("")?,
+            changes: changes(flags, &scenario),
             held_up_by,
             looks_beyond: !flags.no_overload,
             is_user_count_given: flags.users.is_some(),
@@ -186,6 +189,15 @@ fn overrides(flags: &Flags) -> Overrides {
         thresholds: flags.slo.clone(),
         ..Overrides::default()
     }
+}
+
+/// What flags changed, so that the study is not one of the scenario alone. Data are never read back here, so that is no change.
+fn changes(flags: &Flags, scenario: &Scenario) -> Vec<String> {
+    let of_scenario =
+        scenario.overrides.iter().filter(|text| *text != "--no-oracle" && !text.starts_with("--threshold"));
+    let levels = flags.slo.iter().map(|level| format!("--slo '{level}'"));
+    let demand = flags.expected.map(|rate| format!("--expected {}", format_rate(rate)));
+    of_scenario.cloned().chain(levels).chain(demand).collect()
 }
 
 fn ensure_whole_seconds(flag: &str, length: Duration, least: Duration) -> Result<(), Failure> {

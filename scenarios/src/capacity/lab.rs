@@ -140,7 +140,8 @@ impl<'a> Lab<'a> {
         Ok(found)
     }
 
-    /// Offers more than the limit, the last time with a return to the confirmed rate. Trials that cannot be trusted are left out.
+    /// Offers more than the limit, the last time with a return to the confirmed rate. Trials that cannot be trusted are left out, and so are
+    /// rates above the highest of the search.
     ///
     /// # Errors
     /// When a trial cannot be begun or its record cannot be written.
@@ -154,11 +155,13 @@ impl<'a> Lab<'a> {
             Course::Steady { per_second: first, length },
             Course::Overload { base_per_second: sustained, peak_per_second: last, length, afterwards: AFTERWARDS },
         ];
-        for course in courses {
+        // What was not to be tried in the search is not tried beyond it.
+        let is_allowed = |course: &Course| course.highest() <= self.aim.settings.highest_per_second;
+        for course in courses.into_iter().filter(is_allowed) {
             let Some(left) = self.make(course, None).await? else { return Ok(seen) };
             let lens = self.lens(course, usize::try_from(length.as_secs()).unwrap_or(usize::MAX));
             let observation = lens.look(&left.report);
-            let (rate, run) = (rate_of(course), &left.report.run);
+            let (rate, run) = (number::rate(course.highest()), &left.report.run);
             match &observation.observed {
                 Observed::Invalid(why) => {
                     self.tell(&format!("{:>3}  overload      {rate:>9}  invalid: {why}", self.number))
@@ -215,11 +218,6 @@ impl<'a> Lab<'a> {
             output::note(text);
         }
     }
-}
-
-fn rate_of(course: Course) -> String {
-    let (Course::Steady { per_second, .. } | Course::Overload { peak_per_second: per_second, .. }) = course;
-    number::rate(per_second)
 }
 
 /// One trial in one line.

@@ -65,7 +65,8 @@ impl Course {
         settle.as_secs()..(settle + length).as_secs()
     }
 
-    fn highest(self) -> f64 {
+    /// The highest rate, in arrivals per second.
+    pub(super) fn highest(self) -> f64 {
         let (Self::Steady { per_second, .. } | Self::Overload { peak_per_second: per_second, .. }) = self;
         per_second
     }

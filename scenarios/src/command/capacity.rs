@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use loadtest::Stop;
 use reports::{
     capacity::{Answer, Level, Settings, Study, UnderFault, worst_checks},
-    record::{Machine, RunId, folder::write_file},
+    record::{Machine, RunId, ScenarioText, folder::write_file},
     render,
 };
 use std::{
@@ -103,7 +103,13 @@ fn study(aim: Aim, examined: Examined, target: String, started: String) -> Study
     let machine = Machine::this();
     let of_promise = |rungs: &[Vec<_>]| rungs.get(shown).cloned().unwrap_or_default();
     Study {
-        scenario: aim.scenario.name.clone(),
+        scenario: ScenarioText {
+            name: aim.scenario.name.clone(),
+            title: aim.scenario.title.clone(),
+            digest: aim.scenario.digest(),
+            overrides: aim.changes.clone(),
+            feeders: aim.scenario.written.feeders.clone(),
+        },
         started,
         title: aim.scenario.title.clone(),
         target,

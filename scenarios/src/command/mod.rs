@@ -4,6 +4,7 @@ mod capacity;
 mod execute;
 mod import;
 mod plan;
+mod readiness;
 mod replay;
 mod report;
 mod run;
