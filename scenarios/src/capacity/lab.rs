@@ -3,7 +3,11 @@ use super::{
     Aim, StandingFault,
     trial::{self, Course, Left, Order},
 };
-use crate::{exit::Failure, output, stack::Stack};
+use crate::{
+    exit::{Exit, Failure},
+    output,
+    stack::Stack,
+};
 use anyhow::Context as _;
 use jiff::civil::Date;
 use loadtest::Stop;
@@ -105,7 +109,18 @@ impl<'a> Lab<'a> {
         let mut untrusted: Vec<Vec<Check>> = Vec::new();
         while let Some(asked) = search.next() {
             let course = Course::Steady { per_second: asked.rate_per_second, length: asked.length };
-            let Some(left) = self.make(course, fault).await? else { break };
+            let left = match self.make(course, fault).await {
+                Ok(Some(left)) => left,
+                Ok(None) => break,
+                // What is known by then is worth more than an error, and the next attempt may succeed.
+                Err(failure) if self.may_go_on(&failure) => {
+                    let observed = Observed::Invalid(format!("it could not begin: {:#}", failure.error));
+                    self.tell(&line(self.number, &asked, &observed));
+                    search.observe(observed);
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             let observation = self.lens(course, asked.windows).look(&left.report);
             if observation.is_short_of_users && self.times_users < MOST_TIMES_USERS {
                 self.times_users *= MORE_USERS;
@@ -158,7 +173,15 @@ impl<'a> Lab<'a> {
         // What was not to be tried in the search is not tried beyond it.
         let is_allowed = |course: &Course| course.highest() <= self.aim.settings.highest_per_second;
         for course in courses.into_iter().filter(is_allowed) {
-            let Some(left) = self.make(course, None).await? else { return Ok(seen) };
+            let left = match self.make(course, None).await {
+                Ok(Some(left)) => left,
+                Ok(None) => return Ok(seen),
+                Err(failure) if self.may_go_on(&failure) => {
+                    self.tell(&format!("{:>3}  overload      could not begin: {:#}", self.number, failure.error));
+                    return Ok(seen);
+                }
+                Err(failure) => return Err(failure),
+            };
             let lens = self.lens(course, usize::try_from(length.as_secs()).unwrap_or(usize::MAX));
             let observation = lens.look(&left.report);
             let (rate, run) = (number::rate(course.highest()), &left.report.run);
@@ -192,6 +215,11 @@ impl<'a> Lab<'a> {
         let summary = Summary::read(folder, &run).context("reading the trial once more")?;
         let lens = Lens { span, ..self.lens(course, 1) };
         Ok((0..self.aim.promises.len()).map(|index| lens.violations(&summary, index)).collect())
+    }
+
+    /// Whether a trial could not begin, which is no reason to give up once others were made.
+    fn may_go_on(&self, failure: &Failure) -> bool {
+        self.number > 1 && failure.exit == Exit::TryAgain
     }
 
     async fn make(&mut self, course: Course, fault: Option<&StandingFault>) -> Result<Option<Left>, Failure> {
