@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::{Timestamp, tz::TimeZone};
 use reports::{
     readiness::{Checklist, Evidence, Signatures, judge, of_run, of_study},
+    record::folder::read_run,
     render,
     report::Report,
 };
@@ -41,7 +42,7 @@ pub(crate) fn readiness(flags: &cli::Readiness, quiet: bool) -> Result<u8, Failu
     let signatures: Signatures = flags.signed.as_deref().map_or(Ok(Signatures::default()), parse).or_usage(hint)?;
     let now = Timestamp::now();
     checklist.check_signatures(&signatures, now.to_zoned(TimeZone::UTC).date()).or_usage(hint)?;
-    let mut evidence = runs(&flags.out.join("runs"));
+    let mut evidence = runs(&flags.out.join("runs"), &checklist);
     evidence.extend(studies(&flags.out.join("capacity")));
     let readiness = judge(&checklist, &evidence, &signatures, now, flags.max_age);
     let text = || render::readiness_text(&readiness, output::paint);
@@ -60,12 +61,17 @@ fn parse<T: DeserializeOwned>(path: impl AsRef<Path>) -> anyhow::Result<T> {
     toml::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
 
-/// What the finished runs in a folder show. A folder that cannot be read as a run shows nothing, and the log says why.
-fn runs(root: &Path) -> Vec<Evidence> {
+/// What the finished runs of the scenarios that are asked for show, in a folder. A folder that cannot be read as a run shows nothing, and the log says why.
+fn runs(root: &Path, checklist: &Checklist) -> Vec<Evidence> {
+    let is_asked_for = |name: &str| checklist.rows.iter().flat_map(|row| &row.needs).any(|need| need.scenario == name);
     let mut digests: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut found = Vec::new();
     for folder in folders_with(root, "run.json") {
-        match Report::read(&folder) {
+        let head = read_run(&folder);
+        if head.as_ref().is_ok_and(|run| !is_asked_for(&run.scenario.name)) {
+            continue;
+        }
+        match head.and_then(|_| Report::read(&folder)) {
             Ok(report) => {
                 let name = &report.run.scenario.name;
                 let digest = digests.entry(name.clone()).or_insert_with(|| digest_of(name));
