@@ -121,7 +121,8 @@ fn study(aim: Aim, examined: Examined, target: String, started: String) -> Study
         left_apart: aim.left_apart,
         checks: worst_checks(&plain.checks),
         rungs: [of_promise(&plain.rungs), of_promise(&beyond.rungs)].concat(),
-        recovery: beyond.recovery(shown),
+        // Where nothing was proven too much, what was offered beyond the claim was no overload.
+        recovery: plain.claim.violated_per_second.and_then(|_| beyond.recovery(shown)),
         claim: plain.claim,
         under,
         expected_per_second: aim.expected_per_second,
