@@ -78,7 +78,7 @@ fn bisection(seed: u64, length: Duration, is_kept: impl Fn(&reports::capacity::J
 fn windows(observed: Observed) -> Vec<Tally> {
     match observed {
         Observed::Measured { windows, .. } => windows,
-        Observed::Invalid(_) => Vec::new(),
+        Observed::Judged { .. } | Observed::Invalid(_) => Vec::new(),
     }
 }
 

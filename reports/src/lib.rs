@@ -35,4 +35,6 @@ pub mod report;
 
 pub mod matrix;
 
+pub mod readiness;
+
 pub mod render;

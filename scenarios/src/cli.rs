@@ -1,4 +1,5 @@
 //! The command line: commands, flags and their help.
+pub use crate::capacity::Flags as Capacity;
 use crate::{
     exit,
     stored::{BaselineCommand, HistoryCommand},
@@ -48,6 +49,8 @@ pub enum Command {
     Run(Run),
     /// Run an earlier run again: the same arrivals, data and fault decisions, maybe on another target.
     Replay(Replay),
+    /// Find the highest rate that a target sustains under its service levels, with a fault or without, and what to buy for a demand.
+    Capacity(Box<Capacity>),
     /// Print what a scenario would do, second by second, and stop.
     Plan(Plan),
     /// Say whether a candidate is slower than a baseline: both run at once, each request goes to either by a coin.
@@ -64,6 +67,8 @@ pub enum Command {
     History(HistoryCommand),
     /// Run several scenarios in turn, and show what each of their faults did to each journey.
     Matrix(Matrix),
+    /// Judge the launch checklist: each row by the latest runs and studies, or by who has signed it.
+    Readiness(Readiness),
     /// Prove the meter on this machine, in half a minute; every report then says what is known of it.
     Calibrate(Calibrate),
     /// List, show and check scenarios; print the JSON schema of the file.
@@ -376,6 +381,33 @@ pub struct Compare {
     /// Write the page, with its charts, to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Flags of `readiness`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every row is met, 3 the latest evidence speaks against one, 7 evidence or a signature is missing or \
+too old."
+)]
+pub struct Readiness {
+    /// Another checklist than the shipped one.
+    #[arg(long, value_name = "FILE")]
+    pub checklist: Option<PathBuf>,
+    /// Who has signed what: a file with [signed.ROW] by = "NAME", on = "2026-11-24", and maybe until = "…" and note = "…".
+    #[arg(long, value_name = "FILE")]
+    pub signed: Option<PathBuf>,
+    /// How long evidence counts.
+    #[arg(long, value_name = "TIME", default_value = "168h", value_parser = reports::units::parse_duration)]
+    pub max_age: Duration,
+    /// Folder that holds the folders `runs` and `capacity`.
+    #[arg(short, long, value_name = "DIR", default_value = "reports")]
+    pub out: PathBuf,
+    /// What to print on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Print the shipped checklist, to start your own from, and stop.
+    #[arg(long)]
+    pub show: bool,
 }
 
 /// Flags of `calibrate`.

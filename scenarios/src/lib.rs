@@ -4,6 +4,7 @@
 //! scenario file ─▶ Scenario ─▶ Plan ─▶ Stack (child processes) ─▶ load + chaos ─▶ run folder ─▶ verdict ─▶ exit code
 //! ```
 mod calibration;
+mod capacity;
 pub mod cli;
 pub mod command;
 mod commit;

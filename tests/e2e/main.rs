@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod capacity;
 mod database;
 mod gate;
 mod interruption;
@@ -12,6 +13,7 @@ mod live;
 mod oracle;
 mod parts;
 mod program;
+mod readiness;
 mod replay;
 mod requests;
 mod run;

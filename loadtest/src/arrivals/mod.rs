@@ -141,6 +141,12 @@ impl Arrivals {
         }
     }
 
+    /// Arrivals per second of an open model that has exactly one rate; `None` for any other.
+    #[must_use]
+    pub fn single_rate(&self) -> Option<f64> {
+        self.clone().open_mut()?.rate_mut().map(|rate| *rate)
+    }
+
     /// Changes the rate.
     ///
     /// # Errors

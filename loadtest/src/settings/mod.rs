@@ -248,6 +248,7 @@ mod tests {
         let overrides = Overrides { rate: Some(9.0), ..Overrides::default() };
         let model = |model: &str| read(&QUICKSTART.replace(r#"poisson = { rate = "25/s", ramp = "5s" }"#, model));
         let mut soak = model(r#"soak = { rate = "5/s" }"#);
+        assert_eq!(soak.arrivals.single_rate(), Some(5.0));
         assert_eq!(
             (soak.apply(&overrides), soak.arrivals.to_string()),
             (Ok(vec!["--rate 9/s".into()]), "open, poisson 9/s".into())
@@ -257,6 +258,7 @@ mod tests {
             r#"spike = { base = "5/s", peak = "50/s", at = "10s", for = "5s" }"#,
         ] {
             assert_eq!(model(many).apply(&overrides), Err(Error::NoSingleRate), "{many}");
+            assert_eq!(model(many).arrivals.single_rate(), None, "{many}");
         }
     }
 

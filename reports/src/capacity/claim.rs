@@ -29,6 +29,9 @@ pub struct Tried {
     pub trial: Trial,
     /// What came out of it.
     pub result: TrialResult,
+    /// The level that decided, in words, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What a trial proves.

@@ -17,11 +17,11 @@ const BACK_SECONDS: usize = 5;
 /// A rate that was offered for a while, and what came back.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
-    /// Requests due per second.
+    /// Arrivals due per second.
     pub offered_per_second: f64,
-    /// Good answers per second, however late.
+    /// Good answers per second, however late; in arrivals, where one takes several requests.
     pub answered_per_second: f64,
-    /// Good answers within the service level, per second.
+    /// Good answers within the service level, per second, in arrivals.
     pub good_per_second: f64,
     /// Median response time since due, in nanoseconds; `None` when infinite, because so many requests got no good answer.
     pub p50_ns: Option<u64>,

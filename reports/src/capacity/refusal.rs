@@ -1,4 +1,5 @@
 //! What is not said, and why: a figure that the data do not show is refused by name.
+use crate::number::significant;
 
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -12,7 +13,11 @@ pub enum Refusal {
         required: usize,
     },
     /// A narrow range of loads shows no curve.
-    #[error("loads from {smallest} to {largest} span less than a decade: measure from a tenth of the largest on")]
+    #[error(
+        "loads from {} to {} span less than a decade: measure from a tenth of the largest on",
+        significant(*smallest),
+        significant(*largest)
+    )]
     TooNarrow {
         /// Smallest load.
         smallest: f64,

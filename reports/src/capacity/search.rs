@@ -8,7 +8,7 @@
 //! Source: measurement.md D2; of 60 s trials against M/M/1, 3 % of such searches claim too much, and the median claims 0.96 of the truth.
 use super::{
     claim::{Claim, End, TrialResult, Tried},
-    violation::{Finding, judge},
+    violation::{Finding, Judgement, judge},
 };
 use crate::proportion::Tally;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,8 @@ pub struct Settings {
     pub lowest_per_second: f64,
     /// Most that the generator can be trusted with, in requests per second: half of what it keeps against an empty server.
     pub highest_per_second: f64,
-    /// Share of the requests that may violate the service level, above 0 and below 1: 0.01 for a p99.
+    /// Share of the requests that may violate the service level, above 0 and below 1: 0.01 for a p99. Trials that were judged already do not
+    /// need it.
     pub allowed_share: f64,
     /// Length of a trial without its warm-up; confirmations take twice as long.
     #[serde(with = "crate::units::duration")]
@@ -113,6 +114,13 @@ pub enum Observed {
         windows: Vec<Tally>,
         /// Whether requests piled up for certain, see [`Growth`](crate::steady::Growth).
         is_growing: bool,
+    },
+    /// It can be trusted, and was judged by whoever ran it, because there is more than one level.
+    Judged {
+        /// What it proves.
+        judgement: Judgement,
+        /// The level that decided, in words.
+        by: String,
     },
     /// It cannot: which check failed.
     Invalid(String),
@@ -191,17 +199,12 @@ impl Search {
                 if is_growing && judgement.finding != Finding::Violated {
                     judgement.finding = Finding::Growing;
                 }
-                self.attempts = 0;
-                self.claim.tried.push(Tried { trial, result: TrialResult::Judged(judgement) });
-                if judgement.finding.is_proof_against() {
-                    self.claim.violated_per_second =
-                        Some(self.claim.violated_per_second.map_or(self.rate, |lowest| lowest.min(self.rate)));
-                }
-                self.advance(judgement.finding);
+                self.take(trial, judgement, None);
             }
+            Observed::Judged { judgement, by } => self.take(trial, judgement, Some(by)),
             Observed::Invalid(reason) => {
                 self.attempts += 1;
-                self.claim.tried.push(Tried { trial, result: TrialResult::Invalid(reason.clone()) });
+                self.claim.tried.push(Tried { trial, result: TrialResult::Invalid(reason.clone()), by: None });
                 if self.attempts >= ATTEMPTS {
                     self.give_up(reason);
                 }
@@ -219,6 +222,16 @@ impl Search {
             _ => End::Stopped,
         };
         self.claim
+    }
+
+    fn take(&mut self, trial: Trial, judgement: Judgement, by: Option<String>) {
+        self.attempts = 0;
+        self.claim.tried.push(Tried { trial, result: TrialResult::Judged(judgement), by });
+        if judgement.finding.is_proof_against() {
+            self.claim.violated_per_second =
+                Some(self.claim.violated_per_second.map_or(self.rate, |lowest| lowest.min(self.rate)));
+        }
+        self.advance(judgement.finding);
     }
 
     fn advance(&mut self, finding: Finding) {

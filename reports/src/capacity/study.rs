@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     number,
+    record::ScenarioText,
     validity::{Check, CheckOutcome},
 };
 use serde::Serialize;
@@ -18,6 +19,10 @@ use serde::Serialize;
 /// What was found out: trials, assumptions and checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Study {
+    /// The scenario as read, and what flags changed of what it promises.
+    pub scenario: ScenarioText,
+    /// When it began: RFC 3339 in UTC.
+    pub started: String,
     /// What was loaded, in words, such as the title of a scenario.
     pub title: String,
     /// Where, such as the target's address.
@@ -26,18 +31,26 @@ pub struct Study {
     pub machine: String,
     /// Requests that the level is promised for, such as `flights.search`.
     pub promised_for: String,
-    /// The service level.
+    /// The service level that gave way first, or the first of them.
     pub level: Level,
+    /// Every service level that each rate had to keep, in words; one alone may be left to `level`.
+    pub promises: Vec<String>,
+    /// What the scenario promises beside, and why no rate was judged by it.
+    pub left_apart: Vec<String>,
     /// Whether the trials can be trusted: the worst of each check over all of them.
     pub checks: Vec<Check>,
     /// What the search proved.
     pub claim: Claim,
+    /// What it proved while a fault stood; empty when none was tried.
+    pub under: Vec<UnderFault>,
     /// What came back at each rate, from below the claim to past it.
     pub rungs: Vec<Rung>,
     /// How long the target took to come back after the highest rate; `None` when that was not watched.
     pub recovery: Option<Recovery>,
-    /// Highest demand that is expected, in requests per second.
+    /// Highest demand that is expected, in arrivals per second, as all rates here.
     pub expected_per_second: f64,
+    /// Requests of one arrival: more than 1 where what users do takes several.
+    pub requests_per_arrival: f64,
     /// How replicas are bought.
     pub policy: Policy,
     /// What a replica costs; `None` when nobody said.
@@ -57,6 +70,25 @@ pub struct Price {
     pub per_hour: f64,
     /// In which currency, such as `EUR`.
     pub currency: String,
+}
+
+/// The same search while a fault stood.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnderFault {
+    /// The fault, in words.
+    pub fault: String,
+    /// What the search proved.
+    pub claim: Claim,
+    /// Whether its trials can be trusted.
+    pub checks: Vec<Check>,
+}
+
+impl UnderFault {
+    /// The check that failed, so that nothing is stated.
+    #[must_use]
+    pub fn failed(&self) -> Option<&Check> {
+        self.checks.iter().find(|check| check.outcome == CheckOutcome::Fail)
+    }
 }
 
 /// Whether the expected demand can be carried.
@@ -194,7 +226,8 @@ fn purchases(study: &Study, replica: Replica, scaling: Scaling<'_>) -> Vec<Purch
         let cost = match (&study.price, &plan) {
             // As many are good as the level promises.
             (Some(price), Ok(plan)) => {
-                cost_per_thousand(plan.replicas, price.per_hour, plan.demand_per_second * study.level.quantile)
+                let good = plan.demand_per_second * study.requests_per_arrival * study.level.quantile;
+                cost_per_thousand(plan.replicas, price.per_hour, good)
             }
             _ => None,
         };

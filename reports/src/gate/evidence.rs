@@ -139,12 +139,19 @@ impl Evidence {
     /// Per second of the window that has any: for latencies, requests that are slower than the limit or failed; for shares, those of the group.
     #[must_use]
     pub fn seconds(&self) -> Vec<Tally> {
+        self.seconds.values().map(|seen| self.tally(seen)).filter(|tally| tally.total > 0).collect()
+    }
+
+    /// The same of one second from clock zero; nothing where it is not in the window, or nothing was due in it.
+    #[must_use]
+    pub fn second(&self, second: u64) -> Tally {
+        self.seconds.get(&second).map(|seen| self.tally(seen)).unwrap_or_default()
+    }
+
+    fn tally(&self, seen: &Seen) -> Tally {
         let is_latency = matches!(self.gate, Ok((Gate { rule: Rule::Quantile { .. }, .. }, _)));
-        let tally = |seen: &Seen| Tally {
-            hits: if is_latency { seen.total.saturating_sub(seen.matching) } else { seen.matching },
-            total: seen.total,
-        };
-        self.seconds.values().map(tally).filter(|tally| tally.total > 0).collect()
+        let hits = if is_latency { seen.total.saturating_sub(seen.matching) } else { seen.matching };
+        Tally { hits, total: seen.total }
     }
 
     /// The latency that the gate is put on, with requests that got no good answer as infinitely slow where it is taken once a request.

@@ -24,6 +24,7 @@ pub fn capacity_page(study: &Study) -> Result<String, DrawError> {
         @if can_be_trusted {
             (tiles(study, &answer))
             @if !answer.purchases.is_empty() { (section("What to buy", &buying(study), &records(&capacity_tables::purchases(study, &answer)))) }
+            @if !study.under.is_empty() { (section("Under faults", UNDER, &records(&capacity_tables::under(study)))) }
             @if !charts.is_empty() {
                 (section("At each rate", RATES, &html! { @for picture in &charts { (figure(picture.as_ref())?) } }))
             }
@@ -38,6 +39,8 @@ pub fn capacity_page(study: &Study) -> Result<String, DrawError> {
     Ok(page(&format!("Capacity of {}: {}", study.title, answer.standing.word()), &body))
 }
 
+/// What the table of faults says.
+pub(super) const UNDER: &str = "The same search while a fault stood from the first second of each trial to its last.";
 const RATES: &str = "Green is confirmed, grey is not resolved, orange is proven to be too much. Response time counts from the instant a request \
                      was due; requests without a good answer are at ∞.";
 const SCALING: &str = "X(N) = λN / (1 + σ(N−1) + κN(N−1)), by least squares of relative residuals. Nothing is said beyond twice the largest \
@@ -87,6 +90,7 @@ fn banner(study: &Study, answer: &Answer) -> Markup {
             p.headline { (unbroken(&answer.headline)) }
             p.meta { "exit " (answer.standing.exit_code()) " · " (capacity_tables::promise(study)) " for " (study.promised_for)
                 " · expected " (number::rate(study.expected_per_second)) " · " (study.target) }
+            @if let Some(more) = capacity_tables::more_promises(study) { p.meta { (more) } }
         }
     }
 }

@@ -15,6 +15,14 @@ pub(super) fn promise(study: &Study) -> String {
     format!("{} ≤ {}", quantile_name(study.level.quantile), number::latency(study.level.limit_ns))
 }
 
+/// What every rate had to keep beside the level that the page is about, and what no rate was judged by; `None` when there is neither.
+pub(super) fn more_promises(study: &Study) -> Option<String> {
+    let all = (study.promises.len() > 1).then(|| format!("every rate had to keep: {}", study.promises.join(", ")));
+    let apart = (!study.left_apart.is_empty()).then(|| format!("not judged: {}", study.left_apart.join(", ")));
+    let told: Vec<String> = all.into_iter().chain(apart).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
 /// A price for so many good answers, in words, and how many times a thousand that is: a million where a thousand cost next to nothing.
 pub(super) fn batch(answer: &Answer) -> (&'static str, f64) {
     let least = answer.purchases.iter().filter_map(|purchase| purchase.cost).fold(f64::INFINITY, f64::min);
@@ -61,8 +69,39 @@ pub(super) fn purchases(study: &Study, answer: &Answer) -> Table {
         table.row([demand.clone()].into_iter().chain(cells));
     }
     let lost = format!("{} lost", study.policy.spares);
-    let table = table.without_empty(batch(answer).0);
+    // Where requests are too slow for the model, or there is no price, there is nothing to show.
+    let heads: Vec<String> = table.columns.iter().map(|column| column.head.clone()).collect();
+    let table = heads.iter().fold(table, |table, head| table.without_empty(head));
     if study.policy.spares == 0 { table.without(&lost) } else { table }
+}
+
+/// What the search proved with a fault and without one.
+pub(super) fn under(study: &Study) -> Table {
+    let mut table = Table::new([] as [&str; 0], ["sustains", "violates at", "of that without"])
+        .and_words(["while", "why not more"]);
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), number::rate);
+    let plain = study.claim.sustained_per_second;
+    let row = |table: &mut Table, what: &str, claim: &Claim| {
+        let share = claim.sustained_per_second.zip(plain).map(|(with, without)| with / without);
+        table.row([
+            rate(claim.sustained_per_second),
+            rate(claim.violated_per_second),
+            share.map_or_else(|| "–".to_owned(), number::percent),
+            what.to_owned(),
+            claim.reason(),
+        ]);
+    };
+    row(&mut table, "nothing is broken", &study.claim);
+    for under in &study.under {
+        match under.failed() {
+            None => row(&mut table, &under.fault, &under.claim),
+            Some(check) => {
+                let why = format!("invalid: {}: {}", check.name, check.figure);
+                table.row(["–".to_owned(), "–".to_owned(), "–".to_owned(), under.fault.clone(), why]);
+            }
+        }
+    }
+    table
 }
 
 /// What came back at each rate.
@@ -86,8 +125,8 @@ pub(super) fn rungs(rungs: &[Rung]) -> Table {
 
 /// Every trial of the search, in order.
 pub(super) fn trials(claim: &Claim) -> Table {
-    let mut table =
-        Table::new(["", "for"], ["rate", "length", "violations", "at least", "at most"]).and_words(["finding"]);
+    let mut table = Table::new(["", "for"], ["rate", "length", "violations", "at least", "at most"])
+        .and_words(["finding", "decided by"]);
     for tried in &claim.tried {
         let trial = &tried.trial;
         let purpose = match trial.purpose {
@@ -109,9 +148,9 @@ pub(super) fn trials(claim: &Claim) -> Table {
             TrialResult::Invalid(why) => ("!", ["–", "–", "–"].map(str::to_owned), format!("invalid: {why}")),
         };
         let head = [mark.to_owned(), purpose.to_owned(), number::rate(trial.rate_per_second), length(trial.length)];
-        table.row(head.into_iter().chain(shares).chain([finding]));
+        table.row(head.into_iter().chain(shares).chain([finding, tried.by.clone().unwrap_or_else(|| "–".to_owned())]));
     }
-    table
+    table.without_empty("decided by")
 }
 
 /// The scaling curve in figures, with what it refuses to say.

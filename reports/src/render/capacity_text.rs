@@ -1,6 +1,6 @@
 //! The capacity of a target as text for a terminal, as Markdown, and as JSON for programs.
 use super::{
-    capacity_page::{buying, failed, searching, summary},
+    capacity_page::{UNDER, buying, failed, searching, summary},
     capacity_tables,
     table::Table,
     tables,
@@ -11,6 +11,7 @@ use crate::{
         Answer, Bottleneck, Crossing, Estimate, Fit, Forecast, Misfit, Overload, Peak, Plan, Standing, Study, Tenfold,
     },
     number,
+    record::ScenarioText,
 };
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -36,7 +37,11 @@ pub fn capacity_text(study: &Study, paint: impl Fn(Tone, &str) -> String) -> Str
     page.push_str(&wrapped(&answer.headline, WIDTH - indent).join(&format!("\n{}", " ".repeat(indent))));
     page.push('\n');
     let (promise, expected) = (capacity_tables::promise(study), number::rate(study.expected_per_second));
-    let _ = writeln!(page, "{}  {promise} for {}  expected {expected}", study.title, study.promised_for);
+    let _ = writeln!(page, "{}", wrapped(&study.title, WIDTH).join("\n"));
+    let _ = writeln!(page, "{promise} for {}, expected {expected}", study.promised_for);
+    if let Some(more) = capacity_tables::more_promises(study) {
+        let _ = writeln!(page, "{}", wrapped(&more, WIDTH).join("\n"));
+    }
     let mut section = |heading: &str, lines: Vec<String>| {
         if !lines.is_empty() {
             let _ = writeln!(page, "\n{}", paint(Tone::Heading, heading));
@@ -60,10 +65,13 @@ pub fn capacity_text(study: &Study, paint: impl Fn(Tone, &str) -> String) -> Str
     if !answer.purchases.is_empty() {
         section("WHAT TO BUY", capacity_tables::purchases(study, &answer).lines());
     }
+    if !study.under.is_empty() {
+        section("UNDER FAULTS", capacity_tables::under(study).without("why not more").lines());
+    }
     section("AT EACH RATE", capacity_tables::rungs(&study.rungs).lines());
     section("OUTLOOK", told(&capacity_tables::outlook(study, &answer)));
     section("SCALING", told(&capacity_tables::scaling(&answer)));
-    section("SEARCH", capacity_tables::trials(&study.claim).lines());
+    section("SEARCH", capacity_tables::trials(&study.claim).without("decided by").lines());
     page
 }
 
@@ -101,6 +109,9 @@ pub fn capacity_markdown(study: &Study) -> String {
         "{promise} for {}; {expected} expected; {}; {}.",
         study.promised_for, study.target, study.machine
     );
+    if let Some(more) = capacity_tables::more_promises(study) {
+        let _ = writeln!(page, "\n{more}.");
+    }
     let mut section = |heading: &str, note: &str, table: &Table| {
         if !table.rows.is_empty() {
             let note = if note.is_empty() { String::new() } else { format!("{note}\n\n") };
@@ -112,6 +123,9 @@ pub fn capacity_markdown(study: &Study) -> String {
         summary(study, &answer).into_iter().for_each(|row| answers.row(row));
         section("Answers", "", &answers);
         section("What to buy", &buying(study), &capacity_tables::purchases(study, &answer));
+        if !study.under.is_empty() {
+            section("Under faults", UNDER, &capacity_tables::under(study));
+        }
         section("At each rate", "", &capacity_tables::rungs(&study.rungs));
         section("Outlook", "", &capacity_tables::outlook(study, &answer));
         section("Scaling", "", &capacity_tables::scaling(&answer));
@@ -127,6 +141,8 @@ pub fn capacity_markdown(study: &Study) -> String {
 struct Document<'a> {
     /// Version of this document; a reader should refuse a higher one.
     format: u32,
+    scenario: &'a ScenarioText,
+    started: &'a str,
     standing: Standing,
     exit_code: u8,
     headline: &'a str,
@@ -179,6 +195,8 @@ pub fn capacity_json(study: &Study) -> String {
     let at = study.claim.sustained_per_second.filter(|_| can_be_trusted);
     let document = Document {
         format: FORMAT,
+        scenario: &study.scenario,
+        started: &study.started,
         standing: answer.standing,
         exit_code: answer.standing.exit_code(),
         headline: &answer.headline,

@@ -1,6 +1,10 @@
 //! Writes the pages of a run into its folder.
-use super::{DrawError, FORMATS, Format, chart, regression_json, regression_markdown, regression_page};
+use super::{
+    DrawError, FORMATS, Format, capacity_json, capacity_markdown, capacity_page, capacity_text, chart, plain,
+    regression_json, regression_markdown, regression_page,
+};
 use crate::{
+    capacity::{Answer, Standing, Study},
     record::folder::{self, write_file},
     regression::{comparison::Comparison, read},
     report::Report,
@@ -88,10 +92,38 @@ pub fn write_format(report: &Report, format: Format, folder: &Path) -> Result<Ve
 /// When the record cannot be read, a chart cannot be drawn, or a file cannot be written.
 pub fn render_pngs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let report = Report::read(folder)?;
+    write_pngs(folder, chart::all(&report))
+}
+
+/// Writes the pages of a study into its folder: `capacity.html`, `capacity.md`, `capacity.txt`, `study.json`, and each chart as PNG.
+///
+/// # Errors
+/// When a chart cannot be drawn, or a file cannot be written.
+pub fn render_capacity(folder: &Path, study: &Study) -> Result<Vec<PathBuf>, Error> {
+    let pages = [
+        ("study.json", capacity_json(study)),
+        ("capacity.html", capacity_page(study)?),
+        ("capacity.md", capacity_markdown(study)),
+        ("capacity.txt", capacity_text(study, plain)),
+    ];
+    let mut files = Vec::new();
+    for (name, content) in pages {
+        let path = folder.join(name);
+        write_file(&path, content.as_bytes())?;
+        files.push(path);
+    }
+    let answer = Answer::of(study);
+    if answer.standing != Standing::Invalid {
+        files.extend(write_pngs(folder, chart::capacity(study, &answer))?);
+    }
+    Ok(files)
+}
+
+fn write_pngs(folder: &Path, pictures: Vec<Box<dyn chart::Picture>>) -> Result<Vec<PathBuf>, Error> {
     let charts = folder.join("charts");
     std::fs::create_dir_all(&charts).map_err(|source| Error::Folders { path: charts.clone(), source })?;
     let mut files = Vec::new();
-    for picture in chart::all(&report) {
+    for picture in pictures {
         let path = charts.join(format!("{}.png", picture.name()));
         write_file(&path, &picture.png()?)?;
         files.push(path);

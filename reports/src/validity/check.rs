@@ -35,6 +35,12 @@ pub struct Check {
 }
 
 impl Check {
+    /// Whether it says that nothing can be trusted.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.outcome == CheckOutcome::Fail
+    }
+
     /// A check that passes when a condition holds.
     pub(crate) fn new(name: &'static str, passes: bool, figure: String, threshold: impl Into<String>) -> Self {
         let outcome = if passes { CheckOutcome::Pass } else { CheckOutcome::Fail };

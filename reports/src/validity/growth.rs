@@ -9,10 +9,13 @@ use crate::{
 
 /// Largest growth, as a share of the offered rate. Source: measurement.md D3: no false alarm on stable queues, and a rate 2 % above
 /// what the target can do is found in 87 % of the runs of two minutes.
-const LARGEST_SHARE: f64 = 0.005;
+pub(crate) const LARGEST_SHARE: f64 = 0.005;
+
+/// What it is called.
+pub(crate) const NAME: &str = "nothing piles up";
 
 pub(super) fn check(run: &Run, summary: &Summary) -> Check {
-    let name = "nothing piles up";
+    let name = NAME;
     let threshold = format!("growth below {} of the rate (99 %)", number::exact_percent(LARGEST_SHARE));
     let not_applicable = |why: &str| Check::not_applicable(name, why, threshold.clone());
     if run.meter.cut_off.is_none() {

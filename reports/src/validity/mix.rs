@@ -14,8 +14,11 @@ use statrs::distribution::{ChiSquared, ContinuousCDF as _};
 /// Chance of an honest seed to fail; as small as for arrivals, because the order follows from the seed.
 const P: f64 = 1e-4;
 
+/// What it is called.
+pub(crate) const NAME: &str = "mix as planned";
+
 pub(super) fn check(run: &Run, _: &Summary) -> Check {
-    let name = "mix as planned";
+    let name = NAME;
     let threshold = format!("whole blocks, or p at least {P}");
     let mix = &run.load.mix;
     let arrivals: u64 = mix.iter().map(|entry| entry.arrivals).sum();

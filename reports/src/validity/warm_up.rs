@@ -14,7 +14,8 @@ use crate::{
 /// Chance of a change by noise alone.
 const P: f64 = 0.001;
 
-const NAME: &str = "warm-up long enough";
+/// What it is called.
+pub(crate) const NAME: &str = "warm-up long enough";
 
 pub(super) fn check(run: &Run, summary: &Summary) -> Check {
     let batches = Batches::undisturbed(&summary.course, run);

@@ -4,6 +4,7 @@
 mod calibration;
 mod capacity_page;
 mod capacity_search;
+mod capacity_trial;
 mod course;
 mod delta;
 mod folder;

@@ -1,5 +1,8 @@
 //! From the command line to an exit code.
-use super::{baseline, calibrate, compare, faults, gate, history, matrix, plan, replay, report, run, scenario, serve};
+use super::{
+    baseline, calibrate, capacity, compare, faults, gate, history, matrix, plan, readiness, replay, report, run,
+    scenario, serve,
+};
 use crate::{
     cli::{Cli, Color, Command},
     exit::{Exit, Failure},
@@ -42,12 +45,14 @@ fn carry_out(cli: Cli) -> Result<u8, Failure> {
         Command::Run(flags) => block_on(|stop| run::run(flags, cli.quiet, stop)),
         Command::Replay(flags) => block_on(|stop| replay::replay(flags, cli.quiet, stop)),
         Command::Matrix(flags) => block_on(|stop| matrix::matrix(flags, cli.quiet, stop)),
+        Command::Capacity(flags) => block_on(|stop| capacity::capacity(*flags, cli.quiet, stop)),
         Command::Plan(flags) => plan::plan(&flags.which).map(code),
         Command::Gate(flags) => block_on(|stop| gate::gate(flags, cli.quiet, stop)),
         Command::Report(flags) => report::report(&flags, cli.quiet),
         Command::Compare(flags) => compare::compare(&flags, cli.quiet).map(code),
         Command::Baseline(command) => baseline::baseline(&command).map(code),
         Command::History(command) => history::history(&command, cli.quiet).map(code),
+        Command::Readiness(flags) => readiness::readiness(&flags, cli.quiet),
         Command::Calibrate(flags) => block_on(async |stop| calibrate::calibrate(&flags, cli.quiet, stop).await),
         Command::Scenario(command) => scenario::scenario(command).map(code),
         Command::Faults(command) => block_on(async |stop| faults::faults(command, stop).await.map(code)),

@@ -1,6 +1,7 @@
 //! One file per command; each returns how the program ends.
 mod baseline;
 mod calibrate;
+mod capacity;
 mod compare;
 mod execute;
 mod faults;
@@ -10,6 +11,7 @@ mod import;
 mod matrix;
 mod outputs;
 mod plan;
+mod readiness;
 mod replay;
 mod report;
 mod run;

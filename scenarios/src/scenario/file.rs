@@ -231,6 +231,14 @@ impl Scenario {
         if mistakes.is_empty() { Ok(scenario) } else { Err(wrong(mistakes)).or_usage("") }
     }
 
+    /// The same scenario with something in its file changed, which must stay possible.
+    #[must_use]
+    pub(crate) fn with(&self, change: impl FnOnce(&mut File)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.file);
+        changed
+    }
+
     /// The names of the links that faults can act on; `None` when only a running proxy knows them.
     #[must_use]
     pub fn links(&self) -> Option<&'static [&'static str]> {

@@ -46,7 +46,7 @@ impl Rates {
 
     fn x(&self) -> Axis {
         let largest = self.rungs.last().map_or(0.0, |rung| rung.offered_per_second);
-        Axis { to: largest * 1.02, ..Axis::linear(largest, "offered rate, requests per second") }
+        Axis { to: largest * 1.02, ..Axis::linear(largest, "offered rate, arrivals per second") }
     }
 
     fn points(&self, value: impl Fn(&Rung) -> f64) -> Vec<(f64, Option<f64>)> {
