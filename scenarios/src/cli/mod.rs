@@ -1,5 +1,13 @@
 //! The command line: commands, flags and their help.
+mod faults;
+mod gate;
+mod parts;
+
 pub use crate::capacity::Flags as Capacity;
+pub use faults::{FaultOn, FaultsCommand, Proxy};
+pub use gate::{Gate, Inconclusive};
+pub use parts::{Links, Providers, Serve, StandIn};
+
 use crate::{
     exit,
     stored::{BaselineCommand, HistoryCommand},
@@ -226,98 +234,6 @@ pub struct Matrix {
     pub dry_run: bool,
 }
 
-/// Flags of `gate`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "A variant is the file of a program (`tripsage` or `harness`), the URL of a service that runs already, \
-`rev:REVISION` of git, which is built with cargo, or `own`, the service in this program. Two URLs are not restarted, and the \
-result says so."
-)]
-pub struct Gate {
-    /// The scenario whose load both are under; its faults are left out. With `--stored`: the run that is judged.
-    pub scenario: String,
-    /// What is known, such as rev:main.
-    #[arg(long, value_name = "VARIANT")]
-    pub baseline: Option<crate::gate::Named>,
-    /// What is judged, such as target/release/tripsage.
-    #[arg(long, value_name = "VARIANT")]
-    pub candidate: Option<crate::gate::Named>,
-    /// Compare the baseline (or this program's own service) with itself, to see what the gate says when there is nothing to find.
-    #[arg(long, conflicts_with = "candidate")]
-    pub a_a: bool,
-    /// Say how often gates like this one find known slow-downs of this program's own service on this machine, and raise false alarms.
-    #[arg(long, conflicts_with_all = ["baseline", "candidate", "a_a"])]
-    pub self_test: bool,
-    /// Gates of each kind that the self-test makes.
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "self_test", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub trials: u32,
-    /// Kinds of the self-test to make, such as equal,+10%; all unless given.
-    #[arg(long, value_name = "KIND,…", value_delimiter = ',', requires = "self_test")]
-    pub kinds: Vec<crate::gate::Injection>,
-    /// Compare a finished run with the stored ones of past jobs instead: folders of runs, or folders that hold such.
-    #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with_all = ["baseline", "candidate", "a_a", "self_test"])]
-    pub stored: Vec<PathBuf>,
-    /// Make so many cycles and look once, instead of looking after 8, 12, 16, 24 and 32.
-    #[arg(long, value_name = "N")]
-    pub cycles: Option<usize>,
-    /// Measured part of each cycle.
-    #[arg(long, value_parser = reports::units::parse_duration, value_name = "TIME", default_value = "12s")]
-    pub cycle_duration: Duration,
-    /// Part of each cycle before that; 2 s and 500 visits of either variant at least, unless given.
-    #[arg(long = "warmup", value_parser = reports::units::parse_duration, value_name = "TIME")]
-    pub warm_up: Option<Duration>,
-    /// By how much latencies may be worse, such as 5%; by default 5 % for p50 and p95, and 10 % for p99.
-    #[arg(long, value_parser = crate::gate::parse_share, value_name = "SHARE")]
-    pub margin: Option<f64>,
-    /// Chance of a false alarm, and of a false pass, over all looks.
-    #[arg(long, value_name = "CHANCE", default_value_t = 0.05)]
-    pub alpha: f64,
-    /// Seed of arrivals, journeys, labels and the order of starting.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Arrivals per second of both variants together, such as 100/s; the scenario's, unless given.
-    #[arg(short, long, value_parser = reports::units::parse_rate, value_name = "RATE")]
-    pub rate: Option<f64>,
-    /// Virtual users of each variant; by default two for each visit that arrives in a second, as far as the scenario has so many.
-    #[arg(short, long, value_name = "N")]
-    pub users: Option<u32>,
-    /// Journeys with their weights, such as flight-search=3,chat=2,trip-creation=1.
-    #[arg(long, value_name = "JOURNEY=WEIGHT,…")]
-    pub mix: Option<loadtest::Mix>,
-    /// No cycle is begun that could not lead to a look within this time; for the self-test, all gates together.
-    #[arg(long, value_parser = reports::units::parse_duration, value_name = "TIME")]
-    pub within: Option<Duration>,
-    /// What an inconclusive gate counts as: exit code 0 without or with a warning, or 7.
-    #[arg(long, value_name = "POLICY", default_value = "fail")]
-    pub inconclusive: Inconclusive,
-    /// A host beyond loopback that may be loaded (repeat for more).
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
-    /// Folder in which revisions are built, and kept.
-    #[arg(long, value_name = "DIR", default_value = "target/gate")]
-    pub builds: PathBuf,
-    /// Folder that gets the gate's folder.
-    #[arg(short, long, value_name = "DIR", default_value = "reports/runs")]
-    pub out: PathBuf,
-    /// What to print on standard output.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
-    /// Print what would be done, how long it takes and what it can find, and stop.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// What an inconclusive gate counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Inconclusive {
-    /// As passed.
-    Pass,
-    /// As passed, with a warning.
-    Warn,
-    /// As not passed.
-    Fail,
-}
-
 /// Flags of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -504,143 +420,4 @@ pub enum Import {
         #[arg(short, long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-}
-
-/// Flags of `serve`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "The service reads TRIPSAGE_* and DATABASE_URL from its environment. A JSON line on standard output says \
-when it is ready and where it listens."
-)]
-pub struct Serve {
-    /// Stop when standard input is closed or the parent is gone.
-    #[arg(long, hide = true)]
-    pub with_parent: bool,
-    /// Open no more than so many files and sockets at a time.
-    #[arg(long, hide = true, value_name = "N")]
-    pub open_files: Option<u64>,
-}
-
-/// Flags of `stand-in`.
-#[derive(Debug, Args)]
-pub struct StandIn {
-    /// The program that takes this one's place.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// End with the parent.
-    #[arg(long, hide = true)]
-    pub with_parent: bool,
-}
-
-/// Flags of `providers`.
-#[derive(Debug, Args)]
-pub struct Providers {
-    /// First of the ports to listen on, one per provider; 0 takes free ones.
-    #[arg(long, value_name = "PORT", default_value_t = 9100)]
-    pub first_port: u16,
-    /// Seed of service times and contents.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Service time of one provider, such as flights=lognormal:120ms:0.3 (repeat for more); flights-2=TIME also starts a
-    /// second server of it.
-    #[arg(long = "service-time", value_name = "PROVIDER=TIME")]
-    pub service_times: Vec<String>,
-    /// Time from one token of the LLM to the next.
-    #[arg(long, value_name = "TIME", default_value = "lognormal:10ms:0.5")]
-    pub llm_gap: String,
-    /// So many times as slow in everything, such as 1.1.
-    #[arg(long, hide = true, value_name = "FACTOR", default_value_t = 1.0)]
-    pub times: f64,
-    /// Stop when standard input is closed or the parent is gone.
-    #[arg(long, hide = true)]
-    pub with_parent: bool,
-}
-
-/// Flags of `links`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Links are made and broken through the HTTP API, by curl, the Toxiproxy command line or any Toxiproxy client."
-)]
-pub struct Links {
-    /// Where the HTTP API listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8474")]
-    pub api: SocketAddr,
-    /// Seed of every random decision.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// A JSON array of proxies to make at the start, as `POST /populate` and Toxiproxy's -config take it.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Stop when standard input is closed or the parent is gone.
-    #[arg(long, hide = true)]
-    pub with_parent: bool,
-}
-
-/// Sub-commands of `faults`.
-#[derive(Debug, Subcommand)]
-pub enum FaultsCommand {
-    /// Every fault that a scenario can have.
-    List,
-    /// What a fault does, and its settings.
-    Describe {
-        /// Its name, such as latency.
-        fault: String,
-    },
-    /// The links of a fault proxy, and the faults that are on.
-    Status(Proxy),
-    /// Put a fault on, keep its lease, and lift it at the end or on Ctrl-C.
-    Apply(FaultOn),
-    /// Lift every fault of a link, or of all.
-    Clear {
-        /// The link; all unless given.
-        link: Option<String>,
-        /// Where.
-        #[command(flatten)]
-        proxy: Proxy,
-    },
-    /// Undo what a harness that was killed has left; every run does so before it starts.
-    Sweep {
-        /// Folder of the runs.
-        #[arg(long, value_name = "DIR", default_value = "reports/runs")]
-        out: PathBuf,
-    },
-}
-
-/// Which fault proxy.
-#[derive(Debug, Args)]
-pub struct Proxy {
-    /// Base URL of its HTTP API: that of `harness links`, or a Toxiproxy.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8474")]
-    pub api: String,
-    /// A host beyond loopback that may be broken (repeat for more).
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
-}
-
-/// Flags of `faults apply`.
-#[derive(Debug, Args)]
-pub struct FaultOn {
-    /// The link, such as mcp.flights.
-    pub link: String,
-    /// The fault, as a scenario has it: down, or '{ latency = { delay = "250ms" } }'.
-    pub fault: String,
-    /// How long it is on.
-    #[arg(long = "for", value_parser = reports::units::parse_duration, value_name = "TIME", default_value = "30s")]
-    pub lasts: Duration,
-    /// How long it stays when nobody renews it any more.
-    #[arg(long, value_parser = reports::units::parse_duration, value_name = "TIME", default_value = "10s")]
-    pub lease: Duration,
-    /// The direction whose bytes it touches: downstream or upstream.
-    #[arg(long)]
-    pub direction: Option<String>,
-    /// The share of connections that it takes hold of, above 0 and up to 1.
-    #[arg(long, value_name = "SHARE")]
-    pub share: Option<f64>,
-    /// Say what would be done, and stop.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Where.
-    #[command(flatten)]
-    pub proxy: Proxy,
 }
