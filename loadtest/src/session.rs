@@ -12,6 +12,10 @@ use tokio::time::Instant;
 
 /// How long registering and logging in may take before the load.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a service that cannot right now is asked again before the load.
+const ASKED_AGAIN: u32 = 5;
+/// How long is waited before the first of these, and by how much longer before each further one.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long before its end a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
 /// The part of that time within which the users of a load, which were all logged in at about the same time, renew theirs.
@@ -121,12 +125,18 @@ impl Session {
         // Four classes of characters, as the service asks; the rest is random.
         let password = format!("Lt-{:016x}", draw(Purpose::Account).bits());
         let registration = json!({ "email": email, "password": password, "full_name": format!("Load User {user}") });
-        ask(client, "register", &email, (REGISTER, TIMEOUT), &registration, StatusCode::CREATED).await?;
+        match ask_patiently(client, "register", &email, REGISTER, &registration, StatusCode::CREATED).await {
+            // An earlier attempt did it after all; logging in shows whether that is so.
+            (1.., Err(Error::Refused { status: StatusCode::CONFLICT, .. })) => {}
+            (_, registered) => drop(registered?),
+        }
         let (given, haste) = (Instant::now(), draw(Purpose::Renewal).unit());
         let (access_token, refresh_token) = (String::new(), String::new());
         let mut session =
             Self { email, password, access_token, refresh_token, renew_at: given, given, haste, user, directory };
-        session.log_in(client, TIMEOUT).await?;
+        let credentials = session.credentials();
+        let (_, answer) = ask_patiently(client, "log in", &session.email, LOGIN, &credentials, StatusCode::OK).await;
+        session.take(client, "log in", &answer?)?;
         Ok(session)
     }
 
@@ -216,6 +226,28 @@ fn renew_after(valid: Duration, haste: f64) -> Duration {
 const REGISTER: &str = "/api/v1/auth/register";
 const LOGIN: &str = "/api/v1/auth/login";
 const REFRESH: &str = "/api/v1/auth/refresh";
+
+/// Asks before the load. A service that says that it cannot right now (503) is asked again, for a few seconds: many users come at once.
+/// With the answer, how often it was asked again.
+async fn ask_patiently(
+    client: &mut Client,
+    attempt: &'static str,
+    email: &str,
+    path: &'static str,
+    body: &serde_json::Value,
+    expected: StatusCode,
+) -> (u32, Result<Vec<u8>, Error>) {
+    let mut again = 0;
+    loop {
+        match ask(client, attempt, email, (path, TIMEOUT), body, expected).await {
+            Err(Error::Refused { status: StatusCode::SERVICE_UNAVAILABLE, .. }) if again < ASKED_AGAIN => {
+                again += 1;
+                tokio::time::sleep(PAUSE * again).await;
+            }
+            asked => return (again, asked),
+        }
+    }
+}
 
 async fn ask(
     client: &mut Client,

@@ -51,12 +51,10 @@ impl Plan {
         }
     }
 
-    /// What one of two compared variants gets of it, with one phase after the warm-up: what is injected is on in all of it.
+    /// What one of two compared variants gets of it.
     #[must_use]
     pub fn half(self, half: Half) -> Self {
-        let settings = self.load.settings();
-        let phases = cut(units::nanos(settings.warm_up.planned()), units::nanos(settings.duration), &[]);
-        Self { load: self.load.only(half), phases, ..self }
+        Self { load: self.load.only(half), ..self }
     }
 
     /// The first three lines of every run: what, with which seed, against what, how.
@@ -215,8 +213,10 @@ fn timeline(scenario: &Scenario) -> Result<Timeline, Vec<Mistake>> {
 
 fn phases(scenario: &Scenario, timeline: &Timeline) -> Vec<Phase> {
     let window = |on, off| FaultWindow { from_ns: units::nanos(on), to_ns: units::nanos(off) };
-    let faults: Vec<_> =
-        timeline.faults().iter().map(|fault| (fault.name.clone(), window(fault.on, fault.off))).collect();
+    // What is injected into one variant of a regression gate is on all the time, and cuts nothing.
+    let is_injected = !scenario.stand.faults.is_empty();
+    let cutting = timeline.faults().iter().filter(|_| !is_injected);
+    let faults: Vec<_> = cutting.map(|fault| (fault.name.clone(), window(fault.on, fault.off))).collect();
     cut(units::nanos(scenario.load.warm_up.planned()), units::nanos(scenario.load.duration), &faults)
 }
 

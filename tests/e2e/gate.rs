@@ -99,7 +99,7 @@ fn a_variant_that_dies_or_does_not_start_makes_the_gate_invalid_with_the_reason(
     let place = Workplace::new(&cached());
     let dying = variant(&place, "dying", "timeout --signal=KILL 4");
     let (code, out, err) =
-        gate(&place, &["--baseline", "own", "--candidate", &dying, "--cycles", "7", "--cycle-duration", "30s"]);
+        text(&place.harness(&["gate", "./scenario.toml", "--baseline", "own", "--candidate", &dying, "--out", "runs"]));
     assert_eq!(code, Some(8), "{out}\n{err}");
     assert!(out.contains("cycles measured: cycle 1:") && out.contains("candidate"), "{out}");
     let place = Workplace::new(&cached());

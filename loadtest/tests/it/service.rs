@@ -42,8 +42,8 @@ pub(crate) struct Service {
     pub(crate) records: Records,
     /// Seconds that an access token is good for.
     pub(crate) expires_in: u64,
-    /// Refuses to log anybody in.
-    pub(crate) refuses_logins: bool,
+    /// So many logins are refused, because the database has no connection left.
+    pub(crate) refused_logins: AtomicU64,
     /// Answers from a stale cache without saying so.
     pub(crate) lies: bool,
     /// How chats go.
@@ -129,8 +129,7 @@ impl Service {
 
     /// Whether this reading does not reach the service.
     fn has_lost_its_pod(&self) -> bool {
-        let one_less = |left: u64| left.checked_sub(1);
-        self.lost_pods.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+        one_less(&self.lost_pods)
     }
 
     fn is_dead(&self) -> bool {
@@ -152,6 +151,11 @@ fn is_user(headers: &HeaderMap) -> bool {
     user(headers).is_some_and(|user| user.ends_with("@load.example.com"))
 }
 
+/// Takes one off, if any is left.
+fn one_less(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
 async fn register(State(service): Shared, Json(body): Json<Value>) -> Response {
     if service.accounts.lock().unwrap().insert(body["email"].to_string()) {
         (StatusCode::CREATED, Json(json!({ "id": "u" }))).into_response()
@@ -161,7 +165,7 @@ async fn register(State(service): Shared, Json(body): Json<Value>) -> Response {
 }
 
 async fn login(State(service): Shared, Json(body): Json<Value>) -> Response {
-    if service.refuses_logins {
+    if one_less(&service.refused_logins) {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR");
     }
     service.tokens(&body["email"]).into_response()

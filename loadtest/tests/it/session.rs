@@ -7,7 +7,7 @@ use crate::{
 use loadtest::{Settings, Stop, Target, executor::Tasks};
 use reports::record::{Measure, Outcome};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 fn settings(rest: &str) -> Settings {
     let text = format!(
@@ -132,10 +132,14 @@ async fn accounts_that_cannot_be_had_stop_the_run_before_it_starts() {
             .err()
             .map(|error| chain(&error))
     };
-    let (server, _) = Service { refuses_logins: true, ..honest() }.start().await;
+    let (server, _) = Service { refused_logins: u64::MAX.into(), ..honest() }.start().await;
     let error = prepare(&server).await.unwrap();
     assert!(error.contains("the service answered 503 Service Unavailable (DATABASE_ERROR)"), "{error}");
     assert!(error.contains("cannot log in as run-1-"), "{error}");
+
+    let (server, service) = Service { refused_logins: 3.into(), ..honest() }.start().await;
+    assert_eq!(prepare(&server).await, None, "it is asked again");
+    assert_eq!(service.refused_logins.load(Ordering::SeqCst), 0);
 
     let (server, service) = honest().start().await;
     service.accounts.lock().unwrap().insert("\"run-1-3@load.example.com\"".into());
