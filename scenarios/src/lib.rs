@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 mod digest;
 pub mod exit;
+mod export;
 mod hosts;
 mod import;
 mod live;

@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod database;
+mod exchange;
 mod interruption;
 mod journeys;
 mod killed;

@@ -1,6 +1,7 @@
 //! One file per command; each returns how the program ends.
 mod calibrate;
 mod execute;
+mod export;
 mod faults;
 mod import;
 mod matrix;
