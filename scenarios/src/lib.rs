@@ -10,6 +10,7 @@ pub mod command;
 mod commit;
 mod digest;
 pub mod exit;
+mod export;
 pub mod gate;
 mod hosts;
 mod import;

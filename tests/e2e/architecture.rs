@@ -164,6 +164,7 @@ fn pure_code_reads_no_clock_no_file_and_no_unseeded_random_source() {
         "loadtest/src/written/facts.rs",
         "loadtest/src/written/feeder.rs",
         "loadtest/src/written/template.rs",
+        "scenarios/src/export",
         "scenarios/src/import",
         "loadtest/src/labels.rs",
         "loadtest/src/oracle/ledger.rs",

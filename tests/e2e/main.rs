@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 mod capacity;
 mod database;
+mod exchange;
 mod gate;
 mod interruption;
 mod journeys;

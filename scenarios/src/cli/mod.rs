@@ -381,9 +381,25 @@ pub enum ScenarioCommand {
     },
     /// Print the JSON schema of scenario files, for editors.
     Schema,
-    /// Make a scenario to start from out of a recording or a description of an API.
+    /// Make a scenario to start from out of a recording, a description of an API, or an experiment of another tool.
     #[command(subcommand)]
     Import(Import),
+    /// Make what another tool runs out of a scenario.
+    #[command(subcommand)]
+    Export(Export),
+}
+
+/// What to make of a scenario.
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// An experiment of Chaos Toolkit for its Toxiproxy extension, as JSON: the faults on links, without the load.
+    Chaostoolkit {
+        /// Its name or path.
+        scenario: String,
+        /// Leave out, and list, faults that a Toxiproxy does not have, in place of refusing.
+        #[arg(long)]
+        skip_unmapped: bool,
+    },
 }
 
 /// What to make a scenario of.
@@ -396,6 +412,14 @@ pub enum Import {
         /// The field of JSON lines that holds the timestamp.
         #[arg(long, value_name = "NAME")]
         field: Option<String>,
+        /// File to write, instead of standard output; it must not exist.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The faults and the HTTP probes of an experiment of Chaos Toolkit with its Toxiproxy extension, in JSON or YAML.
+    Chaostoolkit {
+        /// The experiment.
+        file: PathBuf,
         /// File to write, instead of standard output; it must not exist.
         #[arg(short, long, value_name = "FILE")]
         out: Option<PathBuf>,

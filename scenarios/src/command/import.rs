@@ -19,6 +19,14 @@ pub(super) fn import(what: &Import) -> Result<(), Failure> {
             let hint = "an access log, JSON lines, or a list of seconds is read";
             (file, out, hint, draft(file, field.as_deref()))
         }
+        Import::Chaostoolkit { file, out } => {
+            let hint = "give an experiment of Chaos Toolkit whose actions are those of its extension for Toxiproxy";
+            let made = import::chaostoolkit(&text(file).or_usage("")?).map(|made| {
+                made.left_out.iter().for_each(|left_out| output::note(&format!("left out: {left_out}")));
+                made.text
+            });
+            (file, out, hint, made)
+        }
         Import::Har { file, host, out } => {
             let hint = "save a recording from the network tab of a browser's developer tools";
             let made = import::har(&text(file).or_usage("")?, host.as_deref());

@@ -4,6 +4,7 @@ mod calibrate;
 mod capacity;
 mod compare;
 mod execute;
+mod export;
 mod faults;
 mod gate;
 mod history;

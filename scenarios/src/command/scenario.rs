@@ -26,6 +26,7 @@ pub(crate) fn scenario(command: ScenarioCommand) -> Result<Exit, Failure> {
             ));
         }
         ScenarioCommand::Import(what) => super::import::import(&what)?,
+        ScenarioCommand::Export(what) => super::export::export(&what)?,
         ScenarioCommand::Schema => {
             let text = serde_json::to_string_pretty(&schema()).or_usage("")?;
             output::line(&text);

@@ -93,7 +93,7 @@ impl Draft {
 }
 
 impl Step {
-    fn write(&self, out: &mut String, journey: &str) {
+    pub(super) fn write(&self, out: &mut String, journey: &str) {
         let _ = writeln!(out, "\n[[journeys.{}.steps]]", key(journey));
         for note in &self.notes {
             comment(out, note);
@@ -165,7 +165,7 @@ fn encode(text: &str, out: &mut String) {
 }
 
 /// Makes a name of letters, digits, `.`, `_` and `-` that is not taken yet.
-pub(super) fn name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+pub(crate) fn name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let mut name = String::new();
     for c in wanted.chars() {
         let c = if c.is_ascii_alphanumeric() || "._".contains(c) { c } else { '-' };
@@ -191,7 +191,7 @@ pub(super) fn built_in_names() -> BTreeSet<String> {
     names.collect()
 }
 
-fn comment(out: &mut String, text: &str) {
+pub(super) fn comment(out: &mut String, text: &str) {
     for paragraph in text.lines() {
         let mut line = String::from("#");
         for word in paragraph.split(' ') {
@@ -206,7 +206,7 @@ fn comment(out: &mut String, text: &str) {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

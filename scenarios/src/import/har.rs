@@ -43,7 +43,7 @@ pub(super) struct Entry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request {
-    method: String,
+    pub(super) method: String,
     url: String,
     #[serde(default)]
     pub(super) headers: Vec<Header>,

@@ -36,7 +36,7 @@ const WITH_DIGIT: [&str; 2] = ["2fa", "oauth2"];
 const WORD_MAX: usize = 20;
 
 /// Whether a field or a header of this name holds a secret.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let plain = plain(name);
     let words = words(name);
     PARTS.iter().any(|part| plain.contains(part))
@@ -50,7 +50,7 @@ pub(super) fn is_card_number(owner: &str, name: &str) -> bool {
 }
 
 /// Whether a value is a signed token (a JWT) or has a scheme of credentials before it, whatever it is called.
-pub(super) fn looks_secret(value: &str) -> bool {
+pub(crate) fn looks_secret(value: &str) -> bool {
     let has_scheme = |scheme: &str| ["basic", "bearer"].contains(&scheme.to_ascii_lowercase().as_str());
     match value.trim().split_once(' ') {
         Some((scheme, rest)) if has_scheme(scheme) => {
