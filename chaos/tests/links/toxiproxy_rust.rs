@@ -74,7 +74,8 @@ async fn what_the_driver_writes_is_read_back() {
     let rig = Rig::new(server).await;
     let toxiproxy = Toxiproxy::new(rig.links.api_address()).unwrap();
     assert_eq!(toxiproxy.version().await.unwrap(), "2.12.0");
-    let link = Link { name: "a".to_owned(), listen: "127.0.0.1:0".to_owned(), upstream: server.to_string() };
+    let link =
+        Link { name: "a".to_owned(), listen: "127.0.0.1:0".to_owned(), upstream: server.to_string(), protocol: None };
     let listen = toxiproxy.populate(&[link]).await.unwrap();
     assert!(TcpStream::connect(&listen[0]).is_ok());
 
